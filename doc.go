@@ -1,0 +1,4 @@
+// Package yunduo holds the few words that every room of the platform shares: apps, callers, errors and identifiers.
+package yunduo
+
+//go:generate go run ./internal/gen/errors
