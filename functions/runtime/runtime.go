@@ -1,0 +1,107 @@
+// Package runtime says what it takes to load a bundle of code and to run events through it, whatever the language
+// and the isolation.
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"yunduo"
+)
+
+// Runtime turns bundles into programs. It is safe for concurrent use.
+type Runtime interface {
+	// Load makes a program of a bundle. It evaluates nothing yet and is cheap; code that cannot be loaded shows in
+	// Check or in the first Invoke as function_load_failed.
+	Load(ctx context.Context, bundle Bundle) (Program, error)
+	// Check loads the bundle in a sandbox of its own and reports what a deployment must know.
+	// function_load_failed carries the message and stack of the author's code.
+	Check(ctx context.Context, bundle Bundle) (CheckReport, error)
+	// Close ends every program and process.
+	Close(ctx context.Context) error
+}
+
+// Program is one version of a function, ready to be invoked. It is safe for concurrent use.
+type Program interface {
+	// Invoke runs one event and waits for its result. Errors: function_error (user code threw: message and stack),
+	// function_load_failed, function_timeout, function_killed, function_result_too_large, function_busy.
+	// When ctx ends the invocation is stopped.
+	Invoke(ctx context.Context, invocation *Invocation) (Result, error)
+	// Close takes no new invocations, lets the running ones end until ctx does, and then stops the processes.
+	Close(ctx context.Context) error
+}
+
+// Bundle is the immutable code of one version with its settings.
+type Bundle struct {
+	App      yunduo.AppID
+	Function string
+	Version  string
+	// Code is the script in CommonJS form, wrapped by the runtime; nil when the folder is used as it is (unbundled).
+	Code []byte
+	// SourceMap of Code, nil if there is none; stack traces are mapped through it.
+	SourceMap []byte
+	// Folder is the function's folder with its assets (and node_modules when unbundled), mounted read-only as the
+	// working directory; empty when the function has no files besides Code.
+	Folder string
+	// Entry is the module inside Folder that exports the handler when unbundled, such as "index.js".
+	Entry string
+	// Handler is the name of the exported function, normally "main".
+	Handler string
+	Env     map[string]string
+	Limits  Limits
+	// Exclusive forbids a second slot in the same process: the code shares state through globals.
+	Exclusive bool
+	// Concurrency is how many requests one slot may run at the same time; 0 means one.
+	Concurrency int
+}
+
+// Limits bound one invocation. Zero values mean the runtime's defaults.
+type Limits struct {
+	Timeout   time.Duration // wall clock, 60 s by default
+	HeapBytes int64
+	// Grace is how long started work may go on after the reply.
+	Grace time.Duration
+}
+
+// CheckReport is what loading a bundle once told.
+type CheckReport struct {
+	Exports  []string
+	Duration time.Duration
+	Warnings []string
+}
+
+// Invocation is one run of a function.
+type Invocation struct {
+	ID        string
+	RequestID string
+	Caller    yunduo.Caller // Role function, carrying the end user on whose behalf the code runs
+	Event     json.RawMessage
+	Deadline  time.Time // zero: now plus the bundle's timeout
+	Source    string    // client, function, timer, http: what getWXContext().SOURCE tells
+	// Host answers the code's SDK calls.
+	Host Host
+	// Log receives what the code prints, in order; it must not block for long.
+	Log func(LogLine)
+}
+
+// Host answers what running code asks of the platform.
+type Host interface {
+	// Call runs an operation of the table for the invocation. request and response are JSON; attachments are raw
+	// bytes of at most 4 MiB that some operations take or give.
+	Call(ctx context.Context, invocation *Invocation, operation string, request json.RawMessage, attachment []byte) (response json.RawMessage, responseAttachment []byte, err error)
+}
+
+// LogLine is one line that the code printed.
+type LogLine struct {
+	Time    time.Time
+	Level   string // debug, info, warn, error
+	Message string
+}
+
+// Result is what an invocation gave.
+type Result struct {
+	JSON     json.RawMessage // the return value, "null" for none
+	Cold     bool            // a process had to be specialised for it
+	Duration time.Duration   // in user code
+}
