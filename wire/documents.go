@@ -1,0 +1,203 @@
+package wire
+
+import "encoding/json"
+
+// Documents, filters, updates and pipelines travel as EJSON version 2 inside JSON: raw here, decoded by the operation.
+
+// FindRequest asks for documents. Limit 0 means 100; clients get 1,000 at most.
+type FindRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Sort        json.RawMessage `json:"sort,omitempty"`
+	Projection  json.RawMessage `json:"projection,omitempty"`
+	Skip        int64           `json:"skip,omitempty"`
+	Limit       int64           `json:"limit,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// DocumentsResponse holds documents as one JSON array.
+type DocumentsResponse struct {
+	Documents json.RawMessage `json:"documents"`
+}
+
+// AppendJSON encodes the response without scanning the documents again.
+func (r *DocumentsResponse) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"documents":`...)
+	dst = append(dst, r.Documents...)
+	return append(dst, '}')
+}
+
+// GetRequest asks for one document by _id.
+type GetRequest struct {
+	Collection  string          `json:"collection"`
+	ID          json.RawMessage `json:"id"`
+	Projection  json.RawMessage `json:"projection,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// DocumentResponse holds a document, or null if there is none.
+type DocumentResponse struct {
+	Document json.RawMessage `json:"document"`
+}
+
+// AppendJSON encodes the response without scanning the document again.
+func (r *DocumentResponse) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"document":`...)
+	if len(r.Document) == 0 {
+		dst = append(dst, "null"...)
+	}
+	dst = append(dst, r.Document...)
+	return append(dst, '}')
+}
+
+// InsertRequest stores documents, all or nothing. Missing _id values are made by the server.
+type InsertRequest struct {
+	Collection  string            `json:"collection"`
+	Documents   []json.RawMessage `json:"documents"`
+	Transaction string            `json:"transaction,omitempty"`
+}
+
+// InsertResponse lists the _id of every stored document, in order.
+type InsertResponse struct {
+	InsertedIDs []json.RawMessage `json:"insertedIds"`
+}
+
+// UpdateRequest changes the first or all documents that match: by operators, or by replacing the whole document when
+// no top-level key of Update starts with "$".
+type UpdateRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Update      json.RawMessage `json:"update"`
+	Multi       bool            `json:"multi,omitempty"`
+	Upsert      bool            `json:"upsert,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// UpdateResponse says what an update did.
+type UpdateResponse struct {
+	Matched    int64           `json:"matched"`
+	Modified   int64           `json:"modified"`
+	UpsertedID json.RawMessage `json:"upsertedId,omitempty"`
+}
+
+// FindAndUpdateRequest changes one document and returns it as it was before or as it is after.
+type FindAndUpdateRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Update      json.RawMessage `json:"update"`
+	Sort        json.RawMessage `json:"sort,omitempty"`
+	Upsert      bool            `json:"upsert,omitempty"`
+	Return      string          `json:"return,omitempty" enum:"before,after"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// FindAndUpdateResponse is UpdateResponse with the document, null if none matched.
+type FindAndUpdateResponse struct {
+	Matched    int64           `json:"matched"`
+	Modified   int64           `json:"modified"`
+	UpsertedID json.RawMessage `json:"upsertedId,omitempty"`
+	Document   json.RawMessage `json:"document"`
+}
+
+// DeleteRequest removes the first or all documents that match.
+type DeleteRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Multi       bool            `json:"multi,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// DeleteResponse says how many documents were removed.
+type DeleteResponse struct {
+	Deleted int64 `json:"deleted"`
+}
+
+// CountRequest counts the documents that match.
+type CountRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// CountResponse holds a count.
+type CountResponse struct {
+	Total int64 `json:"total"`
+}
+
+// AggregateRequest runs a pipeline.
+type AggregateRequest struct {
+	Collection  string            `json:"collection"`
+	Pipeline    []json.RawMessage `json:"pipeline"`
+	Transaction string            `json:"transaction,omitempty"`
+}
+
+// TransactionRequest names an open transaction.
+type TransactionRequest struct {
+	Transaction string `json:"transaction"`
+}
+
+// TransactionResponse names the transaction that was begun.
+type TransactionResponse struct {
+	Transaction string `json:"transaction"`
+}
+
+// CollectionRequest names a collection.
+type CollectionRequest struct {
+	Collection string `json:"collection"`
+}
+
+// Collection describes a collection.
+type Collection struct {
+	Name      string `json:"name"`
+	Documents int64  `json:"documents"`
+	Bytes     int64  `json:"bytes"`
+	Rules     string `json:"rules,omitempty"`
+}
+
+// CollectionsResponse lists collections by name.
+type CollectionsResponse struct {
+	Collections []Collection `json:"collections"`
+}
+
+// RulesRequest sets the security rules of a collection: a preset name or a JSON text of expressions.
+type RulesRequest struct {
+	Collection string `json:"collection"`
+	Rules      string `json:"rules"`
+}
+
+// RulesResponse holds the security rules of a collection.
+type RulesResponse struct {
+	Rules string `json:"rules"`
+}
+
+// IndexField is one component of an index.
+type IndexField struct {
+	Path       string `json:"path"`
+	Descending bool   `json:"descending,omitempty"`
+}
+
+// Index defines a secondary index.
+type Index struct {
+	Name               string       `json:"name,omitempty"`
+	Fields             []IndexField `json:"fields"`
+	Unique             bool         `json:"unique,omitempty"`
+	Sparse             bool         `json:"sparse,omitempty"`
+	ExpireAfterSeconds int64        `json:"expireAfterSeconds,omitempty"`
+}
+
+// CreateIndexRequest adds an index to a collection.
+type CreateIndexRequest struct {
+	Collection string `json:"collection"`
+	Index      Index  `json:"index"`
+}
+
+// DropIndexRequest removes an index.
+type DropIndexRequest struct {
+	Collection string `json:"collection"`
+	Name       string `json:"name"`
+}
+
+// IndexesResponse lists a collection's indexes.
+type IndexesResponse struct {
+	Indexes []Index `json:"indexes"`
+}

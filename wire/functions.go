@@ -1,0 +1,150 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// InvokeRequest runs a function with an event.
+type InvokeRequest struct {
+	Name string          `json:"name"`
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// InvokeResponse holds the return value as the function's JSON text.
+type InvokeResponse struct {
+	Result json.RawMessage `json:"result"`
+}
+
+// AppendJSON encodes the response without scanning the result again.
+func (r *InvokeResponse) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"result":`...)
+	dst = append(dst, r.Result...)
+	return append(dst, '}')
+}
+
+// TestInvokeRequest runs a function from the console under a chosen identity.
+type TestInvokeRequest struct {
+	Name   string          `json:"name"`
+	Event  json.RawMessage `json:"event,omitempty"`
+	OpenID string          `json:"openId,omitempty"`
+}
+
+// TestInvokeResponse tells the result of such a run with its invocation's ID and duration.
+type TestInvokeResponse struct {
+	InvocationID string          `json:"invocationId"`
+	Result       json.RawMessage `json:"result,omitempty"`
+	Error        *ErrorBody      `json:"error,omitempty"`
+	DurationMS   float64         `json:"durationMs"`
+	Cold         bool            `json:"cold"`
+}
+
+// FunctionSettings are the author's choices for a function.
+type FunctionSettings struct {
+	TimeoutSeconds float64           `json:"timeoutSeconds,omitempty"`
+	Handler        string            `json:"handler,omitempty"`
+	Concurrency    int               `json:"concurrency,omitempty"`
+	Env            map[string]string `json:"env,omitempty"`
+	Triggers       []TriggerSpec     `json:"triggers,omitempty"`
+}
+
+// Function describes a deployed function and its live version.
+type Function struct {
+	Name           string     `json:"name"`
+	Version        int64      `json:"version"`
+	Hash           string     `json:"hash"`
+	Mode           string     `json:"mode"`
+	SizeBytes      int64      `json:"sizeBytes"`
+	TimeoutSeconds float64    `json:"timeoutSeconds"`
+	UpdatedAt      time.Time  `json:"updatedAt"`
+	Warnings       []string   `json:"warnings,omitempty"`
+	Error          *ErrorBody `json:"error,omitempty"`
+	Triggers       int        `json:"triggers"`
+}
+
+// FunctionsResponse lists functions by name.
+type FunctionsResponse struct {
+	Functions []Function `json:"functions"`
+}
+
+// FunctionRequest names a function and, where it matters, one of its versions (0 is the live one).
+type FunctionRequest struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version,omitempty"`
+}
+
+// FunctionVersion is an immutable version.
+type FunctionVersion struct {
+	Number    int64     `json:"number"`
+	Hash      string    `json:"hash"`
+	SizeBytes int64     `json:"sizeBytes"`
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+	Live      bool      `json:"live"`
+	Warnings  []string  `json:"warnings,omitempty"`
+}
+
+// FunctionVersionsResponse lists versions, newest first.
+type FunctionVersionsResponse struct {
+	Versions []FunctionVersion `json:"versions"`
+}
+
+// SourceFile is one file of a deployed version; binary files have no text.
+type SourceFile struct {
+	Path string `json:"path"`
+	Size int64  `json:"size"`
+	Text string `json:"text,omitempty"`
+}
+
+// SourceResponse lists the files of a deployed version.
+type SourceResponse struct {
+	Files []SourceFile `json:"files"`
+}
+
+// DeployRequest carries a function's folder: paths with slashes, content in base64.
+type DeployRequest struct {
+	Name     string           `json:"name"`
+	Files    []DeployFile     `json:"files"`
+	Settings FunctionSettings `json:"settings"`
+}
+
+// DeployFile is one file of the folder.
+type DeployFile struct {
+	Path    string `json:"path"`
+	Content []byte `json:"content"`
+}
+
+// LogsRequest asks for invocation records, newest first.
+type LogsRequest struct {
+	Function string `json:"function,omitempty"`
+	Before   string `json:"before,omitempty"`
+	Limit    int    `json:"limit,omitempty"`
+}
+
+// LogsResponse lists invocation records.
+type LogsResponse struct {
+	Invocations []InvocationRecord `json:"invocations"`
+}
+
+// InvocationRecord is what is kept of one run.
+type InvocationRecord struct {
+	ID         string    `json:"id"`
+	Function   string    `json:"function"`
+	Version    int64     `json:"version"`
+	Source     string    `json:"source"`
+	User       string    `json:"user,omitempty"`
+	RequestID  string    `json:"requestId,omitempty"`
+	StartedAt  time.Time `json:"startedAt"`
+	DurationMS float64   `json:"durationMs"`
+	Cold       bool      `json:"cold"`
+	Reason     string    `json:"reason,omitempty"`
+	Message    string    `json:"message,omitempty"`
+	Lines      []LogLine `json:"lines,omitempty"`
+}
+
+// LogLine is one line that a function printed.
+type LogLine struct {
+	Time    time.Time `json:"time"`
+	Level   string    `json:"level"`
+	Message string    `json:"message"`
+}

@@ -1,0 +1,120 @@
+package wire
+
+import "time"
+
+// App is a tenant as its owner sees it.
+type App struct {
+	ID             string    `json:"id"`
+	Name           string    `json:"name"`
+	WeChatAppID    string    `json:"wechatAppId,omitempty"`
+	HasSecret      bool      `json:"hasWechatSecret"`
+	AllowedOrigins []string  `json:"allowedOrigins"`
+	CreatedAt      time.Time `json:"createdAt"`
+}
+
+// AppsResponse lists apps by ID.
+type AppsResponse struct {
+	Apps []App `json:"apps"`
+}
+
+// AppRequest creates or changes an app. Absent fields stay as they are.
+type AppRequest struct {
+	ID             string    `json:"id,omitempty"`
+	Name           *string   `json:"name,omitempty"`
+	WeChatAppID    *string   `json:"wechatAppId,omitempty"`
+	WeChatSecret   *string   `json:"wechatSecret,omitempty"`
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+}
+
+// AppKeys are the credentials of an app, shown once.
+type AppKeys struct {
+	APIKey    string `json:"apiKey"`
+	SecretID  string `json:"secretId"`
+	SecretKey string `json:"secretKey"`
+}
+
+// TriggerSpec is a trigger as a project file states it.
+type TriggerSpec struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Config   string `json:"config"`
+	TimeZone string `json:"timeZone,omitempty"`
+	Payload  string `json:"payload,omitempty"`
+	Overlap  string `json:"overlap,omitempty"`
+}
+
+// Trigger is a trigger with its state.
+type Trigger struct {
+	Function string      `json:"function"`
+	Name     string      `json:"name"`
+	Type     string      `json:"type"`
+	Schedule string      `json:"schedule"`
+	TimeZone string      `json:"timeZone"`
+	Overlap  string      `json:"overlap"`
+	Enabled  bool        `json:"enabled"`
+	NextRuns []time.Time `json:"nextRuns"`
+	Last     *Firing     `json:"last,omitempty"`
+	Warnings []string    `json:"warnings,omitempty"`
+}
+
+// TriggersResponse lists triggers by function and name.
+type TriggersResponse struct {
+	Triggers []Trigger `json:"triggers"`
+}
+
+// TriggerRequest names a trigger.
+type TriggerRequest struct {
+	Function string `json:"function"`
+	Name     string `json:"name"`
+	Limit    int    `json:"limit,omitempty"`
+}
+
+// EnableTriggerRequest switches a trigger on or off.
+type EnableTriggerRequest struct {
+	Function string `json:"function"`
+	Name     string `json:"name"`
+	Enabled  bool   `json:"enabled"`
+}
+
+// Firing is one occasion on which a trigger was due.
+type Firing struct {
+	ID           string    `json:"id"`
+	DueAt        time.Time `json:"dueAt"`
+	StartedAt    time.Time `json:"startedAt"`
+	DurationMS   float64   `json:"durationMs"`
+	Status       string    `json:"status"`
+	Message      string    `json:"message,omitempty"`
+	InvocationID string    `json:"invocationId,omitempty"`
+	Manual       bool      `json:"manual,omitempty"`
+}
+
+// FiringsResponse lists firings, newest first.
+type FiringsResponse struct {
+	Firings []Firing `json:"firings"`
+}
+
+// MetricsRequest asks for an app's recent activity.
+type MetricsRequest struct {
+	Seconds int `json:"seconds,omitempty"`
+}
+
+// MetricsResponse is an app's recent activity, oldest bucket first.
+type MetricsResponse struct {
+	BucketSeconds int             `json:"bucketSeconds"`
+	Buckets       []MetricsBucket `json:"buckets"`
+	Functions     int             `json:"functions"`
+	Collections   int             `json:"collections"`
+	Documents     int64           `json:"documents"`
+	Bytes         int64           `json:"bytes"`
+	Users         int64           `json:"users"`
+	Isolation     string          `json:"isolation"`
+}
+
+// MetricsBucket is the activity in one span of time.
+type MetricsBucket struct {
+	Time   time.Time `json:"time"`
+	Calls  int64     `json:"calls"`
+	Errors int64     `json:"errors"`
+	P50MS  float64   `json:"p50Ms"`
+	P99MS  float64   `json:"p99Ms"`
+}

@@ -1,0 +1,17 @@
+// Package wire is exactly what travels between clients and the server: request and response types, the error
+// envelope and the protocol version. It has no behaviour beyond encoding.
+package wire
+
+// Version is the protocol's version within /v1. It rises by one with every addition:
+//
+//	1 (2026-11-22): first version
+const Version = 1
+
+// AppendJSON is implemented by responses of hot operations that encode themselves without reflection.
+type AppendJSON interface {
+	// AppendJSON appends the JSON form to dst and returns the longer slice.
+	AppendJSON(dst []byte) []byte
+}
+
+// Empty is the request or response without fields.
+type Empty struct{}
