@@ -1,0 +1,196 @@
+// Package api is the operation table: what can be asked of the platform, who may ask, and the handler that asks the
+// rooms. Every surface (HTTP, the official SDKs' protocol, function code) only translates to these operations.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"reflect"
+	"sort"
+	"sync"
+	"time"
+
+	"yunduo"
+	"yunduo/apps"
+	"yunduo/auth"
+	"yunduo/data/documents"
+	"yunduo/functions"
+	"yunduo/storage"
+	"yunduo/triggers"
+	"yunduo/wire"
+)
+
+// Rooms are the rooms that operations ask.
+type Rooms struct {
+	Apps      *apps.Registry
+	Auth      *auth.Service
+	Documents *documents.DB
+	Storage   *storage.Store
+	Functions *functions.Service
+	Triggers  *triggers.Scheduler
+}
+
+// Access says who may call an operation.
+type Access int
+
+// The kinds of access, each including the more powerful callers.
+const (
+	Public       Access = iota // anybody, without credentials
+	SignedIn                   // any caller of the app
+	Privileged                 // code of the app and who administers it
+	FunctionOnly               // running code of the app
+	Owner                      // who administers the app
+	Operator                   // who administers the server
+)
+
+// Names of the kinds of access, for the OpenAPI document.
+func (a Access) String() string {
+	return [...]string{"public", "signed in", "function code and app owner", "function code", "app owner", "operator"}[a]
+}
+
+// Operation is a row of the table.
+type Operation struct {
+	Name     string // room and verb, such as documents.find
+	Summary  string
+	Access   Access
+	Request  reflect.Type
+	Response reflect.Type
+	handle   func(ctx context.Context, a *API, call *Call) (any, error)
+}
+
+// Call is one use of an operation.
+type Call struct {
+	Caller  yunduo.Caller
+	App     yunduo.AppID // the app the operation is about
+	Request json.RawMessage
+	// BaseURL is how the caller reaches the server, such as "https://example.com"; addresses in replies begin with it.
+	BaseURL string
+	// Attachment carries raw bytes in and out, for function code only.
+	Attachment         []byte
+	ResponseAttachment []byte
+}
+
+// API is the table bound to the rooms. It is safe for concurrent use.
+type API struct {
+	rooms  Rooms
+	logger *slog.Logger
+	now    func() time.Time
+	info   Info
+
+	operations map[string]*Operation
+	uploads    uploads
+	streams    sync.WaitGroup
+}
+
+// Info is what the server tells about itself.
+type Info struct {
+	Isolation string // how functions are kept apart
+	Version   string
+}
+
+// New binds the table to the rooms.
+func New(rooms Rooms, info Info, logger *slog.Logger) *API {
+	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}}
+	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations()} {
+		for _, o := range rows {
+			a.operations[o.Name] = o
+		}
+	}
+	return a
+}
+
+// Close ends what function code has left open and waits for it.
+func (a *API) Close() {
+	a.uploads.closeAll()
+	a.streams.Wait()
+}
+
+// Operations lists the table by name.
+func (a *API) Operations() []*Operation {
+	list := make([]*Operation, 0, len(a.operations))
+	for _, o := range a.operations {
+		list = append(list, o)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list
+}
+
+// Do checks access and runs an operation. Errors: unknown_operation, token_missing, token_invalid,
+// permission_denied, malformed_json, invalid_request, and those of the room.
+func (a *API) Do(ctx context.Context, name string, call *Call) (any, error) {
+	o, ok := a.operations[name]
+	if !ok {
+		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "there is no operation %q", name)
+	}
+	if err := o.admit(call); err != nil {
+		return nil, err
+	}
+	return o.handle(ctx, a, call)
+}
+
+func (o *Operation) admit(call *Call) error {
+	c := call.Caller
+	if o.Access == Public {
+		return nil
+	}
+	if c.Role == "" {
+		return yunduo.Errorf(yunduo.ReasonTokenMissing, "%s needs credentials: send an access token or API key as \"Authorization: Bearer ...\"", o.Name)
+	}
+	if c.App != call.App && !c.Operator() && c.Role != yunduo.RoleSystem {
+		return yunduo.Errorf(yunduo.ReasonTokenInvalid, "these credentials belong to another app")
+	}
+	var may bool
+	switch o.Access {
+	case SignedIn:
+		may = true
+	case Privileged:
+		may = c.Privileged()
+	case FunctionOnly:
+		may = c.Role == yunduo.RoleFunction
+	case Owner:
+		may = c.MayManage(call.App) && (call.App != "" || c.Operator())
+	case Operator:
+		may = c.Operator() || c.Role == yunduo.RoleSystem
+	}
+	if !may {
+		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "%s may be called by %s only", o.Name, o.Access)
+	}
+	return nil
+}
+
+// row makes an operation whose request is decoded into Req.
+func row[Req, Res any](name string, access Access, summary string, handle func(ctx context.Context, a *API, call *Call, req *Req) (Res, error)) *Operation {
+	return &Operation{
+		Name: name, Summary: summary, Access: access,
+		Request: reflect.TypeFor[Req](), Response: reflect.TypeFor[Res](),
+		handle: func(ctx context.Context, a *API, call *Call) (any, error) {
+			var req Req
+			if err := decode(call.Request, &req); err != nil {
+				return nil, err
+			}
+			return handle(ctx, a, call, &req)
+		},
+	}
+}
+
+func decode(body json.RawMessage, into any) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		if typeErr, ok := err.(*json.UnmarshalTypeError); ok {
+			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, typeErr.Type, typeErr.Value)
+		}
+		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON: %s", err.Error())
+	}
+	return nil
+}
+
+// Encode returns the JSON text of a response.
+func Encode(response any) ([]byte, error) {
+	if r, ok := response.(wire.AppendJSON); ok {
+		return r.AppendJSON(nil), nil
+	}
+	return json.Marshal(response)
+}

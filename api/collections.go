@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"yunduo/data/documents/driver"
+	"yunduo/wire"
+)
+
+func collectionOperations() []*Operation {
+	return []*Operation{
+		row("collections.list", Privileged, "List collections", listCollections),
+		row("collections.create", Privileged, "Create a collection", createCollection),
+		row("collections.drop", Privileged, "Drop a collection with its documents", dropCollection),
+		row("collections.rules", Privileged, "Read the security rules of a collection", collectionRules),
+		row("collections.setRules", Owner, "Set the security rules of a collection", setCollectionRules),
+		row("indexes.list", Privileged, "List the indexes of a collection", listIndexes),
+		row("indexes.create", Privileged, "Create an index", createIndex),
+		row("indexes.drop", Privileged, "Drop an index", dropIndex),
+	}
+}
+
+func listCollections(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.CollectionsResponse, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	infos, err := s.Collections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.CollectionsResponse{Collections: make([]wire.Collection, len(infos))}
+	for i, info := range infos {
+		response.Collections[i] = wire.Collection{Name: info.Name, Documents: info.Documents, Bytes: info.Bytes}
+	}
+	return response, nil
+}
+
+func createCollection(ctx context.Context, a *API, call *Call, req *wire.CollectionRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.CreateCollection(ctx, req.Collection)
+}
+
+func dropCollection(ctx context.Context, a *API, call *Call, req *wire.CollectionRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.DropCollection(ctx, req.Collection)
+}
+
+func collectionRules(ctx context.Context, a *API, call *Call, req *wire.CollectionRequest) (*wire.RulesResponse, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.Rules(ctx, req.Collection)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.RulesResponse{Rules: rules}, nil
+}
+
+func setCollectionRules(ctx context.Context, a *API, call *Call, req *wire.RulesRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.SetRules(ctx, req.Collection, req.Rules)
+}
+
+func listIndexes(ctx context.Context, a *API, call *Call, req *wire.CollectionRequest) (*wire.IndexesResponse, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	indexes, err := s.Indexes(ctx, req.Collection)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.IndexesResponse{Indexes: make([]wire.Index, len(indexes))}
+	for i, index := range indexes {
+		response.Indexes[i] = wire.Index{Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: int64(index.ExpireAfter / time.Second)}
+		for _, f := range index.Fields {
+			response.Indexes[i].Fields = append(response.Indexes[i].Fields, wire.IndexField(f))
+		}
+	}
+	return response, nil
+}
+
+func createIndex(ctx context.Context, a *API, call *Call, req *wire.CreateIndexRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	index := driver.Index{Name: req.Index.Name, Unique: req.Index.Unique, Sparse: req.Index.Sparse, ExpireAfter: time.Duration(req.Index.ExpireAfterSeconds) * time.Second}
+	for _, f := range req.Index.Fields {
+		index.Fields = append(index.Fields, driver.IndexField(f))
+	}
+	return &wire.Empty{}, s.CreateIndex(ctx, req.Collection, index)
+}
+
+func dropIndex(ctx context.Context, a *API, call *Call, req *wire.DropIndexRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.DropIndex(ctx, req.Collection, req.Name)
+}

@@ -1,0 +1,317 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query/ejson"
+	"yunduo/wire"
+)
+
+// session returns the caller's session on the app of the call, inside a transaction if one is named.
+func (a *API) session(call *Call, transaction string) (*documents.Session, error) {
+	var s *documents.Session
+	if call.Caller.App == call.App {
+		s = a.rooms.Documents.As(call.Caller)
+	} else {
+		s = a.rooms.Documents.AsApp(call.Caller, call.App)
+	}
+	if transaction == "" {
+		return s, nil
+	}
+	return s.InTransaction(transaction)
+}
+
+// document decodes EJSON of a request field; an absent or null field is nil.
+func (a *API) document(field string, text json.RawMessage) (bson.Raw, error) {
+	if len(text) == 0 || string(text) == "null" {
+		return nil, nil
+	}
+	doc, err := ejson.Parse(text, ejson.Options{Now: a.now()})
+	if err != nil {
+		return nil, inField(field, err)
+	}
+	return doc, nil
+}
+
+func (a *API) value(field string, text json.RawMessage) (bson.RawValue, error) {
+	if len(text) == 0 {
+		return bson.RawValue{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "field %q is missing", field)
+	}
+	v, err := ejson.ParseValue(text, ejson.Options{Now: a.now()})
+	if err != nil {
+		return bson.RawValue{}, inField(field, err)
+	}
+	return v, nil
+}
+
+func (a *API) documentList(field string, texts []json.RawMessage) ([]bson.Raw, error) {
+	docs := make([]bson.Raw, len(texts))
+	for i, text := range texts {
+		doc, err := ejson.Parse(text, ejson.Options{Now: a.now()})
+		if err != nil {
+			return nil, inField(field, err)
+		}
+		docs[i] = doc
+	}
+	return docs, nil
+}
+
+// inField names the request field that an error is about.
+func inField(field string, err error) error {
+	e := yunduo.AsError(err)
+	return yunduo.Wrap(e.Cause, e.Reason, "field %q: %s", field, e.Message)
+}
+
+// rows streams a cursor into one JSON array and closes it.
+func rows(ctx context.Context, cursor driver.Cursor) (json.RawMessage, error) {
+	defer cursor.Close()
+	out := []byte{'['}
+	for cursor.Next(ctx) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = ejson.Append(out, cursor.Current())
+	}
+	if err := cursor.Err(); err != nil {
+		return nil, err
+	}
+	return append(out, ']'), nil
+}
+
+func documentOperations() []*Operation {
+	return []*Operation{
+		row("documents.find", SignedIn, "Find documents", find),
+		row("documents.get", SignedIn, "Get one document by _id", get),
+		row("documents.insert", SignedIn, "Insert documents", insert),
+		row("documents.update", SignedIn, "Update or replace documents", update),
+		row("documents.findAndUpdate", SignedIn, "Update one document and return it", findAndUpdate),
+		row("documents.delete", SignedIn, "Delete documents", remove),
+		row("documents.count", SignedIn, "Count documents", count),
+		row("documents.aggregate", SignedIn, "Run an aggregation pipeline", aggregate),
+		row("documents.begin", SignedIn, "Begin a transaction", begin),
+		row("documents.commit", SignedIn, "Commit a transaction", commit),
+		row("documents.abort", SignedIn, "Abort a transaction", abort),
+	}
+}
+
+func find(ctx context.Context, a *API, call *Call, req *wire.FindRequest) (*wire.DocumentsResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	q := documents.Query{Skip: req.Skip, Limit: req.Limit}
+	if q.Filter, err = a.document("filter", req.Filter); err != nil {
+		return nil, err
+	}
+	if q.Sort, err = a.document("sort", req.Sort); err != nil {
+		return nil, err
+	}
+	if q.Projection, err = a.document("projection", req.Projection); err != nil {
+		return nil, err
+	}
+	cursor, err := s.Find(ctx, req.Collection, q)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := rows(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.DocumentsResponse{Documents: docs}, nil
+}
+
+func get(ctx context.Context, a *API, call *Call, req *wire.GetRequest) (*wire.DocumentResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	id, err := a.value("id", req.ID)
+	if err != nil {
+		return nil, err
+	}
+	projection, err := a.document("projection", req.Projection)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.Get(ctx, req.Collection, id, projection)
+	if err != nil || doc == nil {
+		return &wire.DocumentResponse{}, err
+	}
+	return &wire.DocumentResponse{Document: ejson.Append(nil, doc)}, nil
+}
+
+func insert(ctx context.Context, a *API, call *Call, req *wire.InsertRequest) (*wire.InsertResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := a.documentList("documents", req.Documents)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := s.Insert(ctx, req.Collection, docs)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.InsertResponse{InsertedIDs: make([]json.RawMessage, len(ids))}
+	for i, id := range ids {
+		response.InsertedIDs[i] = ejson.AppendValue(nil, id)
+	}
+	return response, nil
+}
+
+func (a *API) change(filter, update json.RawMessage) (documents.Update, error) {
+	var u documents.Update
+	var err error
+	if u.Filter, err = a.document("filter", filter); err != nil {
+		return u, err
+	}
+	if u.Change, err = a.document("update", update); err != nil {
+		return u, err
+	}
+	if u.Change == nil {
+		return u, yunduo.Errorf(yunduo.ReasonInvalidRequest, "field \"update\" is missing")
+	}
+	return u, nil
+}
+
+func upsertedID(r driver.UpdateResult) json.RawMessage {
+	if r.UpsertedID.IsZero() {
+		return nil
+	}
+	return ejson.AppendValue(nil, r.UpsertedID)
+}
+
+func update(ctx context.Context, a *API, call *Call, req *wire.UpdateRequest) (*wire.UpdateResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	u, err := a.change(req.Filter, req.Update)
+	if err != nil {
+		return nil, err
+	}
+	u.Multi, u.Upsert = req.Multi, req.Upsert
+	r, err := s.Update(ctx, req.Collection, u)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.UpdateResponse{Matched: r.Matched, Modified: r.Modified, UpsertedID: upsertedID(r)}, nil
+}
+
+func findAndUpdate(ctx context.Context, a *API, call *Call, req *wire.FindAndUpdateRequest) (*wire.FindAndUpdateResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	u, err := a.change(req.Filter, req.Update)
+	if err != nil {
+		return nil, err
+	}
+	if u.Sort, err = a.document("sort", req.Sort); err != nil {
+		return nil, err
+	}
+	u.Upsert, u.Return = req.Upsert, driver.ReturnAfter
+	switch req.Return {
+	case "", "after":
+	case "before":
+		u.Return = driver.ReturnBefore
+	default:
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "field \"return\" must be \"before\" or \"after\"")
+	}
+	r, err := s.Update(ctx, req.Collection, u)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.FindAndUpdateResponse{Matched: r.Matched, Modified: r.Modified, UpsertedID: upsertedID(r), Document: json.RawMessage("null")}
+	if r.Document != nil {
+		response.Document = ejson.Append(nil, r.Document)
+	}
+	return response, nil
+}
+
+func remove(ctx context.Context, a *API, call *Call, req *wire.DeleteRequest) (*wire.DeleteResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := a.document("filter", req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Delete(ctx, req.Collection, documents.Delete{Filter: filter, Multi: req.Multi})
+	if err != nil {
+		return nil, err
+	}
+	return &wire.DeleteResponse{Deleted: r.Deleted}, nil
+}
+
+func count(ctx context.Context, a *API, call *Call, req *wire.CountRequest) (*wire.CountResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := a.document("filter", req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	total, err := s.Count(ctx, req.Collection, filter)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.CountResponse{Total: total}, nil
+}
+
+func aggregate(ctx context.Context, a *API, call *Call, req *wire.AggregateRequest) (*wire.DocumentsResponse, error) {
+	s, err := a.session(call, req.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	stages, err := a.documentList("pipeline", req.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := s.Aggregate(ctx, req.Collection, stages)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := rows(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.DocumentsResponse{Documents: docs}, nil
+}
+
+func begin(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.TransactionResponse, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.TransactionResponse{Transaction: id}, nil
+}
+
+func commit(ctx context.Context, a *API, call *Call, req *wire.TransactionRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.Commit(ctx, req.Transaction)
+}
+
+func abort(ctx context.Context, a *API, call *Call, req *wire.TransactionRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.Abort(ctx, req.Transaction)
+}

@@ -1,0 +1,189 @@
+// Package cloudbase speaks the wire protocol of the official CloudBase SDKs and translates it to operations. Here so
+// far: the admin endpoint that the server SDKs (wx-server-sdk, @cloudbase/node-sdk) call with keys.
+package cloudbase
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/api"
+	"yunduo/gateway/exchange"
+)
+
+// Options are what the surface translates to.
+type Options struct {
+	API       *api.API
+	Rooms     api.Rooms
+	PublicURL string
+	// DefaultApp stands for unknown environment IDs sent with its credentials; empty refuses them.
+	DefaultApp yunduo.AppID
+	Logger     *slog.Logger
+	Now        func() time.Time
+}
+
+type surface struct{ Options }
+
+// Mount adds the routes of the surface.
+func Mount(e *echo.Echo, o Options) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &surface{o}
+	e.POST("/admin", s.admin)
+}
+
+// reply is the body of an answer: the SDKs want status 200 for errors of the application too.
+type reply struct {
+	RequestID     string `json:"requestId"`
+	Data          any    `json:"data,omitempty"`
+	TransactionID string `json:"transactionId,omitempty"`
+	Code          string `json:"code,omitempty"`
+	Message       string `json:"message,omitempty"`
+}
+
+// params are the top-level members of a request body.
+type params map[string]json.RawMessage
+
+// text returns a string member, empty if it is absent or no string.
+func (p params) text(name string) string {
+	var s string
+	_ = json.Unmarshal(p[name], &s)
+	return s
+}
+
+// into decodes all members into a struct.
+func (p params) into(v any) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "a field of the request has a wrong type: %s", err.Error())
+	}
+	return nil
+}
+
+// request is one verified request of the surface.
+type request struct {
+	surface *surface
+	call    api.Call
+	params  params
+}
+
+// do runs an operation for the request.
+func (r *request) do(ctx context.Context, operation string, body any) (any, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	call := r.call
+	call.Request = text
+	return r.surface.API.Do(ctx, operation, &call)
+}
+
+type action func(ctx context.Context, r *request) (*reply, error)
+
+var actions = map[string]action{
+	"database.addCollection":      addCollection,
+	"database.insertDocument":     insertDocument,
+	"database.getDocument":        getDocument,
+	"database.calculateDocument":  calculateDocument,
+	"database.modifyDocument":     modifyDocument,
+	"database.modifyAndReturnDoc": modifyAndReturnDocument,
+	"database.removeDocument":     removeDocument,
+	"database.aggregateDocuments": aggregateDocuments,
+	"database.startTransaction":   startTransaction,
+	"database.commitTransaction":  commitTransaction,
+	"database.abortTransaction":   abortTransaction,
+	"functions.invokeFunction":    invokeFunction,
+	"storage.getUploadMetadata":   uploadMetadata,
+	"storage.batchGetDownloadUrl": downloadURLs,
+	"storage.batchDeleteFile":     deleteFiles,
+	"analytics.report":            func(context.Context, *request) (*reply, error) { return &reply{}, nil },
+}
+
+func (s *surface) admin(c echo.Context) error {
+	answer, err := s.answer(c)
+	if err != nil {
+		exchange.Note(c, err)
+		e := yunduo.AsError(err)
+		answer = &reply{Code: e.Reason.CloudBase(), Message: e.Message}
+	}
+	answer.RequestID = exchange.RequestID(c)
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, answer)
+}
+
+func (s *surface) answer(c echo.Context) (*reply, error) {
+	if strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), "multipart/") {
+		return nil, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "calls of WeChat's own services are not supported here")
+	}
+	body, err := exchange.Body(c, exchange.MaxJSONBody)
+	if err != nil {
+		return nil, err
+	}
+	p := params{}
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	}
+	caller, err := s.authenticate(c, p)
+	if err != nil {
+		return nil, err
+	}
+	app, err := s.environment(c.Request().Context(), caller, p.text("envName"))
+	if err != nil {
+		return nil, err
+	}
+	run, ok := actions[p.text("action")]
+	if !ok {
+		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", p.text("action"))
+	}
+	r := &request{surface: s, params: p, call: api.Call{
+		Caller: caller, App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL),
+	}}
+	return run(c.Request().Context(), r)
+}
+
+// authenticate finds out which app the keys of a request belong to. They act as its owner.
+func (s *surface) authenticate(c echo.Context, p params) (yunduo.Caller, error) {
+	ctx, header := c.Request().Context(), c.Request().Header.Get(echo.HeaderAuthorization)
+	if header == "" {
+		return yunduo.Caller{}, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request is not signed: give secretId and secretKey to init")
+	}
+	if key := exchange.Bearer(c.Request()); key != "" {
+		caller, err := s.Rooms.Auth.VerifyAPIKey(ctx, key)
+		caller.ClientIP = c.RealIP()
+		return caller, err
+	}
+	authorization, err := parseTC3(header)
+	if err != nil {
+		return yunduo.Caller{}, err
+	}
+	app, secret, err := s.Rooms.Apps.SecretKey(ctx, authorization.secretID)
+	if err != nil {
+		return yunduo.Caller{}, err
+	}
+	lower := make(map[string]json.RawMessage, len(p))
+	for name, value := range p {
+		lower[strings.ToLower(name)] = value
+	}
+	if err := authorization.verify(c.Request(), secret, lower, s.Now()); err != nil {
+		return yunduo.Caller{}, err
+	}
+	return yunduo.Caller{App: app, Role: yunduo.RoleOwner, ClientIP: c.RealIP()}, nil
+}
+
+// environment maps the environment ID of a request to the caller's app: they must be the same, none means that app.
+func (s *surface) environment(ctx context.Context, caller yunduo.Caller, env string) (yunduo.AppID, error) {
+	if env == "" || env == string(caller.App) || (s.DefaultApp != "" && caller.App == s.DefaultApp) {
+		return caller.App, nil
+	}
+	return "", yunduo.Errorf(yunduo.ReasonAppNotFound, "these keys do not belong to an environment %q", env)
+}

@@ -1,0 +1,158 @@
+package cloudbase
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"yunduo"
+)
+
+// Signatures are accepted this long before and after the signer's time.
+const signatureSkew = 15 * time.Minute
+
+const tc3Algorithm = "TC3-HMAC-SHA256"
+
+// tc3Authorization is the Authorization header of a signed request, in the "tcb" flavour of the server SDKs:
+// TC3-HMAC-SHA256 Credential=ID/DATE/tcb/tc3_request, SignedParams=a;b, SignedHeaders=h;i, Signature=hex.
+type tc3Authorization struct {
+	secretID      string
+	scope         string // DATE/tcb/tc3_request
+	date          string
+	service       string
+	signedParams  []string
+	signedHeaders []string
+	signature     []byte
+}
+
+func invalidSignature(format string, args ...any) error {
+	return yunduo.Errorf(yunduo.ReasonSignatureInvalid, format, args...)
+}
+
+func parseTC3(header string) (*tc3Authorization, error) {
+	rest, ok := strings.CutPrefix(header, tc3Algorithm+" ")
+	if !ok {
+		return nil, invalidSignature("the Authorization header must begin with %s", tc3Algorithm)
+	}
+	fields := map[string]string{}
+	for part := range strings.SplitSeq(rest, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
+		if !found {
+			return nil, invalidSignature("the Authorization header has a part without a value")
+		}
+		fields[name] = value
+	}
+	credential := strings.Split(fields["Credential"], "/")
+	if len(credential) != 4 || credential[3] != "tc3_request" || credential[0] == "" {
+		return nil, invalidSignature("the Credential of the Authorization header must be ID/DATE/SERVICE/tc3_request")
+	}
+	signature, err := hex.DecodeString(fields["Signature"])
+	if err != nil || len(signature) != sha256.Size {
+		return nil, invalidSignature("the Signature of the Authorization header must be 64 hexadecimal digits")
+	}
+	a := &tc3Authorization{
+		secretID: credential[0], date: credential[1], service: credential[2],
+		scope: strings.Join(credential[1:], "/"), signature: signature,
+		signedHeaders: strings.Split(fields["SignedHeaders"], ";"),
+	}
+	if fields["SignedParams"] != "" {
+		a.signedParams = strings.Split(fields["SignedParams"], ";")
+	}
+	return a, nil
+}
+
+// verify checks the signature over a request. params are the top-level members of the body by lower-case name, as the
+// exact bytes received.
+//
+// Signers differ in how they treat members whose value is an empty string: newer ones leave them out of the hash,
+// older ones include them. Either is accepted; both bind every other byte of the signed members.
+func (a *tc3Authorization) verify(r *http.Request, secret string, params map[string]json.RawMessage, now time.Time) error {
+	timestamp := r.Header.Get("X-Timestamp")
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return invalidSignature("the X-Timestamp header must be the time in seconds")
+	}
+	at := time.Unix(seconds, 0)
+	if at.Before(now.Add(-signatureSkew)) || at.After(now.Add(signatureSkew)) {
+		return invalidSignature("the signature's time is more than %d minutes away from the server's: check the clock", int(signatureSkew.Minutes()))
+	}
+	if at.UTC().Format(time.DateOnly) != a.date {
+		return invalidSignature("the date of the Credential does not match X-Timestamp")
+	}
+	headers, err := a.canonicalHeaders(r)
+	if err != nil {
+		return err
+	}
+	key := mac(mac(mac([]byte("TC3"+secret), a.date), a.service), "tc3_request")
+	for _, skipEmpty := range []bool{true, false} {
+		payload := a.payloadHash(params, skipEmpty)
+		for _, method := range []string{strings.ToLower(r.Method), r.Method} {
+			for _, query := range canonicalQueries(r) {
+				canonical := strings.Join([]string{method, "//" + r.Host + r.URL.Path, query, headers, strings.Join(a.signedHeaders, ";"), payload}, "\n")
+				digest := sha256.Sum256([]byte(canonical))
+				toSign := tc3Algorithm + "\n" + timestamp + "\n" + a.scope + "\n" + hex.EncodeToString(digest[:])
+				if hmac.Equal(mac(key, toSign), a.signature) {
+					return nil
+				}
+			}
+		}
+	}
+	return invalidSignature("the signature does not match the request: check secretId, secretKey and the endpoint's address")
+}
+
+// canonicalQueries returns the query as sent and without the leading "&" that older SDKs put there.
+func canonicalQueries(r *http.Request) []string {
+	if trimmed := strings.TrimPrefix(r.URL.RawQuery, "&"); trimmed != r.URL.RawQuery {
+		return []string{r.URL.RawQuery, trimmed}
+	}
+	return []string{r.URL.RawQuery}
+}
+
+// canonicalHeaders lists the signed headers as name:value lines, values trimmed and lower-cased except content types.
+func (a *tc3Authorization) canonicalHeaders(r *http.Request) (string, error) {
+	var b strings.Builder
+	for _, name := range a.signedHeaders {
+		value := r.Header.Get(name)
+		switch strings.ToLower(name) {
+		case "":
+			return "", invalidSignature("the Authorization header names no SignedHeaders")
+		case "host":
+			value = strings.ToLower(r.Host)
+		case "content-type":
+			if strings.HasPrefix(value, "multipart/form-data") {
+				value = "multipart/form-data"
+			}
+		default:
+			value = strings.ToLower(value)
+		}
+		b.WriteString(strings.ToLower(name) + ":" + strings.TrimSpace(value) + "\n")
+	}
+	return b.String(), nil
+}
+
+func (a *tc3Authorization) payloadHash(params map[string]json.RawMessage, skipEmpty bool) string {
+	h := sha256.New()
+	for _, name := range a.signedParams {
+		value := string(params[strings.ToLower(name)])
+		var text string
+		if json.Unmarshal(params[strings.ToLower(name)], &text) == nil {
+			value = strings.TrimSpace(text)
+		}
+		if value == "" && skipEmpty {
+			continue
+		}
+		h.Write([]byte("&" + name + "=" + value + "\r\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}

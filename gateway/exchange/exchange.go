@@ -1,0 +1,104 @@
+// Package exchange holds what every HTTP surface needs of one request and reply: credentials, bounded bodies, the
+// address the client used, and the error envelope.
+package exchange
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/api"
+	"yunduo/wire"
+)
+
+// MaxJSONBody is the largest JSON request body in bytes.
+const MaxJSONBody = 16 << 20
+
+const errorKey = "yunduo.error"
+
+// Bearer returns the token of the Authorization header, or the empty string.
+func Bearer(r *http.Request) string {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// BaseURL returns the address under which the client reached the server, without a trailing slash. publicURL, if
+// set, wins: behind a proxy the server cannot know its own address.
+func BaseURL(r *http.Request, publicURL string) string {
+	if publicURL != "" {
+		return strings.TrimRight(publicURL, "/")
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// Body reads a request body of at most limit bytes; body_too_large beyond.
+func Body(c echo.Context, limit int64) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, tooLarge(limit)
+	case err != nil:
+		return nil, yunduo.Wrap(err, yunduo.ReasonCanceled, "the request body did not arrive whole")
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64) error {
+	return yunduo.Errorf(yunduo.ReasonBodyTooLarge, "the request body is larger than %d MiB", limit>>20)
+}
+
+// JSON writes a response of the operation table with status 200.
+func JSON(c echo.Context, response any) error {
+	text, err := api.Encode(response)
+	if err != nil {
+		return err
+	}
+	return Raw(c, http.StatusOK, text)
+}
+
+// Raw writes JSON text as it is.
+func Raw(c echo.Context, status int, text []byte) error {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	return c.Blob(status, "application/json; charset=utf-8", text)
+}
+
+// Fail writes the error envelope and notes the error for the request log.
+func Fail(c echo.Context, err error) error {
+	Note(c, err)
+	if c.Response().Committed {
+		return nil
+	}
+	body := wire.NewErrorBody(err, RequestID(c))
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(wire.Status(yunduo.AsError(err).Code()), wire.ErrorEnvelope{Error: body})
+}
+
+// Note records the error of a request for its log line without writing a reply.
+func Note(c echo.Context, err error) { c.Set(errorKey, err) }
+
+// Noted returns the error recorded for the request, nil if it went well.
+func Noted(c echo.Context) error {
+	err, _ := c.Get(errorKey).(error)
+	return err
+}
+
+// RequestID returns the ID of the request.
+func RequestID(c echo.Context) string { return yunduo.RequestID(c.Request().Context()) }

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/gateway/exchange"
+)
+
+var acceptableRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// requestID accepts a sane X-Request-Id of the client or makes one, and puts it into context and reply.
+func requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		id := r.Header.Get(echo.HeaderXRequestID)
+		if !acceptableRequestID.MatchString(id) {
+			id = yunduo.NewID()
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		c.SetRequest(r.WithContext(yunduo.WithRequestID(r.Context(), id)))
+		return next(c)
+	}
+}
+
+// observe counts every request and writes one log line for each that failed.
+func (g *Gateway) observe(logger *slog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			start := time.Now()
+			g.metrics.running.Inc()
+			defer g.metrics.running.Dec()
+			err := next(c)
+			if err != nil {
+				c.Error(err)
+			}
+			status := c.Response().Status
+			g.metrics.observe(c.Request().Method, c.Path(), status, time.Since(start))
+			if noted := exchange.Noted(c); noted != nil {
+				logFailure(logger, c, status, noted, time.Since(start))
+			}
+			return nil
+		}
+	}
+}
+
+func logFailure(logger *slog.Logger, c echo.Context, status int, err error, took time.Duration) {
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError && yunduo.AsError(err).Code() != yunduo.CodeFunction {
+		level = slog.LevelError
+	}
+	logger.LogAttrs(c.Request().Context(), level, "request failed",
+		slog.String("request_id", exchange.RequestID(c)), slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()), slog.Int("status", status),
+		slog.Any("error", err), slog.Duration("duration", took))
+}
+
+// recoverPanics answers 500 for a handler that panics; other requests go on.
+func recoverPanics(logger *slog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			defer func() {
+				p := recover()
+				if p == nil {
+					return
+				}
+				if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+					panic(p)
+				}
+				logger.Error("handler panicked", "request_id", exchange.RequestID(c), "panic", p, "stack", string(debug.Stack()))
+				err = yunduo.Errorf(yunduo.ReasonInternal, "something went wrong on the server; its log has the details under this request ID")
+			}()
+			return next(c)
+		}
+	}
+}
+
+// securityHeaders are harmless everywhere; surfaces that serve pages add their own.
+func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		return next(c)
+	}
+}

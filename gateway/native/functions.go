@@ -1,0 +1,63 @@
+package native
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/api"
+	"yunduo/gateway/exchange"
+)
+
+// invoke runs a function: the body is the event, the reply the bare return value.
+func (s *surface) invoke(c echo.Context) error {
+	app := yunduo.AppID(c.Param("app"))
+	call, err := s.call(c, app)
+	if err != nil {
+		return err
+	}
+	event, err := exchange.Body(c, exchange.MaxJSONBody)
+	if err != nil {
+		return err
+	}
+	response, err := s.API.Invoke(c.Request().Context(), call, c.Param("name"), event)
+	if err != nil {
+		return err
+	}
+	return exchange.Raw(c, http.StatusOK, response)
+}
+
+// login signs an end user in with the provider of the path; the body is the credential.
+func (s *surface) login(c echo.Context) error {
+	credential, err := exchange.Body(c, 64<<10)
+	if err != nil {
+		return err
+	}
+	if len(credential) > 0 && !json.Valid(credential) {
+		return yunduo.Errorf(yunduo.ReasonMalformedJSON, "the request body is not valid JSON")
+	}
+	call := &api.Call{App: yunduo.AppID(c.Param("app")), Request: credential}
+	call.Caller.ClientIP = c.RealIP()
+	response, err := s.API.Login(c.Request().Context(), call, c.Param("provider"))
+	if err != nil {
+		return err
+	}
+	return exchange.JSON(c, response)
+}
+
+var documentVerbs = map[string]string{
+	"find": "documents.find", "get": "documents.get", "insert": "documents.insert", "update": "documents.update",
+	"findAndUpdate": "documents.findAndUpdate", "delete": "documents.delete", "count": "documents.count",
+	"aggregate": "documents.aggregate",
+}
+
+// documents runs a document operation on the collection of the path.
+func (s *surface) documents(c echo.Context) error {
+	name, ok := documentVerbs[c.Param("verb")]
+	if !ok {
+		return yunduo.Errorf(yunduo.ReasonUnknownOperation, "there is no document operation %q", c.Param("verb"))
+	}
+	return s.do(c, name, yunduo.AppID(c.Param("app")), map[string]string{"collection": c.Param("collection")})
+}

@@ -1,0 +1,84 @@
+package native
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/gateway/exchange"
+)
+
+// manageRoutes is the owner's surface: method, path below /v1/manage, operation. Path parameters other than the app
+// become fields of the request.
+var manageRoutes = []struct{ method, path, operation string }{
+	{"POST", "/session", "operators.login"},
+	{"GET", "/server", "server.info"},
+	{"GET", "/apps", "apps.list"},
+	{"POST", "/apps", "apps.create"},
+	{"GET", "/apps/:app", "apps.get"},
+	{"PATCH", "/apps/:app", "apps.update"},
+	{"DELETE", "/apps/:app", "apps.delete"},
+	{"POST", "/apps/:app/keys", "apps.createKey"},
+	{"GET", "/apps/:app/metrics", "apps.metrics"},
+
+	{"POST", "/apps/:app/users", "users.create"},
+	{"POST", "/apps/:app/users/list", "users.list"},
+	{"DELETE", "/apps/:app/users/:id", "users.delete"},
+
+	{"GET", "/apps/:app/functions", "functions.list"},
+	{"PUT", "/apps/:app/functions/:name", "functions.deploy"},
+	{"GET", "/apps/:app/functions/:name", "functions.get"},
+	{"DELETE", "/apps/:app/functions/:name", "functions.delete"},
+	{"GET", "/apps/:app/functions/:name/versions", "functions.versions"},
+	{"POST", "/apps/:app/functions/:name/source", "functions.source"},
+	{"POST", "/apps/:app/functions/:name/invoke", "functions.test"},
+	{"POST", "/apps/:app/functions/:name/rollback", "functions.rollback"},
+	{"POST", "/apps/:app/logs", "functions.logs"},
+
+	{"GET", "/apps/:app/collections", "collections.list"},
+	{"POST", "/apps/:app/collections", "collections.create"},
+	{"DELETE", "/apps/:app/collections/:collection", "collections.drop"},
+	{"GET", "/apps/:app/collections/:collection/rules", "collections.rules"},
+	{"PUT", "/apps/:app/collections/:collection/rules", "collections.setRules"},
+	{"GET", "/apps/:app/collections/:collection/indexes", "indexes.list"},
+	{"POST", "/apps/:app/collections/:collection/indexes", "indexes.create"},
+	{"DELETE", "/apps/:app/collections/:collection/indexes/:name", "indexes.drop"},
+
+	{"GET", "/apps/:app/triggers", "triggers.list"},
+	{"POST", "/apps/:app/triggers/:function/:name/run", "triggers.run"},
+	{"POST", "/apps/:app/triggers/:function/:name/enable", "triggers.enable"},
+	{"GET", "/apps/:app/triggers/:function/:name/history", "triggers.history"},
+}
+
+func (s *surface) mountManage(g *echo.Group) {
+	for _, r := range manageRoutes {
+		g.Add(r.method, r.path, s.manage(r.operation))
+	}
+	g.GET("/apps/:app/logs/stream", s.streamLogs)
+}
+
+func (s *surface) manage(operation string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		fields := map[string]string{}
+		for _, name := range c.ParamNames() {
+			if name != "app" {
+				fields[name] = c.Param(name)
+			}
+		}
+		return s.do(c, operation, yunduo.AppID(c.Param("app")), fields)
+	}
+}
+
+// streamLogs sends invocation records as server-sent events while the client listens.
+func (s *surface) streamLogs(c echo.Context) error {
+	app := yunduo.AppID(c.Param("app"))
+	call, err := s.call(c, app)
+	if err != nil {
+		return err
+	}
+	records, stop, err := s.API.FollowLogs(c.Request().Context(), call, c.QueryParam("function"))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return exchange.Events(c, records)
+}
