@@ -84,6 +84,8 @@ const (
 	ReasonInvalidIndex Reason = "invalid_index"
 	// There is no such index.
 	ReasonIndexNotFound Reason = "index_not_found"
+	// A security rule is not valid; the message says where.
+	ReasonInvalidRules Reason = "invalid_rules"
 	// Another write changed the same document first; run the transaction again.
 	ReasonTransactionConflict Reason = "transaction_conflict"
 	// The transaction was committed, aborted or has expired.
@@ -182,6 +184,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonQueryTooExpensive:      {"exhausted", -502001, "DATABASE_REQUEST_FAILED", false},
 	ReasonInvalidIndex:           {"invalid", -502001, "DATABASE_REQUEST_FAILED", false},
 	ReasonIndexNotFound:          {"not_found", -502001, "DATABASE_REQUEST_FAILED", false},
+	ReasonInvalidRules:           {"invalid", -501007, "INVALID_PARAM", false},
 	ReasonTransactionConflict:    {"conflict", -502001, "DATABASE_TRANSACTION_CONFLICT", true},
 	ReasonTransactionNotFound:    {"not_found", -502001, "DATABASE_REQUEST_FAILED", false},
 	ReasonTransactionTooLarge:    {"too_large", -502001, "DATABASE_REQUEST_FAILED", false},
