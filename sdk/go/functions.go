@@ -1,0 +1,59 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+
+	"yunduo/wire"
+)
+
+// Invoke runs a function with an event (JSON; nil is the empty event) and returns its return value as JSON.
+func (c *Client) Invoke(ctx context.Context, name string, event json.RawMessage) (json.RawMessage, error) {
+	var body any
+	if len(event) > 0 {
+		body = event
+	}
+	var result json.RawMessage
+	err := c.Do(ctx, "POST", c.appPath("/functions/%s", name), body, &result)
+	return result, err
+}
+
+// Functions lists the app's functions by name.
+func (c *Client) Functions(ctx context.Context) ([]wire.Function, error) {
+	var reply wire.FunctionsResponse
+	err := c.Do(ctx, "GET", c.managePath("/functions"), nil, &reply)
+	return reply.Functions, err
+}
+
+// Deploy makes a new version of a function out of its folder's files and lets it answer from now on.
+func (c *Client) Deploy(ctx context.Context, request wire.DeployRequest) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "PUT", c.managePath("/functions/%s", request.Name), request, &reply)
+	return reply, err
+}
+
+// DeleteFunction removes a function with its versions and triggers.
+func (c *Client) DeleteFunction(ctx context.Context, name string) error {
+	return c.Do(ctx, "DELETE", c.managePath("/functions/%s", name), nil, nil)
+}
+
+// Versions lists the versions of a function, newest first.
+func (c *Client) Versions(ctx context.Context, name string) ([]wire.FunctionVersion, error) {
+	var reply wire.FunctionVersionsResponse
+	err := c.Do(ctx, "GET", c.managePath("/functions/%s/versions", name), nil, &reply)
+	return reply.Versions, err
+}
+
+// Rollback makes a version live again; 0 is the one before the live one.
+func (c *Client) Rollback(ctx context.Context, name string, version int64) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "POST", c.managePath("/functions/%s/rollback", name), wire.FunctionRequest{Name: name, Version: version}, &reply)
+	return reply, err
+}
+
+// Logs returns invocation records, newest first.
+func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) ([]wire.InvocationRecord, error) {
+	var reply wire.LogsResponse
+	err := c.Do(ctx, "POST", c.managePath("/logs"), request, &reply)
+	return reply.Invocations, err
+}
