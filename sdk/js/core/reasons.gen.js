@@ -43,6 +43,7 @@ module.exports = {
   query_too_expensive: [-502001, false],
   invalid_index: [-502001, false],
   index_not_found: [-502001, false],
+  invalid_rules: [-501007, false],
   transaction_conflict: [-502001, true],
   transaction_not_found: [-502001, false],
   transaction_too_large: [-502001, false],

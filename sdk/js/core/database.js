@@ -1,0 +1,71 @@
+'use strict'
+
+const { command } = require('./command')
+require('./aggregate') // completes command.aggregate with pipeline()
+const { Geo } = require('./geo')
+const { serverDate, databaseRegExp } = require('./values')
+const { Collection } = require('./query')
+const { begin, runTransaction } = require('./transaction')
+const { run } = require('./run')
+const { ofReason, unsupported } = require('./errors')
+
+/** What init().database() returns. It is bound to no request: the transport knows the caller of the moment. */
+class Database {
+  /**
+   * @param {object} options
+   * @param {function(string, object): Promise<object>} options.call sends one operation, resolves to its reply
+   * @param {object} options.dialect argument, result and error shapes: dialect-wx.js or dialect-tcb.js
+   * @param {number} options.defaultLimit documents that get() asks for without limit()
+   */
+  constructor ({ call, dialect, defaultLimit }) {
+    Object.defineProperty(this, 'call', { value: call })
+    Object.defineProperty(this, 'dialect', { value: dialect })
+    Object.defineProperty(this, 'defaultLimit', { value: defaultLimit })
+    this.command = command
+    this.Geo = Geo
+    this.serverDate = serverDate
+    this.RegExp = databaseRegExp
+  }
+
+  /** @param {string} name */
+  collection (name) {
+    if (typeof name !== 'string' || name === '') throw ofReason('collection', 'invalid_collection_name', 'the collection name must be a string')
+    return new Collection(this, this, name)
+  }
+
+  createCollection (name, options) {
+    return this.run('createCollection', options, () => this.call('collections.create', { collection: name }))
+  }
+
+  /** Every collection with the number of its documents and bytes. */
+  collections (options) {
+    return this.run('collections', options, () => this.call('collections.list', {}))
+  }
+
+  listCollections () {
+    return this.reject('listCollections')
+  }
+
+  startTransaction () {
+    return begin(this)
+  }
+
+  /**
+   * @param {function(object): *} body receives the transaction; may run again after a conflict
+   * @param {number} [tries]
+   */
+  runTransaction (body, tries = 3) {
+    return runTransaction(this, body, tries)
+  }
+
+  /** Runs one API call of this database; see run.js. */
+  run (api, options, work) {
+    return run(this.dialect, api, options, work)
+  }
+
+  reject (api) {
+    return this.run(api, undefined, () => { throw unsupported(api) })
+  }
+}
+
+module.exports = { Database }

@@ -1,0 +1,73 @@
+'use strict'
+
+const { failure } = require('../core/errors')
+
+/**
+ * What the function's process gives the SDK.
+ * @typedef {object} Host
+ * @property {function(string, object, Uint8Array=): Promise<{response: object, attachment: Uint8Array}>} call runs one
+ *   operation as the caller of the running request; rejects with {code, reason, message, requestId, retryable, errCode}
+ * @property {function(): (object|null)} context {requestId, functionName, caller: {openId, unionId, appId, userId, provider,
+ *   isAnonymous, clientIp, fromOpenId}, env, source, deadline} of the running request; null while modules load
+ * @property {function(string, string): void} log level (info, warn, error) and message
+ * @property {string} [env] the app, where it is known before the first request
+ */
+
+/** A Host with the conveniences that both SDK flavours share. One per slot. */
+class Platform {
+  /** @param {Host} host */
+  constructor (host) {
+    this.host = host
+    this.call = this.call.bind(this)
+    this.requestId = this.requestId.bind(this)
+    this.lastEnv = host.env
+  }
+
+  /** @returns {Promise<object>} the reply without its bytes */
+  async call (operation, request) {
+    return (await this.host.call(operation, request)).response
+  }
+
+  /** @returns {Promise<{response: object, attachment: Uint8Array}>} */
+  callWithBytes (operation, request, bytes) {
+    return this.host.call(operation, request, bytes)
+  }
+
+  /** Never throws: modules may ask while they load, when there is no request. */
+  context () {
+    const context = this.host.context() || {}
+    if (context.env) this.lastEnv = context.env
+    return { ...context, caller: context.caller || {}, env: this.env(context) }
+  }
+
+  requestId () {
+    return this.context().requestId || ''
+  }
+
+  env (context) {
+    return context.env || this.lastEnv || process.env.TCB_ENV || process.env.SCF_NAMESPACE || ''
+  }
+
+  /** Runs another function of the app; its data is plain JSON, not extended JSON. */
+  async invoke (name, data) {
+    const { result } = await this.call('functions.invoke', { name, data: data === undefined ? {} : data })
+    return { result: result === undefined ? null : result, requestId: this.requestId() }
+  }
+
+  /** A logger as cloud.logger() and app.logger() give it. */
+  logger () {
+    const write = level => value => this.host.log(level, text(value))
+    return { log: write('info'), info: write('info'), warn: write('warn'), error: write('error') }
+  }
+}
+
+function text (value) {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) || String(value)
+  } catch (error) { // circular: a log line must never fail the function
+    return `${String(value)} (${failure('logger', error).detail})`
+  }
+}
+
+module.exports = { Platform }

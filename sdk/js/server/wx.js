@@ -1,0 +1,90 @@
+'use strict'
+
+const { Database } = require('../core/database')
+const { wxDialect } = require('../core/dialect-wx')
+const { run } = require('../core/run')
+const { fileRequests, requireString } = require('../core/files')
+const { upload, download } = require('./transfer')
+const { namespace, rejecting } = require('./unsupported')
+
+const DYNAMIC_CURRENT_ENV = Symbol('DYNAMIC_CURRENT_ENV')
+const DEFAULT_LIMIT = 100
+
+const wechatAdvice = 'call https://api.weixin.qq.com with your own access token'
+
+/**
+ * The module that functions get for `require('wx-server-sdk')`.
+ * Environment IDs given to init() or to single calls all mean the app that the function belongs to.
+ * @param {import('./host').Platform} platform
+ */
+function createWxServerSdk (platform) {
+  const config = {}
+  const dialect = wxDialect()
+  const api = (name, work) => options => run(dialect, name, options, () => work(options || {}))
+
+  const cloud = {
+    version: '3.0.4-yunduo', // code compares the leading numbers
+    DYNAMIC_CURRENT_ENV,
+    init (options) { Object.assign(config, options) },
+    updateConfig (options) { Object.assign(config, options) },
+    registerService (provider) { register(cloud, provider) },
+    createNewInstance () { return createWxServerSdk(platform) },
+    // A plain function: with `new` it returns an instance of its own. Resources of other accounts do not exist here.
+    Cloud: function () { return createWxServerSdk(platform) },
+
+    getWXContext: () => wxContext(platform.context()),
+    logger: () => platform.logger(),
+
+    database (options) {
+      const { throwOnNotFound = config.throwOnNotFound } = Object(options)
+      return new Database({ call: platform.call, dialect: wxDialect({ throwOnNotFound }), defaultLimit: DEFAULT_LIMIT })
+    },
+    callFunction: api('callFunction', ({ name, data }) => platform.invoke(requireString('callFunction', 'name', name), data)),
+    uploadFile: api('uploadFile', options => upload(platform, options)),
+    downloadFile: api('downloadFile', options => download(platform, options)),
+    getTempFileURL: api('getTempFileURL', ({ fileList }) => platform.call('files.urls', { files: fileRequests('getTempFileURL', fileList) })),
+    deleteFile: api('deleteFile', ({ fileList }) =>
+      platform.call('files.delete', { fileIds: fileRequests('deleteFile', fileList).map(file => file.fileId) })),
+
+    openapi: namespace('openapi', wechatAdvice),
+    cloudPay: namespace('cloudPay', 'call the payment API with your own merchant key'),
+    models: namespace('models', 'use database() instead'),
+    extend: namespace('extend'),
+    callOpenAPI: rejecting('callOpenAPI', wechatAdvice),
+    callContainer: rejecting('callContainer'),
+    getOpenData: rejecting('getOpenData', wechatAdvice),
+    getVoIPSign: rejecting('getVoIPSign', wechatAdvice),
+    getCloudCallSign: rejecting('getCloudCallSign', wechatAdvice),
+    signature: rejecting('signature', wechatAdvice)
+  }
+  return cloud
+}
+
+/** Values known for this caller only, as on the platform: a timer has no OPENID at all. */
+function wxContext ({ caller, env, source, requestId }) {
+  const values = {
+    OPENID: caller.openId,
+    APPID: caller.appId,
+    UNIONID: caller.unionId,
+    FROM_OPENID: caller.fromOpenId,
+    UID: caller.userId,
+    CLIENTIP: caller.clientIp,
+    ENV: env,
+    SOURCE: source,
+    REQUESTID: requestId
+  }
+  for (const key of Object.keys(values)) if (!values[key]) delete values[key]
+  return values
+}
+
+/** Adds what a service package offers: single functions, or a namespace of them. */
+function register (cloud, provider) {
+  const service = provider.createService(cloud)
+  if (typeof service.getAPIs === 'function') Object.assign(cloud, service.getAPIs())
+  else if (typeof service.getNamespace === 'function') {
+    const { namespace: name, apis } = service.getNamespace()
+    cloud[name] = apis
+  }
+}
+
+module.exports = { createWxServerSdk }
