@@ -1,0 +1,79 @@
+// The console's client of the native API. Every call carries the operator's token; a refused token signs out.
+
+export interface ApiError { code: string; reason: string; message: string; requestId: string; retryable: boolean; stack?: string }
+
+export class RequestError extends Error {
+  constructor(readonly detail: ApiError, readonly status: number) {
+    super(detail.message)
+  }
+}
+
+const TOKEN = 'yunduo.token'
+let onSignOut = () => {}
+
+export const session = {
+  get token() { return localStorage.getItem(TOKEN) ?? '' },
+  set token(value: string) { value ? localStorage.setItem(TOKEN, value) : localStorage.removeItem(TOKEN) },
+  whenSignedOut(handler: () => void) { onSignOut = handler },
+  signOut() {
+    this.token = ''
+    onSignOut()
+  },
+}
+
+export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const reply = await fetch(path, {
+    method,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(session.token ? { authorization: `Bearer ${session.token}` } : {}),
+    },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  })
+  const text = await reply.text()
+  if (reply.ok) return (text ? JSON.parse(text) : undefined) as T
+  let detail: ApiError
+  try {
+    detail = JSON.parse(text).error
+  } catch {
+    detail = { code: 'unavailable', reason: 'unavailable', message: `HTTP ${reply.status}`, requestId: reply.headers.get('x-request-id') ?? '', retryable: true }
+  }
+  if (reply.status === 401 && session.token && !path.endsWith('/session')) session.signOut()
+  throw new RequestError(detail, reply.status)
+}
+
+const part = encodeURIComponent
+export const manage = (app: string, rest = '') => `/v1/manage/apps/${part(app)}${rest}`
+export const ofApp = (app: string, rest: string) => `/v1/apps/${part(app)}${rest}`
+export { part }
+
+/** Reads server-sent events with the token in a header, which EventSource cannot do. Stops with the signal. */
+export async function follow<T>(path: string, onValue: (value: T) => void, signal: AbortSignal) {
+  const reply = await fetch(path, { headers: { authorization: `Bearer ${session.token}` }, signal })
+  if (!reply.ok || !reply.body) throw new Error(`HTTP ${reply.status}`)
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader()
+  let rest = ''
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return
+    rest += value
+    const events = rest.split('\n\n')
+    rest = events.pop() ?? ''
+    for (const event of events) if (event.startsWith('data: ')) onValue(JSON.parse(event.slice(6)))
+  }
+}
+
+export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; createdAt: string }
+export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number }
+export interface SourceFile { path: string; size: number; text?: string }
+export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; warnings?: string[] }
+export interface LogLine { time: string; level: string; message: string }
+export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
+export interface Collection { name: string; documents: number; bytes: number }
+export interface StoredFile { fileId: string; path: string; size: number; contentType: string; owner?: string; modifiedAt: string }
+export interface Firing { id: string; dueAt: string; startedAt: string; durationMs: number; status: string; message?: string; invocationId?: string; manual?: boolean }
+export interface Trigger { function: string; name: string; type: string; schedule: string; timeZone: string; overlap: string; enabled: boolean; nextRuns: string[] | null; last?: Firing; warnings?: string[] }
+export interface User { id: string; openId?: string; unionId?: string; username?: string; provider: string; createdAt: string; lastLoginAt?: string }
+export interface Bucket { time: string; calls: number; errors: number; p50Ms: number; p99Ms: number }
+export interface Metrics { bucketSeconds: number; buckets: Bucket[]; functions: number; collections: number; documents: number; bytes: number; users: number; isolation: string }
+export type Document = Record<string, unknown> & { _id: unknown }

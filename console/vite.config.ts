@@ -1,0 +1,10 @@
+import { defineConfig } from 'vite'
+import react from '@vitejs/plugin-react'
+
+// The console is served under /console/ by the binary that embeds it. `npm run dev` proxies the API to a running server.
+export default defineConfig({
+  base: '/console/',
+  plugins: [react()],
+  build: { chunkSizeWarningLimit: 2000, emptyOutDir: false },
+  server: { proxy: { '/v1': process.env.YUNDUO_URL ?? 'http://127.0.0.1:7300' } },
+})
