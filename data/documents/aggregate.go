@@ -1,0 +1,102 @@
+package documents
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/pipeline"
+	"yunduo/data/rules"
+)
+
+// Aggregate runs a pipeline over the documents that the caller may read, in this and in every collection that the
+// pipeline names. The caller closes the cursor. Reasons: collection_not_found, permission_denied, invalid_pipeline,
+// unknown_operator, expression_failed, query_too_expensive.
+func (s *Session) Aggregate(ctx context.Context, collection string, stages []bson.Raw) (driver.Cursor, error) {
+	ns, err := s.namespace(collection)
+	if err != nil {
+		return nil, err
+	}
+	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
+	for _, stage := range stages {
+		if err := form.check(stage, yunduo.ReasonInvalidPipeline, "pipeline"); err != nil {
+			return nil, err
+		}
+	}
+	p, err := pipeline.Parse(stages)
+	if err != nil {
+		return nil, err
+	}
+	for _, foreign := range p.Collections() {
+		if err := s.validName(foreign); err != nil {
+			return nil, err
+		}
+	}
+	run := func(ctx context.Context, on driver.Operations) (driver.Cursor, error) { return on.Aggregate(ctx, ns, p) }
+	if !s.caller.Privileged() {
+		if run, err = s.ruledAggregate(ctx, ns, p); err != nil {
+			return nil, err
+		}
+	}
+	var cursor driver.Cursor
+	err = s.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
+		cursor, err = run(ctx, on)
+		return s.detach(ctx, &cursor, err)
+	})
+	return cursor, err
+}
+
+// ruledAggregate lets the engine run the pipeline where the rules speak of the first collection only. Where they
+// narrow a foreign one too, the pipeline runs here, over a source that narrows each read.
+func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (func(context.Context, driver.Operations) (driver.Cursor, error), error) {
+	own, err := s.decide(ctx, ns, rules.Read)
+	if err != nil {
+		return nil, err
+	}
+	narrowed := map[string]*query.Filter{ns.Collection: own.Filter}
+	foreign := false
+	for _, name := range p.Collections() {
+		decision, err := s.decide(ctx, driver.Namespace{App: s.app, Collection: name}, rules.Read)
+		if err != nil {
+			return nil, err
+		}
+		narrowed[name] = decision.Filter
+		foreign = foreign || decision.Filter != nil
+	}
+	if !foreign {
+		if own.Filter != nil {
+			p = p.Prepend(own.Filter)
+		}
+		return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) { return on.Aggregate(ctx, ns, p) }, nil
+	}
+	return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
+		source := &ruledSource{app: s.app, main: ns.Collection, on: on, narrowed: narrowed}
+		return p.Run(ctx, ns.Collection, source, pipeline.Options{Now: s.db.options.Now()})
+	}, nil
+}
+
+// ruledSource reads the collections of an app as far as the rules allow.
+type ruledSource struct {
+	app      yunduo.AppID
+	main     string
+	on       driver.Operations
+	narrowed map[string]*query.Filter // nil filter: everything
+}
+
+var _ pipeline.Source = (*ruledSource)(nil)
+
+func (r *ruledSource) Find(ctx context.Context, collection string, filter *query.Filter, sort *query.Sort, limit int64) (pipeline.Cursor, error) {
+	narrow, known := r.narrowed[collection]
+	if !known {
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the pipeline reads %q, which it did not name before", collection)
+	}
+	ns := driver.Namespace{App: r.app, Collection: collection}
+	cursor, err := r.on.Find(ctx, ns, driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit})
+	if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound && collection != r.main {
+		return &sliceCursor{}, nil
+	}
+	return cursor, err
+}

@@ -1,0 +1,187 @@
+package documents
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+)
+
+const (
+	maxIndexes     = 64
+	maxIndexFields = 32
+)
+
+// CreateCollection makes an empty collection under the default rules. Privileged callers only; collection_exists if
+// there is one.
+func (s *Session) CreateCollection(ctx context.Context, collection string) error {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return err
+	}
+	s.db.ddl.Lock()
+	defer s.db.ddl.Unlock()
+	_, exists, err := s.info(ctx, collection)
+	if err != nil {
+		return err
+	}
+	if !exists { // rules that a crash left behind must not come to life again
+		if err := s.db.storeRules(ctx, ns, nil); err != nil {
+			return err
+		}
+	}
+	return s.db.engine.CreateCollection(ctx, ns, driver.CollectionOptions{})
+}
+
+// DropCollection removes a collection with its documents, indexes and rules. Privileged callers only;
+// collection_not_found if there is none.
+func (s *Session) DropCollection(ctx context.Context, collection string) error {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return err
+	}
+	s.db.ddl.Lock()
+	defer s.db.ddl.Unlock()
+	if err := s.db.engine.DropCollection(ctx, ns); err != nil {
+		return err
+	}
+	return s.db.storeRules(ctx, ns, nil)
+}
+
+// Collections lists the app's collections by name, with document and byte counts. Privileged callers only.
+func (s *Session) Collections(ctx context.Context) ([]driver.CollectionInfo, error) {
+	if err := s.privileged("list collections"); err != nil {
+		return nil, err
+	}
+	infos, err := s.db.engine.Collections(ctx, s.app)
+	if err != nil {
+		return nil, err
+	}
+	if s.caller.Role != yunduo.RoleSystem {
+		infos = slices.DeleteFunc(infos, func(i driver.CollectionInfo) bool { return strings.HasPrefix(i.Name, "_") })
+	}
+	return infos, nil
+}
+
+// CreateIndex builds an index and returns when it is in use. Without a name it gets one made of its fields.
+// Privileged callers only. Reasons: collection_not_found, invalid_index, duplicate_key.
+func (s *Session) CreateIndex(ctx context.Context, collection string, index driver.Index) (name string, err error) {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return "", err
+	}
+	if index.Name == "" {
+		index.Name = indexName(index)
+	}
+	if err := checkIndex(index); err != nil {
+		return "", err
+	}
+	s.db.ddl.Lock()
+	defer s.db.ddl.Unlock()
+	indexes, err := s.db.engine.Indexes(ctx, ns)
+	if err != nil {
+		return "", err
+	}
+	known := slices.ContainsFunc(indexes, func(i driver.Index) bool { return i.Name == index.Name })
+	if !known && len(indexes) >= maxIndexes {
+		return "", yunduo.Errorf(yunduo.ReasonInvalidIndex, "a collection has at most %d indexes", maxIndexes)
+	}
+	return index.Name, s.db.engine.CreateIndex(ctx, ns, index)
+}
+
+func indexName(index driver.Index) string {
+	var parts []string
+	for _, f := range index.Fields {
+		direction := "1"
+		if f.Descending {
+			direction = "-1"
+		}
+		parts = append(parts, f.Path+"_"+direction)
+	}
+	return strings.Join(parts, "_")
+}
+
+func checkIndex(index driver.Index) error {
+	if len(index.Name) > 256 || index.Name == "_id_" {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "name: %q is reserved or longer than 256 bytes", index.Name)
+	}
+	if n := len(index.Fields); n < 1 || n > maxIndexFields {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "fields: an index has 1 to %d, not %d", maxIndexFields, n)
+	}
+	if index.ExpireAfter < 0 || index.ExpireAfter > 0 && len(index.Fields) > 1 {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "expireAfterSeconds: needs an index of one field and no negative time")
+	}
+	for i, f := range index.Fields {
+		for part := range strings.SplitSeq(f.Path, ".") {
+			if part == "" || part[0] == '$' {
+				return yunduo.Errorf(yunduo.ReasonInvalidIndex, "fields[%d].path: %q has an empty part or one that starts with $", i, f.Path)
+			}
+		}
+		if slices.ContainsFunc(index.Fields[:i], func(g driver.IndexField) bool { return g.Path == f.Path }) {
+			return yunduo.Errorf(yunduo.ReasonInvalidIndex, "fields[%d].path: %q is given twice", i, f.Path)
+		}
+	}
+	return nil
+}
+
+// DropIndex removes an index. Privileged callers only. Reasons: collection_not_found, index_not_found.
+func (s *Session) DropIndex(ctx context.Context, collection, name string) error {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return err
+	}
+	return s.db.engine.DropIndex(ctx, ns, name)
+}
+
+// Indexes lists a collection's indexes by name, without the implicit one on _id. Privileged callers only.
+func (s *Session) Indexes(ctx context.Context, collection string) ([]driver.Index, error) {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return nil, err
+	}
+	return s.db.engine.Indexes(ctx, ns)
+}
+
+// definition checks that the session may change what collections there are.
+func (s *Session) definition(collection string) (driver.Namespace, error) {
+	ns, err := s.namespace(collection)
+	if err != nil {
+		return ns, err
+	}
+	if s.tx != nil {
+		return ns, yunduo.Errorf(yunduo.ReasonInvalidRequest, "collections and indexes cannot be changed inside a transaction")
+	}
+	return ns, s.privileged(fmt.Sprintf("define the collection %q", collection))
+}
+
+func (s *Session) info(ctx context.Context, collection string) (driver.CollectionInfo, bool, error) {
+	infos, err := s.db.engine.Collections(ctx, s.app)
+	if err != nil {
+		return driver.CollectionInfo{}, false, err
+	}
+	i := slices.IndexFunc(infos, func(i driver.CollectionInfo) bool { return i.Name == collection })
+	if i < 0 {
+		return driver.CollectionInfo{}, false, nil
+	}
+	return infos[i], true, nil
+}
+
+// DropApp removes everything that an app stores. The caller manages the app; app_not_found is never returned, for an
+// app without data is no error.
+func (db *DB) DropApp(ctx context.Context, caller yunduo.Caller, app yunduo.AppID) error {
+	s := db.AsApp(caller, app)
+	if s.refused != nil {
+		return s.refused
+	}
+	if err := app.Validate(); err != nil {
+		return err
+	}
+	db.ddl.Lock()
+	defer db.ddl.Unlock()
+	db.open.abortApp(app)
+	defer db.rules.clear()
+	return db.engine.DropApp(ctx, app)
+}

@@ -1,0 +1,91 @@
+// Package documents is the document service: it lets each caller read and write the documents of one app under that
+// app's rules and limits, whatever engine stores them, and keeps the platform's own typed records.
+package documents
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+)
+
+// Limits that hold for every caller.
+const (
+	DefaultLimit        = 100              // documents of a find that names no limit
+	MaxLimit            = 1000             // documents of a find at most
+	MaxInsert           = 1000             // documents of one insert at most
+	MaxDepth            = 100              // nesting of a document
+	DefaultMaxDocument  = 16 << 20         // bytes of BSON
+	TransactionLifetime = 60 * time.Second // from begin to commit
+	maxOpenTransactions = 500              // of one app
+)
+
+// Options configure a DB. Zero values take the defaults.
+type Options struct {
+	Logger           *slog.Logger
+	Now              func() time.Time
+	MaxDocumentBytes int // BSON size of one document; 0 is DefaultMaxDocument
+}
+
+// DB gives sessions on the documents that an engine stores. It is safe for concurrent use.
+type DB struct {
+	engine  driver.Engine
+	options Options
+	ddl     sync.Mutex // collections are made, dropped and given rules one at a time
+	rules   *cache[driver.Namespace, collectionRules]
+	open    *transactions
+}
+
+// New makes the document service on an engine. The engine stays the caller's to close, after Close.
+func New(engine driver.Engine, options Options) *DB {
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.MaxDocumentBytes == 0 {
+		options.MaxDocumentBytes = DefaultMaxDocument
+	}
+	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, collectionRules](10_000)}
+	db.open = newTransactions(options.Logger)
+	return db
+}
+
+// Close aborts the open transactions and waits for what still runs in them. Sessions fail afterwards to begin new ones.
+func (db *DB) Close() { db.open.close() }
+
+// As returns a session of the caller on the caller's app. Security rules hold for end users; code of the app and its
+// owner are not bound by them. Every operation of a session without an app returns permission_denied.
+func (db *DB) As(caller yunduo.Caller) *Session { return db.session(caller, caller.App) }
+
+// AsApp returns a session of an operator, an owner or the platform on an app that it manages. Every operation returns
+// permission_denied if it does not manage the app.
+func (db *DB) AsApp(caller yunduo.Caller, app yunduo.AppID) *Session {
+	s := db.session(caller, app)
+	if s.refused == nil && !caller.MayManage(app) {
+		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "this caller does not manage the app %q", string(app))
+	}
+	return s
+}
+
+// System returns the platform's session on the reserved system app.
+func (db *DB) System() *Session { return db.session(yunduo.System(yunduo.SystemApp), yunduo.SystemApp) }
+
+func (db *DB) session(caller yunduo.Caller, app yunduo.AppID) *Session {
+	s := &Session{db: db, caller: caller, app: app, operations: db.engine}
+	switch {
+	case app == "":
+		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to no app; name the app")
+	case caller.Role == yunduo.RoleSystem:
+	case app.Validate() != nil:
+		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "the app %q is not open to callers", string(app))
+	case !caller.Privileged() && !caller.EndUser():
+		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller has no role")
+	case caller.EndUser() && owner(caller) == "":
+		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller has no identity")
+	}
+	return s
+}

@@ -1,0 +1,163 @@
+package documents
+
+import (
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/rules"
+)
+
+// Find streams the documents that match q. The caller closes the cursor. Reasons: collection_not_found,
+// permission_denied, invalid_filter, unknown_operator, invalid_request.
+func (s *Session) Find(ctx context.Context, collection string, q Query) (driver.Cursor, error) {
+	ns, err := s.namespace(collection)
+	if err != nil {
+		return nil, err
+	}
+	find, err := s.parseQuery(q)
+	if err != nil {
+		return nil, err
+	}
+	if find.Filter, err = s.restrict(ctx, ns, rules.Read, find.Filter); err != nil {
+		return nil, err
+	}
+	var cursor driver.Cursor
+	err = s.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
+		cursor, err = on.Find(ctx, ns, find)
+		return s.detach(ctx, &cursor, err)
+	})
+	return cursor, err
+}
+
+func (s *Session) parseQuery(q Query) (driver.Find, error) {
+	var find driver.Find
+	if q.Skip < 0 {
+		return find, yunduo.Errorf(yunduo.ReasonInvalidRequest, "skip: %d is negative", q.Skip)
+	}
+	if q.Limit < 0 {
+		return find, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is negative", q.Limit)
+	}
+	find.Skip, find.Limit = q.Skip, q.Limit
+	switch {
+	case q.NoLimit && !s.caller.Privileged():
+		return find, yunduo.Errorf(yunduo.ReasonPermissionDenied, "limit: end users read %d documents at a time", MaxLimit)
+	case q.NoLimit:
+	case q.Limit == 0:
+		find.Limit = DefaultLimit
+	default:
+		find.Limit = min(q.Limit, MaxLimit)
+	}
+	var err error
+	if find.Filter, err = query.ParseFilter(q.Filter); err != nil {
+		return find, err
+	}
+	if find.Sort, err = parseSort(q.Sort); err != nil {
+		return find, err
+	}
+	if len(q.Projection) > 0 {
+		find.Projection, err = query.ParseProjection(q.Projection)
+	}
+	return find, err
+}
+
+func parseSort(raw bson.Raw) (*query.Sort, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	return query.ParseSort(raw)
+}
+
+// Get returns the document with the _id, or nil if the caller sees none. Reasons: those of Find.
+func (s *Session) Get(ctx context.Context, collection string, id bson.RawValue, projection bson.Raw) (bson.Raw, error) {
+	if err := checkID(id, yunduo.ReasonInvalidRequest); err != nil {
+		return nil, err
+	}
+	cursor, err := s.Find(ctx, collection, Query{Filter: idFilter(id), Projection: projection, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	found, err := All(ctx, cursor)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// idFilter returns {_id: id}.
+func idFilter(id bson.RawValue) bson.Raw {
+	index, out := bsoncore.AppendDocumentStart(nil)
+	out = bsoncore.AppendValueElement(out, "_id", bsoncore.Value{Type: bsoncore.Type(id.Type), Data: id.Value})
+	out, _ = bsoncore.AppendDocumentEnd(out, index)
+	return out
+}
+
+// Count counts the documents that match and that the caller may read; a nil filter counts all. Reasons: those of Find.
+func (s *Session) Count(ctx context.Context, collection string, filter bson.Raw) (int64, error) {
+	ns, err := s.namespace(collection)
+	if err != nil {
+		return 0, err
+	}
+	parsed, err := query.ParseFilter(filter)
+	if err != nil {
+		return 0, err
+	}
+	if parsed, err = s.restrict(ctx, ns, rules.Read, parsed); err != nil {
+		return 0, err
+	}
+	var n int64
+	err = s.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
+		n, err = on.Count(ctx, ns, parsed)
+		return err
+	})
+	return n, err
+}
+
+// detach reads the cursor of a transaction to its end: the transaction may run its next operation before the caller
+// has read the rows. Such a result is at most MaxLimit documents or what a pipeline may keep.
+func (s *Session) detach(ctx context.Context, cursor *driver.Cursor, err error) error {
+	if err != nil || s.tx == nil {
+		return err
+	}
+	rows, err := All(ctx, *cursor)
+	*cursor = &sliceCursor{rows: rows}
+	return err
+}
+
+// All reads a cursor to its end and closes it.
+func All(ctx context.Context, cursor driver.Cursor) ([]bson.Raw, error) {
+	defer cursor.Close()
+	rows := []bson.Raw{}
+	for cursor.Next(ctx) {
+		rows = append(rows, slices.Clone(cursor.Current()))
+	}
+	if err := cursor.Err(); err != nil {
+		return nil, err
+	}
+	return rows, cursor.Close()
+}
+
+type sliceCursor struct {
+	rows    []bson.Raw
+	current bson.Raw
+}
+
+var _ driver.Cursor = (*sliceCursor)(nil)
+
+func (c *sliceCursor) Next(context.Context) bool {
+	if len(c.rows) == 0 {
+		c.current = nil
+		return false
+	}
+	c.current, c.rows = c.rows[0], c.rows[1:]
+	return true
+}
+
+func (c *sliceCursor) Current() bson.Raw { return c.current }
+func (c *sliceCursor) Err() error        { return nil }
+func (c *sliceCursor) Close() error      { c.rows, c.current = nil, nil; return nil }

@@ -1,0 +1,76 @@
+package documents
+
+import (
+	"context"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/rules"
+)
+
+// decide returns what the collection's rules say about the caller's operation: everything for privileged callers.
+// It returns permission_denied if they let the caller do it on no document at all.
+func (s *Session) decide(ctx context.Context, ns driver.Namespace, op rules.Operation) (rules.Decision, error) {
+	if s.caller.Privileged() {
+		return rules.Decision{}, nil
+	}
+	found, err := s.db.rulesOf(ctx, ns)
+	if err != nil {
+		return rules.Decision{}, err
+	}
+	decision, err := found.rules.Decide(op, s.auth())
+	if err != nil {
+		return rules.Decision{}, err
+	}
+	if decision.Denied {
+		return decision, s.refuse(ctx, ns, op)
+	}
+	return decision, nil
+}
+
+// refuse says that nothing is allowed, unless there is no such collection at all: that error helps more.
+func (s *Session) refuse(ctx context.Context, ns driver.Namespace, op rules.Operation) error {
+	cursor, err := s.db.engine.Find(ctx, ns, driver.Find{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if err := cursor.Close(); err != nil {
+		return err
+	}
+	return ruleDenied(ns.Collection, op.String()+" its documents")
+}
+
+func ruleDenied(collection, what string) error {
+	return yunduo.Errorf(yunduo.ReasonPermissionDenied, "the rules of the collection %q do not let this caller %s", collection, what)
+}
+
+// restrict narrows a filter to the documents on which the caller may do the operation.
+func (s *Session) restrict(ctx context.Context, ns driver.Namespace, op rules.Operation, filter *query.Filter) (*query.Filter, error) {
+	decision, err := s.decide(ctx, ns, op)
+	if err != nil {
+		return nil, err
+	}
+	return and(filter, decision.Filter), nil
+}
+
+// and spares the common cases of one filter a rebuild.
+func and(a, b *query.Filter) *query.Filter {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return query.And(a, b)
+}
+
+func (s *Session) auth() rules.Auth {
+	return rules.Auth{
+		OpenID:    owner(s.caller),
+		UserID:    s.caller.UserID,
+		UnionID:   s.caller.UnionID,
+		Provider:  s.caller.Provider,
+		Anonymous: s.caller.Role == yunduo.RoleAnonymous,
+	}
+}

@@ -1,0 +1,134 @@
+package documents
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/rules"
+)
+
+// settingsCollection holds, in each app, what is set for its collections. Its name is open to the platform only.
+const settingsCollection = "_collections"
+
+type settings struct {
+	Name  string         `bson:"_id"`
+	Rules rules.Document `bson:"rules"`
+}
+
+type collectionRules struct{ rules *rules.Rules }
+
+// Rules returns the rules of a collection as they were set; the preset private if none were. Only who manages the app
+// may ask; collection_not_found if there is no such collection.
+func (s *Session) Rules(ctx context.Context, collection string) (rules.Document, error) {
+	ns, err := s.managed(ctx, collection)
+	if err != nil {
+		return rules.Document{}, err
+	}
+	found, err := s.db.rulesOf(ctx, ns)
+	if err != nil {
+		return rules.Document{}, err
+	}
+	return found.rules.Document(), nil
+}
+
+// SetRules gives a collection its rules, at once for every session. Only who manages the app may. Reasons:
+// collection_not_found, invalid_rules.
+func (s *Session) SetRules(ctx context.Context, collection string, d rules.Document) error {
+	ns, err := s.managed(ctx, collection)
+	if err != nil {
+		return err
+	}
+	if _, err := rules.New(d); err != nil {
+		return err
+	}
+	s.db.ddl.Lock()
+	defer s.db.ddl.Unlock()
+	return s.db.storeRules(ctx, ns, &d)
+}
+
+func (s *Session) managed(ctx context.Context, collection string) (driver.Namespace, error) {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return ns, err
+	}
+	if !s.caller.MayManage(s.app) {
+		return ns, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app sees and sets rules")
+	}
+	_, exists, err := s.info(ctx, collection)
+	if err == nil && !exists {
+		err = yunduo.Errorf(yunduo.ReasonCollectionNotFound, "there is no collection %q", collection)
+	}
+	return ns, err
+}
+
+// rulesOf returns the rules of a collection, the default ones if none were set.
+func (db *DB) rulesOf(ctx context.Context, ns driver.Namespace) (collectionRules, error) {
+	return db.rules.get(ns, func() (collectionRules, error) {
+		filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
+		if err != nil {
+			return collectionRules{}, err
+		}
+		cursor, err := db.engine.Find(ctx, settingsOf(ns), driver.Find{Filter: filter, Limit: 1})
+		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
+			return collectionRules{rules.Default()}, nil
+		}
+		if err != nil {
+			return collectionRules{}, err
+		}
+		found, err := All(ctx, cursor)
+		if err != nil {
+			return collectionRules{}, err
+		}
+		if len(found) == 0 {
+			return collectionRules{rules.Default()}, nil
+		}
+		var stored settings
+		if err := bson.Unmarshal(found[0], &stored); err != nil {
+			return collectionRules{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
+		}
+		parsed, err := rules.New(stored.Rules)
+		if err != nil {
+			return collectionRules{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
+		}
+		return collectionRules{parsed}, nil
+	})
+}
+
+func settingsOf(ns driver.Namespace) driver.Namespace {
+	return driver.Namespace{App: ns.App, Collection: settingsCollection}
+}
+
+// storeRules replaces the rules of a collection; nil takes them away. The caller holds db.ddl.
+func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, d *rules.Document) error {
+	defer db.rules.drop(ns)
+	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
+	if err != nil {
+		return err
+	}
+	options := driver.WriteOptions{Actor: string(yunduo.RoleSystem)}
+	if d == nil {
+		_, err := db.engine.Delete(ctx, settingsOf(ns), driver.Delete{Filter: filter}, options)
+		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
+			return nil
+		}
+		return err
+	}
+	err = db.engine.CreateCollection(ctx, settingsOf(ns), driver.CollectionOptions{})
+	if err != nil && yunduo.ReasonOf(err) != yunduo.ReasonCollectionExists {
+		return err
+	}
+	raw, err := bson.Marshal(settings{Name: ns.Collection, Rules: *d})
+	if err != nil {
+		return yunduo.Wrap(err, yunduo.ReasonInvalidRules, "the rules cannot be stored")
+	}
+	change, err := query.ParseUpdate(raw)
+	if err != nil {
+		return err
+	}
+	_, err = db.engine.Update(ctx, settingsOf(ns), driver.Update{Filter: filter, Change: change, Upsert: true, NewID: stringValue(ns.Collection)}, options)
+	return err
+}

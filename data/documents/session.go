@@ -1,0 +1,151 @@
+package documents
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+)
+
+// ownerField is the field that says who created a document. The server writes it; end users never do.
+const ownerField = "_openid"
+
+// Session does what one caller asks on one app. It is safe for concurrent use; inside a transaction its operations
+// run one after another.
+type Session struct {
+	db         *DB
+	caller     yunduo.Caller
+	app        yunduo.AppID
+	operations driver.Operations
+	tx         *transaction // nil outside of transactions
+	refused    error        // what every operation returns, if not nil
+}
+
+// App returns the app that the session works on.
+func (s *Session) App() yunduo.AppID { return s.app }
+
+// Caller returns who the session acts for.
+func (s *Session) Caller() yunduo.Caller { return s.caller }
+
+// owner returns what _openid says of the end user's documents.
+func owner(c yunduo.Caller) string {
+	if c.OpenID != "" {
+		return c.OpenID
+	}
+	return c.UserID
+}
+
+// actor names the caller in the change log.
+func actor(c yunduo.Caller) string {
+	switch c.Role {
+	case yunduo.RoleFunction:
+		return "function:" + c.Function
+	case yunduo.RoleUser, yunduo.RoleAnonymous:
+		return "user:" + c.UserID
+	}
+	return string(c.Role)
+}
+
+func (s *Session) write() driver.WriteOptions { return driver.WriteOptions{Actor: actor(s.caller)} }
+
+// namespace checks that the session may name the collection and returns its address.
+func (s *Session) namespace(collection string) (driver.Namespace, error) {
+	if s.refused != nil {
+		return driver.Namespace{}, s.refused
+	}
+	if err := s.validName(collection); err != nil {
+		return driver.Namespace{}, err
+	}
+	return driver.Namespace{App: s.app, Collection: collection}, nil
+}
+
+func (s *Session) validName(name string) error {
+	n := utf8.RuneCountInString(name)
+	if n < 1 || n > 64 || strings.IndexFunc(name, notInName) >= 0 {
+		return yunduo.Errorf(yunduo.ReasonInvalidCollectionName,
+			"collection: %q is not a name of 1 to 64 letters, digits, Chinese characters, '_', '-' and '.'", name)
+	}
+	if s.caller.Role != yunduo.RoleSystem && (name[0] == '_' || strings.HasPrefix(name, "system.")) {
+		return yunduo.Errorf(yunduo.ReasonInvalidCollectionName, "collection: names that start with '_' or 'system.' are reserved, %q is one", name)
+	}
+	return nil
+}
+
+func notInName(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	case r == '_', r == '-', r == '.', '一' <= r && r <= '鿿':
+		return false
+	}
+	return true
+}
+
+// exclusively runs one operation; inside a transaction no other one runs at the same time.
+func (s *Session) exclusively(ctx context.Context, operation func(ctx context.Context, on driver.Operations) error) error {
+	if s.tx == nil {
+		return operation(ctx, s.operations)
+	}
+	return s.tx.do(ctx, operation)
+}
+
+// Position returns the position of the app's last durable commit. Privileged callers only.
+func (s *Session) Position(ctx context.Context) (driver.Position, error) {
+	if err := s.privileged("read the change log"); err != nil {
+		return driver.Position{}, err
+	}
+	return s.db.engine.Position(ctx, s.app)
+}
+
+// Changes follows the app's change log after a position. Privileged callers only; position_lost if the log no longer
+// reaches back that far.
+func (s *Session) Changes(ctx context.Context, after driver.Position) (driver.Feed, error) {
+	if err := s.privileged("read the change log"); err != nil {
+		return nil, err
+	}
+	return s.db.engine.Changes(ctx, s.app, after)
+}
+
+func (s *Session) privileged(what string) error {
+	if s.refused != nil {
+		return s.refused
+	}
+	if !s.caller.Privileged() {
+		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "end users may not %s", what)
+	}
+	return nil
+}
+
+// Query says which documents to find, in which order and form. Nil and zero values mean: all, by _id, whole.
+type Query struct {
+	Filter     bson.Raw
+	Sort       bson.Raw
+	Projection bson.Raw
+	Skip       int64
+	Limit      int64 // 0 is DefaultLimit; more than MaxLimit is MaxLimit
+	NoLimit    bool  // privileged callers only: stream all that match; Limit still holds if it is set
+}
+
+// Update says which documents to change and how.
+type Update struct {
+	Filter bson.Raw
+	Change bson.Raw // update operators or a whole document
+	// ArrayFilters are the conditions that $[name] parts of paths stand for.
+	ArrayFilters []bson.Raw
+	Sort   bson.Raw // which document is first, when not Multi
+	Multi  bool
+	Upsert bool
+	Return driver.Returned
+}
+
+// Delete says which documents to remove.
+type Delete struct {
+	Filter bson.Raw
+	Sort   bson.Raw
+	Multi  bool
+	Return driver.Returned // ReturnBefore asks for the removed document of a single delete
+}

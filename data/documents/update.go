@@ -1,0 +1,96 @@
+package documents
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+)
+
+// Update changes the documents that match and that the caller may change. Nobody changes an _id, end users never
+// change _openid: what they replace keeps it, what they upsert gets theirs. Reasons: collection_not_found,
+// permission_denied, invalid_filter, invalid_update, update_not_applicable, unknown_operator, invalid_document,
+// document_too_large, duplicate_key, transaction_conflict.
+func (s *Session) Update(ctx context.Context, collection string, u Update) (driver.UpdateResult, error) {
+	var result driver.UpdateResult
+	ns, err := s.namespace(collection)
+	if err != nil {
+		return result, err
+	}
+	update, err := s.parseUpdate(u)
+	if err != nil {
+		return result, err
+	}
+	if s.caller.EndUser() {
+		return s.updateByEndUser(ctx, ns, u, update)
+	}
+	if u.Upsert {
+		if _, err := s.upserted(update); err != nil {
+			return result, err
+		}
+	}
+	return s.update(ctx, ns, update)
+}
+
+// upserted returns the document that an upsert would insert, checked, or nil if the change cannot make one: then the
+// engine will say so, should nothing match.
+func (s *Session) upserted(update driver.Update) (bson.Raw, error) {
+	made, err := query.UpsertDocument(update.Filter, update.Change, update.NewID, s.db.options.Now())
+	if err != nil {
+		return nil, nil
+	}
+	if err := (shape{limit: s.db.options.MaxDocumentBytes}).check(made, yunduo.ReasonInvalidDocument, "document"); err != nil {
+		return nil, err
+	}
+	return made, checkID(made.Lookup("_id"), yunduo.ReasonInvalidDocument)
+}
+
+func (s *Session) update(ctx context.Context, ns driver.Namespace, update driver.Update) (driver.UpdateResult, error) {
+	var result driver.UpdateResult
+	err := s.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
+		var err error
+		result, err = on.Update(ctx, ns, update, s.write())
+		return err
+	})
+	return result, err
+}
+
+func (s *Session) parseUpdate(u Update) (driver.Update, error) {
+	update := driver.Update{Multi: u.Multi, Upsert: u.Upsert, Return: u.Return}
+	if u.Upsert {
+		update.NewID = newID()
+	}
+	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
+	if err := form.check(u.Change, yunduo.ReasonInvalidUpdate, "update"); err != nil {
+		return update, err
+	}
+	var err error
+	if update.Change, err = query.ParseUpdate(u.Change); err != nil {
+		return update, err
+	}
+	if len(u.ArrayFilters) > 0 {
+		if update.Change, err = update.Change.WithArrayFilters(u.ArrayFilters); err != nil {
+			return update, err
+		}
+	}
+	if update.Change.IsReplacement() {
+		if u.Multi {
+			return update, yunduo.Errorf(yunduo.ReasonInvalidUpdate, "multi: a whole document replaces one document only; use operators to change many")
+		}
+		form.operators = false
+		if err := form.check(u.Change, yunduo.ReasonInvalidDocument, "update"); err != nil {
+			return update, err
+		}
+	}
+	if u.Multi && u.Return != driver.ReturnNone {
+		return update, yunduo.Errorf(yunduo.ReasonInvalidRequest, "return: an update of many documents returns none")
+	}
+	if update.Filter, err = query.ParseFilter(u.Filter); err != nil {
+		return update, err
+	}
+	update.Sort, err = parseSort(u.Sort)
+	return update, err
+}
