@@ -9,6 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/internal/random"
 	"yunduo/data/query/value"
 )
 
@@ -25,7 +26,7 @@ func key(t testing.TB, v bson.RawValue) []byte {
 func TestKeysOrderAsValues(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {
-		a, b := randomValue(r, 3), randomValue(r, 3)
+		a, b := random.Value(r, 3), random.Value(r, 3)
 		want := value.Compare(a, b)
 		if back := value.Compare(b, a); back != -want {
 			t.Fatalf("Compare(%v, %v) = %d but %d the other way round", a, b, want, back)
@@ -48,7 +49,7 @@ func TestKeysOrderAsValues(t *testing.T) {
 func TestCompareIsTransitive(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 100_000 {
-		a, b, c := randomValue(r, 2), randomValue(r, 2), randomValue(r, 2)
+		a, b, c := random.Value(r, 2), random.Value(r, 2), random.Value(r, 2)
 		if value.Compare(a, b) <= 0 && value.Compare(b, c) <= 0 && value.Compare(a, c) > 0 {
 			t.Fatalf("%v <= %v <= %v but not %v <= %v", a, b, c, a, c)
 		}
@@ -90,8 +91,8 @@ func special(v any) (int, bool) {
 }
 
 func TestNumbersCompareExactlyAcrossTypes(t *testing.T) {
-	for _, a := range interestingNumbers {
-		for _, b := range interestingNumbers {
+	for _, a := range random.Numbers {
+		for _, b := range random.Numbers {
 			rankA, specialA := special(a)
 			rankB, specialB := special(b)
 			want := 0
@@ -111,7 +112,7 @@ func TestNumbersCompareExactlyAcrossTypes(t *testing.T) {
 func TestOrderOfTypes(t *testing.T) {
 	ascending := []bson.RawValue{
 		value.MinKey, {}, value.Null, value.Double(math.NaN()), value.Double(math.Inf(-1)), value.Int32(-1), value.Int64Value(2),
-		value.Of(dec("2.5")), value.String(""), value.Of(bson.Symbol("a")), value.String("b"), value.Of(bson.D{}), value.Of(bson.D{{Key: "a", Value: 1}}),
+		value.Of(random.Decimal("2.5")), value.String(""), value.Of(bson.Symbol("a")), value.String("b"), value.Of(bson.D{}), value.Of(bson.D{{Key: "a", Value: 1}}),
 		value.Of(bson.D{{Key: "b", Value: 0}}), value.Of(bson.D{{Key: "a", Value: "x"}}), value.ArrayOf(), value.ArrayOf(value.Null), value.ArrayOf(value.Int32(1), value.Int32(2)), value.ArrayOf(value.Int32(2)),
 		value.Binary(5, nil), value.Binary(0, []byte("z")), value.Binary(1, []byte("a")), value.ObjectID(bson.ObjectID{1}), value.Bool(false), value.Bool(true),
 		value.DateTimeMillis(-5), value.DateTimeMillis(5), value.Timestamp(1, 0), value.Timestamp(1, 1), value.Regex("a", ""), value.Regex("a", "i"), value.MaxKey,
@@ -141,7 +142,7 @@ func TestKeyOfMalformedValueIsRefused(t *testing.T) {
 func FuzzCompare(f *testing.F) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
-		f.Add([]byte(randomDocument(r, 3)), []byte(randomDocument(r, 3)))
+		f.Add([]byte(random.Document(r, 3)), []byte(random.Document(r, 3)))
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		x, y := value.Document(a), value.Document(b)
@@ -163,7 +164,7 @@ func BenchmarkCompare(b *testing.B) {
 		"int":     {value.Int32(5), value.Int64Value(6)},
 		"double":  {value.Int32(5), value.Double(6)},
 		"string":  {value.String("a rather usual text"), value.String("a rather usual word")},
-		"decimal": {value.Of(dec("1.25")), value.Int32(6)},
+		"decimal": {value.Of(random.Decimal("1.25")), value.Int32(6)},
 		"object":  {value.Of(bson.D{{Key: "a", Value: 1}, {Key: "b", Value: "x"}}), value.Of(bson.D{{Key: "a", Value: 1}, {Key: "b", Value: "y"}})},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -178,7 +179,7 @@ func BenchmarkCompare(b *testing.B) {
 func BenchmarkAppendKey(b *testing.B) {
 	for name, v := range map[string]bson.RawValue{
 		"int": value.Int32(5), "long": value.Int64Value(1<<60 + 1), "string": value.String("a rather usual text"), "objectId": value.ObjectID(bson.ObjectID{1}),
-		"decimal": value.Of(dec("1.25")),
+		"decimal": value.Of(random.Decimal("1.25")),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
