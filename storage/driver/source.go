@@ -23,8 +23,9 @@ func NewSource(ctx context.Context, r io.Reader, size int64) *Source {
 	return &Source{ctx: ctx, r: r, size: size}
 }
 
-// Read fails with the context's error once the context has ended, and with invalid_request as soon as the number of
-// bytes is known to differ from the promised one.
+// Read fails with the context's error once the context has ended, and with invalid_request when the number of bytes
+// differs from the promised one. Whether more bytes follow the promised ones is known before the last of these is
+// handed out, so that nobody takes the promised size for a reason to stop reading too early.
 func (s *Source) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -34,8 +35,17 @@ func (s *Source) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	s.read += int64(n)
+	if err == nil && s.read == s.size && len(p) > 0 {
+		var more [1]byte
+		var extra int
+		extra, err = io.ReadFull(s.r, more[:])
+		s.read += int64(extra)
+	}
 	if s.size >= 0 && (s.read > s.size || err == io.EOF && s.read < s.size) {
 		return 0, s.fail(yunduo.Errorf(yunduo.ReasonInvalidRequest, "the body has another length than the %d bytes that were announced", s.size))
+	}
+	if err == io.EOF && s.ctx.Err() != nil {
+		err = s.ctx.Err()
 	}
 	if err != nil && err != io.EOF {
 		return n, s.fail(err)

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"yunduo"
 	"yunduo/storage/driver"
 )
 
@@ -89,25 +88,6 @@ func testConcurrency(t *testing.T, b driver.Bucket) {
 		require.NoError(t, err)
 		require.NoError(t, reader.Close())
 		require.True(t, bytes.Equal(content, got), "the bytes differ")
-	})
-	t.Run("putting and deleting in the same folders", func(t *testing.T) {
-		var group errgroup.Group
-		for i := range 8 {
-			group.Go(func() error {
-				key := fmt.Sprintf("churn/a/b/%d", i%4)
-				for range 25 {
-					if _, err := b.Put(t.Context(), key, bytes.NewReader([]byte("x")), driver.PutOptions{Size: 1}); err != nil {
-						return err
-					}
-					if err := b.Delete(t.Context(), key); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonFileNotFound {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-		require.NoError(t, group.Wait())
-		require.Empty(t, listAll(t, b, "churn/", 10))
 	})
 }
 
