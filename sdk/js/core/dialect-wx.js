@@ -20,7 +20,7 @@ const shapes = {
   collections: r => ({ collections: r.collections }),
   startTransaction: r => ({ transaction: r.transaction }),
   callFunction: r => ({ result: r.result, requestID: r.requestId }),
-  uploadFile: r => ({ fileID: r.fileId, statusCode: 200 }),
+  uploadFile: r => ({ fileID: r.fileId, statusCode: r.statusCode || 200 }),
   downloadFile: r => r,
   getTempFileURL: r => ({ fileList: r.files.map(wxAddress) }),
   deleteFile: r => ({ fileList: r.files.map(wxDeleted) })
@@ -38,7 +38,7 @@ function wxDialect ({ throwOnNotFound = true } = {}) {
       if (api === 'document.get' && result.document === null && throwOnNotFound) {
         throw local(api, `document with _id ${result.id} does not exist`)
       }
-      const shape = shapes[api]
+      const shape = shapes[api.replace(/^cloud\./, '')]
       return { ...(shape ? shape(result) : {}), errMsg: `${api}:ok` }
     },
     convert: error => error,

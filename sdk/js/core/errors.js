@@ -54,7 +54,6 @@ class CloudError extends Error {
     this.retryable = retryable
   }
 }
-hide(CloudError.prototype, 'name', 'CloudError')
 
 function hide (target, key, value) {
   Object.defineProperty(target, key, { value, enumerable: false, configurable: true, writable: true })

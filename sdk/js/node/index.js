@@ -1,0 +1,69 @@
+'use strict'
+
+const { Http, lost } = require('../core/http')
+const { Client, requireOk } = require('../core/client')
+const { CloudError, local } = require('../core/errors')
+const { fetchSend } = require('../core/fetch')
+
+const DEFAULT_LIMIT = 100
+
+/** One app as seen from a server that holds an API key: nothing is hidden from it by security rules. */
+class App extends Client {
+  constructor ({ app, endpoint, apiKey, timeout }) {
+    if (typeof app !== 'string' || app === '') throw local('init', 'app must be the ID of your app')
+    if (typeof apiKey !== 'string' || apiKey === '') throw local('init', 'apiKey must be a key of the app')
+    const http = new Http({ endpoint, send: fetchSend, timeout })
+    super({ app, http, token: async () => apiKey, defaultLimit: DEFAULT_LIMIT })
+  }
+
+  /**
+   * @param {object} options
+   * @param {string} options.cloudPath
+   * @param {Buffer|Uint8Array|string|Blob|import('stream').Readable} options.fileContent
+   * @param {string} [options.contentType]
+   */
+  uploadFile (options) {
+    return this.api('uploadFile', options, async ({ cloudPath, fileContent, contentType }) => {
+      const body = await bodyOf(fileContent)
+      const grant = await this.grantUpload(cloudPath, body.size, contentType || body.type)
+      const response = await fetch(grant.url, { method: grant.method || 'PUT', headers: grant.headers, body })
+        .catch(error => { throw lost(`request:fail ${error.message}`, true) })
+      requireOk('uploadFile', response.status, await response.text())
+      return { fileId: grant.fileId, statusCode: response.status }
+    })
+  }
+
+  /** @returns {Promise<{fileContent: Buffer, statusCode: number}>} */
+  downloadFile (options) {
+    return this.api('downloadFile', options, async ({ fileID }) => {
+      const response = await fetch(await this.address(fileID)).catch(error => { throw lost(`request:fail ${error.message}`, true) })
+      requireOk('downloadFile', response.status, response.ok ? '' : await response.text())
+      return { fileContent: Buffer.from(await response.arrayBuffer()), statusCode: response.status }
+    })
+  }
+}
+
+/** The size must be known before the upload is granted, so a stream is collected first. */
+async function bodyOf (content) {
+  if (content instanceof Blob) return content
+  if (typeof content === 'string' || ArrayBuffer.isView(content) || content instanceof ArrayBuffer) return new Blob([content])
+  if (content && typeof content[Symbol.asyncIterator] === 'function') {
+    const parts = []
+    for await (const part of content) parts.push(part)
+    return new Blob(parts)
+  }
+  throw local('uploadFile', 'parameter.fileContent should be a Buffer, a string, a Blob or a readable stream')
+}
+
+/**
+ * @param {object} options
+ * @param {string} options.app the app's ID (`env` is understood too)
+ * @param {string} options.endpoint address of the server
+ * @param {string} options.apiKey
+ * @param {number} [options.timeout] milliseconds per request
+ */
+function init ({ env, app = env, ...options }) {
+  return new App({ app, ...options })
+}
+
+module.exports = { init, CloudError }
