@@ -6,5 +6,5 @@ export default defineConfig({
   base: '/console/',
   plugins: [react()],
   build: { chunkSizeWarningLimit: 2000, emptyOutDir: false },
-  server: { proxy: { '/v1': process.env.YUNDUO_URL ?? 'http://127.0.0.1:7300' } },
+  server: { proxy: { '/v1': 'http://127.0.0.1:7300' } },
 })

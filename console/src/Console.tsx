@@ -1,0 +1,101 @@
+import { ApiOutlined, ClockCircleOutlined, DashboardOutlined, DatabaseOutlined, FolderOpenOutlined, LogoutOutlined, MenuOutlined, MoonOutlined, SunOutlined, TeamOutlined, TranslationOutlined } from '@ant-design/icons'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Button, Drawer, Empty, Grid, Layout, Menu, Select, Spin, Tooltip } from 'antd'
+import { useEffect, useState, type ReactNode } from 'react'
+import { Navigate, Route, Routes, useLocation, useNavigate, useParams } from 'react-router-dom'
+import { request, session, type App } from './api'
+import { Failure } from './components/Failure'
+import { useText, type TextKey } from './i18n'
+import { Documents } from './pages/Documents'
+import { Files } from './pages/Files'
+import { FunctionPage } from './pages/FunctionPage'
+import { Functions } from './pages/Functions'
+import { NewApp } from './pages/NewApp'
+import { Overview } from './pages/Overview'
+import { SignIn } from './pages/SignIn'
+import { Triggers } from './pages/Triggers'
+import { Users } from './pages/Users'
+
+interface Look { dark: boolean; toggleDark(): void }
+
+const pages: { key: TextKey; icon: ReactNode }[] = [
+  { key: 'overview', icon: <DashboardOutlined /> }, { key: 'functions', icon: <ApiOutlined /> }, { key: 'documents', icon: <DatabaseOutlined /> },
+  { key: 'files', icon: <FolderOpenOutlined /> }, { key: 'triggers', icon: <ClockCircleOutlined /> }, { key: 'users', icon: <TeamOutlined /> },
+]
+
+export function Console(look: Look) {
+  const [signedIn, setSignedIn] = useState(session.token !== '')
+  const queries = useQueryClient()
+  useEffect(() => session.whenSignedOut(() => {
+    queries.clear()
+    setSignedIn(false)
+  }), [queries])
+  if (!signedIn || location.hash.startsWith('#token=')) return <SignIn onSignedIn={() => setSignedIn(true)} />
+  return (
+    <Routes>
+      <Route path="/" element={<FirstApp />} />
+      <Route path="/:app/*" element={<AppConsole {...look} />} />
+    </Routes>
+  )
+}
+
+const useApps = () => useQuery({ queryKey: ['apps'], queryFn: () => request<{ apps: App[] }>('GET', '/v1/manage/apps').then(r => r.apps) })
+
+function FirstApp() {
+  const apps = useApps()
+  if (apps.isPending) return <Spin fullscreen />
+  if (apps.error) return <div className="page"><Failure error={apps.error} /></div>
+  return apps.data[0] ? <Navigate to={`/${apps.data[0].id}/overview`} replace /> : <NewApp />
+}
+
+function AppConsole({ dark, toggleDark }: Look) {
+  const { app = '' } = useParams()
+  const { t, language, setLanguage } = useText()
+  const navigate = useNavigate()
+  const page = useLocation().pathname.split('/')[2] ?? 'overview'
+  const apps = useApps()
+  const wide = Grid.useBreakpoint().md ?? true
+  const [menuOpen, setMenuOpen] = useState(false)
+
+  const go = (key: string) => {
+    setMenuOpen(false)
+    navigate(`/${app}/${key}`)
+  }
+  const menu = (
+    <Menu mode="inline" selectedKeys={[page]} style={{ borderInlineEnd: 0, background: 'transparent' }}
+      items={pages.map(p => ({ key: p.key, icon: p.icon, label: t(p.key) }))} onClick={({ key }) => go(key)} />
+  )
+  const frame = dark ? '#1f1f1f' : '#ffffff'
+  return (
+    <Layout style={{ minHeight: '100%' }}>
+      <Layout.Header style={{ background: frame, display: 'flex', alignItems: 'center', gap: wide ? 16 : 8, padding: wide ? '0 20px' : '0 10px', borderBottom: '1px solid rgba(128,128,128,.18)', position: 'sticky', top: 0, zIndex: 20 }}>
+        {!wide && <Button type="text" aria-label="menu" icon={<MenuOutlined />} onClick={() => setMenuOpen(true)} />}
+        <div className="brand"><img src="/console/cloud.svg" alt="" />{wide && 'Yunduo 云朵'}</div>
+        <Select aria-label={t('appId')} value={app} style={{ minWidth: wide ? 180 : 110 }} onChange={id => navigate(`/${id}/${page}`)}
+          options={(apps.data ?? [{ id: app, name: app }]).map(a => ({ value: a.id, label: a.name || a.id }))} />
+        <span style={{ flex: 1 }} />
+        <Tooltip title={t(dark ? 'light' : 'dark')}><Button type="text" aria-label={t(dark ? 'light' : 'dark')} icon={dark ? <SunOutlined /> : <MoonOutlined />} onClick={toggleDark} /></Tooltip>
+        <Tooltip title={t('language')}><Button type="text" aria-label={t('language')} icon={<TranslationOutlined />} onClick={() => setLanguage(language === 'zh' ? 'en' : 'zh')} /></Tooltip>
+        <Tooltip title={t('signOut')}><Button type="text" aria-label={t('signOut')} icon={<LogoutOutlined />} onClick={() => session.signOut()} /></Tooltip>
+      </Layout.Header>
+      <Layout>
+        {wide && <Layout.Sider width={200} style={{ background: frame, paddingTop: 12, borderInlineEnd: '1px solid rgba(128,128,128,.18)' }}>{menu}</Layout.Sider>}
+        <Drawer open={menuOpen} onClose={() => setMenuOpen(false)} placement="left" size={240} title="Yunduo 云朵">{menu}</Drawer>
+        <Layout.Content>
+          <div className="page" key={app}>
+            <Routes>
+              <Route path="overview" element={<Overview app={app} dark={dark} />} />
+              <Route path="functions" element={<Functions app={app} />} />
+              <Route path="functions/:name/*" element={<FunctionPage app={app} dark={dark} />} />
+              <Route path="documents/:collection?" element={<Documents app={app} dark={dark} />} />
+              <Route path="files" element={<Files app={app} />} />
+              <Route path="triggers" element={<Triggers app={app} />} />
+              <Route path="users" element={<Users app={app} />} />
+              <Route path="*" element={<Empty />} />
+            </Routes>
+          </div>
+        </Layout.Content>
+      </Layout>
+    </Layout>
+  )
+}

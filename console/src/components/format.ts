@@ -1,0 +1,20 @@
+export function bytes(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let i = 0
+  while (n >= 1024 && i < units.length - 1) {
+    n /= 1024
+    i++
+  }
+  return `${i ? n.toFixed(1) : n} ${units[i]}`
+}
+
+export const ms = (n: number) => (n >= 1000 ? `${(n / 1000).toFixed(2)} s` : `${n < 10 ? n.toFixed(2) : n.toFixed(0)} ms`)
+
+const pad = (n: number) => String(n).padStart(2, '0')
+
+/** A local time such as 2026-11-22 18:05:09. */
+export function when(text?: string): string {
+  if (!text) return ''
+  const d = new Date(text)
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`
+}

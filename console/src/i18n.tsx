@@ -1,0 +1,48 @@
+import { createContext, useContext, useMemo, useState, type ReactNode } from 'react'
+
+const texts = {
+  overview: ['Overview', '概览'], functions: ['Functions', '云函数'], documents: ['Documents', '数据库'], files: ['Files', '文件'],
+  triggers: ['Triggers', '触发器'], users: ['Users', '用户'], signOut: ['Sign out', '退出登录'], signIn: ['Sign in', '登录'],
+  signInHint: ['Sign in to look after your apps.', '登录后管理你的应用。'], setUpTitle: ['Set up the console', '初始化控制台'],
+  setUpHint: ['Choose the name and password of the first operator account.', '为第一个管理员账号设置用户名和密码。'],
+  linkUsed: ['This sign-in link was used before or has expired. Sign in with your account, or restart the server for a new link.', '登录链接已使用或已过期。请用账号登录，或重启服务器获取新链接。'],
+  devSignInHint: ['Open the link that "yunduo dev" printed, or sign in with an operator account.', '请打开 “yunduo dev” 打印的链接，或使用管理员账号登录。'],
+  username: ['User name', '用户名'], password: ['Password', '密码'], noApp: ['There is no app yet.', '还没有应用。'], createApp: ['Create app', '新建应用'],
+  appId: ['App ID', '应用 ID'], callsPerSecond: ['Calls per second', '每秒调用'], errorsPerSecond: ['Errors', '错误'], latency: ['Latency', '延迟'],
+  now: ['now', '当前'], last5min: ['last 5 minutes', '最近 5 分钟'], collections: ['Collections', '集合'], storedData: ['Stored data', '数据量'],
+  isolation: ['Isolation', '隔离方式'], recentErrors: ['Recent failures', '最近的失败调用'], noErrors: ['No failures. Good.', '没有失败的调用。'],
+  name: ['Name', '名称'], version: ['Version', '版本'], timeout: ['Timeout', '超时'], updated: ['Updated', '更新时间'], size: ['Size', '大小'], mode: ['Mode', '模式'],
+  noFunctions: ['No functions yet. Put a folder with an index.js under cloudfunctions/ and it goes live.', '还没有云函数。在 cloudfunctions/ 下新建含 index.js 的文件夹即可上线。'],
+  source: ['Source', '源代码'], test: ['Test', '测试'], logs: ['Logs', '日志'], versions: ['Versions', '版本'], live: ['live', '在线'], rollback: ['Make live', '设为在线'],
+  event: ['Event (JSON)', '事件 (JSON)'], asUser: ['Acting as', '调用身份'], asUserHint: ['openid; empty is nobody', 'openid，留空表示无用户'], invoke: ['Invoke', '调用'],
+  result: ['Result', '返回值'], cold: ['cold', '冷启动'], waitingForCalls: ['Listening. Calls appear here as they end.', '正在监听，调用结束后显示在这里。'], follow: ['Live', '实时'],
+  binaryFile: ['Binary file', '二进制文件'], noText: ['This file is not text.', '该文件不是文本。'],
+  newCollection: ['New collection', '新建集合'], noCollections: ['No collections yet.', '还没有集合。'], filter: ['Filter', '筛选条件'], sort: ['Sort', '排序'], find: ['Find', '查询'],
+  insert: ['Insert', '插入'], edit: ['Edit', '编辑'], remove: ['Delete', '删除'], save: ['Save', '保存'], cancel: ['Cancel', '取消'], close: ['Close', '关闭'],
+  confirmDelete: ['Delete this for good?', '确定永久删除吗？'], noDocuments: ['Nothing found.', '没有找到文档。'], document: ['Document', '文档'], total: ['in all', '条'], dropCollection: ['Drop collection', '删除集合'],
+  upload: ['Upload', '上传'], folder: ['Folder', '文件夹'], download: ['Download', '下载'], type: ['Type', '类型'], modified: ['Modified', '修改时间'], noFiles: ['No files here.', '这里没有文件。'], copyId: ['File ID copied', '已复制文件 ID'], owner: ['Owner', '创建者'], uploaded: ['Uploaded', '已上传'], allFiles: ['All files', '全部文件'],
+  schedule: ['Schedule', '计划'], nextRuns: ['Next runs', '下次运行'], lastRun: ['Last run', '上次运行'], enabled: ['Enabled', '启用'], runNow: ['Run now', '立即运行'], history: ['History', '历史'], never: ['never', '从未'], noTriggers: ['No triggers yet. State them in config.json of a function.', '还没有触发器。在云函数的 config.json 中定义即可。'], started: ['Started', '已启动'], due: ['Due', '计划时间'], duration: ['Duration', '耗时'], status: ['Status', '状态'], message: ['Message', '信息'], manual: ['manual', '手动'], running: ['running', '运行中'],
+  search: ['Search', '搜索'], created: ['Created', '创建时间'], lastLogin: ['Last sign-in', '上次登录'], provider: ['Provider', '登录方式'], newUser: ['New user', '新建用户'], noUsers: ['No users yet.', '还没有用户。'], identity: ['Identity', '身份'], more: ['More', '更多'], previous: ['Previous', '上一页'], nextPage: ['Next', '下一页'],
+  invalidJson: ['This is not valid JSON', '不是有效的 JSON'], requestId: ['Request ID', '请求 ID'], time: ['Time', '时间'], language: ['中文', 'English'], dark: ['Dark', '深色'], light: ['Light', '浅色'], calls: ['calls', '次'], function: ['Function', '云函数'], refresh: ['Refresh', '刷新'], warnings: ['Warnings', '警告'], allFunctions: ['All functions', '全部云函数'], newFolderHint: ['folder, such as photos/', '文件夹，如 photos/'], docsHint: ['MongoDB filter as EJSON', 'MongoDB 筛选条件 (EJSON)'],
+} satisfies Record<string, [string, string]>
+
+export type TextKey = keyof typeof texts
+export type Language = 'en' | 'zh'
+interface I18n { language: Language; setLanguage(l: Language): void; t(key: TextKey): string }
+const Context = createContext<I18n>(null as never)
+export const useText = () => useContext(Context)
+
+export function TextProvider({ children }: { children: ReactNode }) {
+  const stored = localStorage.getItem('yunduo.language') as Language | null
+  const [language, set] = useState<Language>(stored ?? (navigator.language.startsWith('zh') ? 'zh' : 'en'))
+  const value = useMemo<I18n>(() => ({
+    language,
+    setLanguage(l) {
+      localStorage.setItem('yunduo.language', l)
+      set(l)
+    },
+    t: key => texts[key][language === 'zh' ? 1 : 0],
+  }), [language])
+  document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
+  return <Context.Provider value={value}>{children}</Context.Provider>
+}

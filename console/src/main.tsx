@@ -1,0 +1,40 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { App as AntApp, ConfigProvider, theme } from 'antd'
+import enUS from 'antd/locale/en_US'
+import zhCN from 'antd/locale/zh_CN'
+import { StrictMode, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+import { BrowserRouter } from 'react-router-dom'
+import { RequestError } from './api'
+import { Console } from './Console'
+import { TextProvider, useText } from './i18n'
+import './style.css'
+
+const client = new QueryClient({
+  defaultOptions: { queries: { retry: (n, e) => n < 2 && (!(e instanceof RequestError) || e.detail.retryable), staleTime: 1000 } },
+})
+
+function Themed() {
+  const { language } = useText()
+  const [dark, setDark] = useState(() => (localStorage.getItem('yunduo.theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark')
+  const toggle = () => setDark(was => {
+    localStorage.setItem('yunduo.theme', was ? 'light' : 'dark')
+    return !was
+  })
+  document.documentElement.dataset.theme = dark ? 'dark' : 'light'
+  return (
+    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm, token: { borderRadius: 8, fontSize: 14 } }}>
+      <AntApp><Console dark={dark} toggleDark={toggle} /></AntApp>
+    </ConfigProvider>
+  )
+}
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <QueryClientProvider client={client}>
+      <TextProvider>
+        <BrowserRouter basename="/console"><Themed /></BrowserRouter>
+      </TextProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+)

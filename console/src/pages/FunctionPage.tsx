@@ -1,0 +1,118 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Alert, App as AntApp, Breadcrumb, Button, Empty, Input, Menu, Spin, Table, Tabs, Tag } from 'antd'
+import { useState } from 'react'
+import { Link, useNavigate, useParams } from 'react-router-dom'
+import { manage, part, request, type ApiError, type Fn, type SourceFile, type Version } from '../api'
+import { Editor } from '../components/Editor'
+import { Failure } from '../components/Failure'
+import { bytes, ms, when } from '../components/format'
+import { Logs } from '../components/Logs'
+import { useText } from '../i18n'
+
+interface Props { app: string; dark: boolean }
+
+export function FunctionPage({ app, dark }: Props) {
+  const { t } = useText()
+  const { name = '', '*': tab } = useParams()
+  const navigate = useNavigate()
+  const base = manage(app, `/functions/${part(name)}`)
+  const fn = useQuery({ queryKey: ['function', app, name], queryFn: () => request<Fn>('GET', base), refetchInterval: 3000 })
+  if (fn.error) return <Failure error={fn.error} />
+  return (
+    <>
+      <Breadcrumb style={{ marginBottom: 8 }} items={[{ title: <Link to={`/${app}/functions`}>{t('functions')}</Link> }, { title: name }]} />
+      <div className="page-head"><h1>{name}</h1>{fn.data && <><Tag color="blue">v{fn.data.version}</Tag><Tag>{fn.data.timeoutSeconds} s</Tag><Tag>{bytes(fn.data.sizeBytes)}</Tag></>}</div>
+      {fn.data?.error && <Alert type="error" showIcon style={{ marginBottom: 16 }} title={fn.data.error.reason} description={<pre className="document mono">{fn.data.error.message}</pre>} />}
+      {!!fn.data?.warnings?.length && <Alert type="warning" showIcon style={{ marginBottom: 16 }} title={t('warnings')} description={fn.data.warnings.map(w => <div key={w}>{w}</div>)} />}
+      <Tabs activeKey={tab || 'test'} onChange={key => navigate(`/${app}/functions/${part(name)}/${key}`)} items={[
+        { key: 'test', label: t('test'), children: <Test base={base} name={name} dark={dark} /> },
+        { key: 'source', label: t('source'), children: <Source base={base} version={fn.data?.version ?? 0} dark={dark} /> },
+        { key: 'logs', label: t('logs'), children: <Logs app={app} name={name} /> },
+        { key: 'versions', label: t('versions'), children: <Versions base={base} version={fn.data?.version ?? 0} /> },
+      ]} />
+    </>
+  )
+}
+
+interface Outcome { invocationId: string; result?: unknown; error?: ApiError; durationMs: number; cold: boolean }
+
+function Test({ base, name, dark }: { base: string; name: string; dark: boolean }) {
+  const { t } = useText()
+  const [event, setEvent] = useState('{\n  \n}')
+  const [openId, setOpenId] = useState('')
+  const run = useMutation({
+    mutationFn: () => {
+      let parsed: unknown
+      try {
+        parsed = event.trim() ? JSON.parse(event) : {}
+      } catch (e) {
+        throw new Error(`${t('invalidJson')}: ${(e as Error).message}`)
+      }
+      return request<Outcome>('POST', `${base}/invoke`, { name, event: parsed, openId })
+    },
+  })
+  const outcome = run.data
+  return (
+    <div className="split">
+      <div>
+        <p className="muted">{t('event')}</p>
+        <Editor label={t('event')} value={event} onChange={setEvent} dark={dark} onSubmit={run.mutate} />
+        <div style={{ display: 'flex', gap: 8, marginTop: 12, flexWrap: 'wrap' }}>
+          <Input prefix={<span className="muted">{t('asUser')}</span>} placeholder={t('asUserHint')} value={openId} onChange={e => setOpenId(e.target.value)} style={{ flex: '1 1 220px' }} />
+          <Button type="primary" loading={run.isPending} onClick={() => run.mutate()}>{t('invoke')}</Button>
+        </div>
+      </div>
+      <div>
+        <p className="muted">{t('result')} {outcome && <><Tag>{ms(outcome.durationMs)}</Tag>{outcome.cold && <Tag color="cyan">{t('cold')}</Tag>}</>}</p>
+        {run.error && <Failure error={run.error} />}
+        {outcome?.error && <Alert type="error" showIcon title={outcome.error.message} description={<pre className="document mono">{outcome.error.reason}{'\n'}{outcome.error.stack}</pre>} />}
+        {outcome && !outcome.error && <Editor label={t('result')} value={JSON.stringify(outcome.result ?? null, null, 2)} dark={dark} />}
+        {!outcome && !run.error && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description="Ctrl + Enter" />}
+      </div>
+    </div>
+  )
+}
+
+function Source({ base, version, dark }: { base: string; version: number; dark: boolean }) {
+  const { t } = useText()
+  const source = useQuery({ queryKey: ['source', base, version], queryFn: () => request<{ files: SourceFile[] }>('POST', `${base}/source`, { version: 0 }).then(r => r.files) })
+  const [chosen, choose] = useState<string>()
+  if (source.isPending) return <Spin />
+  if (source.error) return <Failure error={source.error} />
+  const file = source.data.find(f => f.path === chosen) ?? source.data.find(f => /^index\.[mc]?[jt]s$/.test(f.path)) ?? source.data[0]
+  if (!file) return <Empty />
+  const language = file.path.endsWith('.json') ? 'json' : /\.[mc]?[jt]sx?$/.test(file.path) ? 'javascript' : 'text'
+  return (
+    <div className="side">
+      <Menu mode="inline" selectedKeys={[file.path]} onClick={({ key }) => choose(key)} style={{ background: 'transparent', maxHeight: 520, overflow: 'auto' }}
+        items={source.data.map(f => ({ key: f.path, label: <span className="mono" title={f.path}>{f.path}</span> }))} />
+      {file.text === undefined && file.size > 0 ? <Empty description={`${t('noText')} ${bytes(file.size)}`} /> : <Editor key={file.path} label={file.path} value={file.text ?? ''} language={language} dark={dark} height="520px" />}
+    </div>
+  )
+}
+
+function Versions({ base, version }: { base: string; version: number }) {
+  const { t } = useText()
+  const { message } = AntApp.useApp()
+  const queries = useQueryClient()
+  const list = useQuery({ queryKey: ['versions', base, version], queryFn: () => request<{ versions: Version[] }>('GET', `${base}/versions`).then(r => r.versions) })
+  const rollback = useMutation({
+    mutationFn: (n: number) => request<Fn>('POST', `${base}/rollback`, { version: n }),
+    onSuccess: async f => {
+      message.success(`v${f.version} ${t('live')}`)
+      await queries.invalidateQueries()
+    },
+    onError: e => message.error(e.message),
+  })
+  if (list.error) return <Failure error={list.error} />
+  return (
+    <Table<Version> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }} scroll={{ x: 'max-content' }}
+      columns={[
+        { title: t('version'), render: (_, v) => <>v{v.number} {v.live && <Tag color="green">{t('live')}</Tag>}</> },
+        { title: t('created'), render: (_, v) => when(v.createdAt) },
+        { title: t('size'), align: 'right', render: (_, v) => bytes(v.sizeBytes) },
+        { title: 'hash', responsive: ['md'], render: (_, v) => <span className="mono muted">{v.hash.slice(0, 12)}</span> },
+        { title: '', align: 'right', render: (_, v) => !v.live && <Button size="small" loading={rollback.isPending} onClick={() => rollback.mutate(v.number)}>{t('rollback')}</Button> },
+      ]} />
+  )
+}
