@@ -35,7 +35,9 @@ func (s *Session) Aggregate(ctx context.Context, collection string, stages []bso
 			return nil, err
 		}
 	}
-	run := func(ctx context.Context, on driver.Operations) (driver.Cursor, error) { return on.Aggregate(ctx, ns, p) }
+	run := func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
+		return on.Aggregate(ctx, ns, p)
+	}
 	if !s.caller.Privileged() {
 		if run, err = s.ruledAggregate(ctx, ns, p); err != nil {
 			return nil, err
@@ -70,7 +72,9 @@ func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pi
 		if own.Filter != nil {
 			p = p.Prepend(own.Filter)
 		}
-		return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) { return on.Aggregate(ctx, ns, p) }, nil
+		return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
+			return on.Aggregate(ctx, ns, p)
+		}, nil
 	}
 	return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
 		source := &ruledSource{app: s.app, main: ns.Collection, on: on, narrowed: narrowed}

@@ -24,7 +24,7 @@ func (s *Session) CreateCollection(ctx context.Context, collection string) error
 	}
 	s.db.ddl.Lock()
 	defer s.db.ddl.Unlock()
-	_, exists, err := s.info(ctx, collection)
+	exists, err := s.exists(ctx, collection)
 	if err != nil {
 		return err
 	}
@@ -68,28 +68,28 @@ func (s *Session) Collections(ctx context.Context) ([]driver.CollectionInfo, err
 
 // CreateIndex builds an index and returns when it is in use. Without a name it gets one made of its fields.
 // Privileged callers only. Reasons: collection_not_found, invalid_index, duplicate_key.
-func (s *Session) CreateIndex(ctx context.Context, collection string, index driver.Index) (name string, err error) {
+func (s *Session) CreateIndex(ctx context.Context, collection string, index driver.Index) error {
 	ns, err := s.definition(collection)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if index.Name == "" {
 		index.Name = indexName(index)
 	}
 	if err := checkIndex(index); err != nil {
-		return "", err
+		return err
 	}
 	s.db.ddl.Lock()
 	defer s.db.ddl.Unlock()
 	indexes, err := s.db.engine.Indexes(ctx, ns)
 	if err != nil {
-		return "", err
+		return err
 	}
 	known := slices.ContainsFunc(indexes, func(i driver.Index) bool { return i.Name == index.Name })
 	if !known && len(indexes) >= maxIndexes {
-		return "", yunduo.Errorf(yunduo.ReasonInvalidIndex, "a collection has at most %d indexes", maxIndexes)
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "a collection has at most %d indexes", maxIndexes)
 	}
-	return index.Name, s.db.engine.CreateIndex(ctx, ns, index)
+	return s.db.engine.CreateIndex(ctx, ns, index)
 }
 
 func indexName(index driver.Index) string {
@@ -157,16 +157,9 @@ func (s *Session) definition(collection string) (driver.Namespace, error) {
 	return ns, s.privileged(fmt.Sprintf("define the collection %q", collection))
 }
 
-func (s *Session) info(ctx context.Context, collection string) (driver.CollectionInfo, bool, error) {
+func (s *Session) exists(ctx context.Context, collection string) (bool, error) {
 	infos, err := s.db.engine.Collections(ctx, s.app)
-	if err != nil {
-		return driver.CollectionInfo{}, false, err
-	}
-	i := slices.IndexFunc(infos, func(i driver.CollectionInfo) bool { return i.Name == collection })
-	if i < 0 {
-		return driver.CollectionInfo{}, false, nil
-	}
-	return infos[i], true, nil
+	return slices.ContainsFunc(infos, func(i driver.CollectionInfo) bool { return i.Name == collection }), err
 }
 
 // DropApp removes everything that an app stores. The caller manages the app; app_not_found is never returned, for an

@@ -9,6 +9,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/rules"
 )
 
 // Limits that hold for every caller.
@@ -34,7 +35,7 @@ type DB struct {
 	engine  driver.Engine
 	options Options
 	ddl     sync.Mutex // collections are made, dropped and given rules one at a time
-	rules   *cache[driver.Namespace, collectionRules]
+	rules   *cache[driver.Namespace, *rules.Rules]
 	open    *transactions
 }
 
@@ -49,7 +50,7 @@ func New(engine driver.Engine, options Options) *DB {
 	if options.MaxDocumentBytes == 0 {
 		options.MaxDocumentBytes = DefaultMaxDocument
 	}
-	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, collectionRules](10_000)}
+	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, *rules.Rules](10_000)}
 	db.open = newTransactions(options.Logger)
 	return db
 }

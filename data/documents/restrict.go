@@ -19,7 +19,7 @@ func (s *Session) decide(ctx context.Context, ns driver.Namespace, op rules.Oper
 	if err != nil {
 		return rules.Decision{}, err
 	}
-	decision, err := found.rules.Decide(op, s.auth())
+	decision, err := found.Decide(op, s.auth())
 	if err != nil {
 		return rules.Decision{}, err
 	}

@@ -15,50 +15,50 @@ import (
 const settingsCollection = "_collections"
 
 type settings struct {
-	Name  string         `bson:"_id"`
-	Rules rules.Document `bson:"rules"`
+	Name  string `bson:"_id"`
+	Rules string `bson:"rules"` // as rules.Parse reads them
 }
 
-type collectionRules struct{ rules *rules.Rules }
-
-// Rules returns the rules of a collection as they were set; the preset private if none were. Only who manages the app
-// may ask; collection_not_found if there is no such collection.
-func (s *Session) Rules(ctx context.Context, collection string) (rules.Document, error) {
-	ns, err := s.managed(ctx, collection)
+// Rules returns the rules of a collection as they were set; the preset private if none were. Privileged callers only;
+// collection_not_found if there is no such collection.
+func (s *Session) Rules(ctx context.Context, collection string) (string, error) {
+	ns, err := s.existing(ctx, collection)
 	if err != nil {
-		return rules.Document{}, err
+		return "", err
 	}
 	found, err := s.db.rulesOf(ctx, ns)
 	if err != nil {
-		return rules.Document{}, err
+		return "", err
 	}
-	return found.rules.Document(), nil
+	return found.String(), nil
 }
 
-// SetRules gives a collection its rules, at once for every session. Only who manages the app may. Reasons:
-// collection_not_found, invalid_rules.
-func (s *Session) SetRules(ctx context.Context, collection string, d rules.Document) error {
-	ns, err := s.managed(ctx, collection)
+// SetRules gives a collection its rules, at once for every session: the name of a preset or a JSON object of
+// expressions, see rules.Parse. Only who manages the app may. Reasons: collection_not_found, invalid_rules.
+func (s *Session) SetRules(ctx context.Context, collection, text string) error {
+	parsed, err := rules.Parse(text)
 	if err != nil {
-		return err
-	}
-	if _, err := rules.New(d); err != nil {
 		return err
 	}
 	s.db.ddl.Lock()
 	defer s.db.ddl.Unlock()
-	return s.db.storeRules(ctx, ns, &d)
+	ns, err := s.existing(ctx, collection)
+	if err != nil {
+		return err
+	}
+	if !s.caller.MayManage(s.app) {
+		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app sets rules")
+	}
+	return s.db.storeRules(ctx, ns, parsed)
 }
 
-func (s *Session) managed(ctx context.Context, collection string) (driver.Namespace, error) {
+// existing checks that the session may define the collection and that there is one.
+func (s *Session) existing(ctx context.Context, collection string) (driver.Namespace, error) {
 	ns, err := s.definition(collection)
 	if err != nil {
 		return ns, err
 	}
-	if !s.caller.MayManage(s.app) {
-		return ns, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app sees and sets rules")
-	}
-	_, exists, err := s.info(ctx, collection)
+	exists, err := s.exists(ctx, collection)
 	if err == nil && !exists {
 		err = yunduo.Errorf(yunduo.ReasonCollectionNotFound, "there is no collection %q", collection)
 	}
@@ -66,35 +66,35 @@ func (s *Session) managed(ctx context.Context, collection string) (driver.Namesp
 }
 
 // rulesOf returns the rules of a collection, the default ones if none were set.
-func (db *DB) rulesOf(ctx context.Context, ns driver.Namespace) (collectionRules, error) {
-	return db.rules.get(ns, func() (collectionRules, error) {
+func (db *DB) rulesOf(ctx context.Context, ns driver.Namespace) (*rules.Rules, error) {
+	return db.rules.get(ns, func() (*rules.Rules, error) {
 		filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
 		if err != nil {
-			return collectionRules{}, err
+			return nil, err
 		}
 		cursor, err := db.engine.Find(ctx, settingsOf(ns), driver.Find{Filter: filter, Limit: 1})
 		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
-			return collectionRules{rules.Default()}, nil
+			return rules.Default(), nil
 		}
 		if err != nil {
-			return collectionRules{}, err
+			return nil, err
 		}
 		found, err := All(ctx, cursor)
 		if err != nil {
-			return collectionRules{}, err
+			return nil, err
 		}
 		if len(found) == 0 {
-			return collectionRules{rules.Default()}, nil
+			return rules.Default(), nil
 		}
 		var stored settings
 		if err := bson.Unmarshal(found[0], &stored); err != nil {
-			return collectionRules{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
+			return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
 		}
-		parsed, err := rules.New(stored.Rules)
+		parsed, err := rules.Parse(stored.Rules)
 		if err != nil {
-			return collectionRules{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
+			return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
 		}
-		return collectionRules{parsed}, nil
+		return parsed, nil
 	})
 }
 
@@ -103,14 +103,14 @@ func settingsOf(ns driver.Namespace) driver.Namespace {
 }
 
 // storeRules replaces the rules of a collection; nil takes them away. The caller holds db.ddl.
-func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, d *rules.Document) error {
+func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, set *rules.Rules) error {
 	defer db.rules.drop(ns)
 	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
 	if err != nil {
 		return err
 	}
 	options := driver.WriteOptions{Actor: string(yunduo.RoleSystem)}
-	if d == nil {
+	if set == nil {
 		_, err := db.engine.Delete(ctx, settingsOf(ns), driver.Delete{Filter: filter}, options)
 		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
 			return nil
@@ -121,7 +121,7 @@ func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, d *rules.Docu
 	if err != nil && yunduo.ReasonOf(err) != yunduo.ReasonCollectionExists {
 		return err
 	}
-	raw, err := bson.Marshal(settings{Name: ns.Collection, Rules: *d})
+	raw, err := bson.Marshal(settings{Name: ns.Collection, Rules: set.String()})
 	if err != nil {
 		return yunduo.Wrap(err, yunduo.ReasonInvalidRules, "the rules cannot be stored")
 	}

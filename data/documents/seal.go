@@ -46,4 +46,3 @@ func (s *Sealer) Open(sealed []byte, place string) (string, error) {
 	}
 	return string(secret), nil
 }
-

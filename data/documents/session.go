@@ -136,10 +136,10 @@ type Update struct {
 	Change bson.Raw // update operators or a whole document
 	// ArrayFilters are the conditions that $[name] parts of paths stand for.
 	ArrayFilters []bson.Raw
-	Sort   bson.Raw // which document is first, when not Multi
-	Multi  bool
-	Upsert bool
-	Return driver.Returned
+	Sort         bson.Raw // which document is first, when not Multi
+	Multi        bool
+	Upsert       bool
+	Return       driver.Returned
 }
 
 // Delete says which documents to remove.

@@ -4,6 +4,10 @@
 package rules
 
 import (
+	"encoding/json"
+	"io"
+	"strings"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
@@ -26,35 +30,24 @@ func (o Operation) String() string { return operationNames[o] }
 
 var operationNames = [...]string{Read: "read", Create: "create", Update: "update", Delete: "delete"}
 
-// Preset names a ready-made set of rules.
-type Preset string
-
-// The presets.
-const (
-	Private    Preset = "private"    // the creator reads and writes: the default of a new collection
-	Readonly   Preset = "readonly"   // everybody reads, the creator writes
-	Adminwrite Preset = "adminwrite" // everybody reads, no client writes
-	Adminonly  Preset = "adminonly"  // no client reads or writes
-)
-
 const creator = "doc._openid == auth.openid"
 
-var presets = map[Preset]Document{
-	Private:    {Read: creator, Write: creator},
-	Readonly:   {Read: true, Write: creator},
-	Adminwrite: {Read: true, Write: false},
-	Adminonly:  {Read: false, Write: false},
+// presets are ready-made sets of rules by name. The first is that of a new collection.
+var presets = map[string]document{
+	"private":    {Read: creator, Write: creator}, // the creator reads and writes
+	"readonly":   {Read: true, Write: creator},    // everybody reads, the creator writes
+	"adminwrite": {Read: true, Write: false},      // everybody reads, no client writes
+	"adminonly":  {Read: false, Write: false},     // no client reads or writes
 }
 
-// Document is a set of rules as it is written and stored: a preset, or for each operation true, false or the text of
-// an expression. Write stands for create, update and delete where these are not given; what is not given is refused.
-type Document struct {
-	Preset Preset `bson:"preset,omitempty" json:"preset,omitempty"`
-	Read   any    `bson:"read,omitempty" json:"read,omitempty"`
-	Write  any    `bson:"write,omitempty" json:"write,omitempty"`
-	Create any    `bson:"create,omitempty" json:"create,omitempty"`
-	Update any    `bson:"update,omitempty" json:"update,omitempty"`
-	Delete any    `bson:"delete,omitempty" json:"delete,omitempty"`
+// document is a set of rules as it is written: for each operation true, false or the text of an expression. Write
+// stands for create, update and delete where these are not given; what is not given is refused.
+type document struct {
+	Read   any `json:"read"`
+	Write  any `json:"write"`
+	Create any `json:"create"`
+	Update any `json:"update"`
+	Delete any `json:"delete"`
 }
 
 // Auth is what an expression sees of the caller, as auth.openid, auth.uid, auth.unionid, auth.provider and
@@ -69,7 +62,7 @@ type Auth struct {
 
 // Rules are parsed rules. They are immutable and safe for concurrent use.
 type Rules struct {
-	document   Document
+	text       string
 	operations [len(operationNames)]node
 }
 
@@ -77,34 +70,44 @@ type Rules struct {
 func Default() *Rules { return defaultRules }
 
 var defaultRules = func() *Rules {
-	r, err := New(Document{Preset: Private})
+	r, err := Parse("private")
 	if err != nil {
 		panic(err) // the preset is part of this program
 	}
 	return r
 }()
 
-// New parses a set of rules. It returns invalid_rules, naming the field, when an expression or the preset is wrong.
-func New(d Document) (*Rules, error) {
-	source := d
-	if d.Preset != "" {
-		preset, ok := presets[d.Preset]
-		if !ok {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "preset: %q is none of private, readonly, adminwrite, adminonly", string(d.Preset))
+// Parse reads a set of rules: the name of a preset (private, readonly, adminwrite, adminonly) or a JSON object such as
+//
+//	{"read": true, "write": "doc._openid == auth.openid", "delete": false}
+//
+// It returns invalid_rules, naming the field, for anything else.
+func Parse(text string) (*Rules, error) {
+	text = strings.TrimSpace(text)
+	d, ok := presets[strings.ToLower(text)]
+	if ok {
+		text = strings.ToLower(text)
+	} else {
+		if !strings.HasPrefix(text, "{") {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "rules: give private, readonly, adminwrite, adminonly or a JSON object of expressions")
 		}
-		if d.Read != nil || d.Write != nil || d.Create != nil || d.Update != nil || d.Delete != nil {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "preset: give either a preset or own rules")
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&d); err != nil {
+			return nil, yunduo.Wrap(err, yunduo.ReasonInvalidRules, "rules: not a JSON object with read, write, create, update, delete")
 		}
-		source = preset
+		if _, err := decoder.Token(); err != io.EOF {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "rules: text follows the JSON object")
+		}
 	}
-	r := &Rules{document: d}
+	r := &Rules{text: text}
 	write := func(own any) any {
 		if own != nil {
 			return own
 		}
-		return source.Write
+		return d.Write
 	}
-	for op, rule := range [...]any{Read: source.Read, Create: write(source.Create), Update: write(source.Update), Delete: write(source.Delete)} {
+	for op, rule := range [...]any{Read: d.Read, Create: write(d.Create), Update: write(d.Update), Delete: write(d.Delete)} {
 		var err error
 		if r.operations[op], err = parseRule(rule); err != nil {
 			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "%s: %s", operationNames[op], err)
@@ -125,8 +128,8 @@ func parseRule(rule any) (node, error) {
 	return nil, errorf(0, "a rule is true, false or the text of an expression")
 }
 
-// Document returns the rules as they were given.
-func (r *Rules) Document() Document { return r.document }
+// String returns the rules as they were given.
+func (r *Rules) String() string { return r.text }
 
 // Decision is what rules say about one operation of one caller. The zero Decision allows everything.
 type Decision struct {

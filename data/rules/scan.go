@@ -93,5 +93,7 @@ func quoted(text string, at int) (content string, end int, err error) {
 	return "", 0, errorf(at, "the text is not closed")
 }
 
-func isLetter(c byte) bool { return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80 }
-func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool {
+	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
