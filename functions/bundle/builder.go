@@ -1,0 +1,125 @@
+package bundle
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// tempPrefix marks folders under construction.
+const tempPrefix = ".tmp-"
+
+// staleAfter is the age at which a folder under construction must be left over from a process that died.
+const staleAfter = time.Hour
+
+// BuilderOptions are settings of a Builder. Zero values mean the defaults.
+type BuilderOptions struct {
+	// CacheDir keeps installed packages between builds; it may be deleted while nothing runs.
+	CacheDir string
+	Limits   Limits
+	NPM      string // path of npm, looked up in PATH by default
+	// TrustSources also installs packages from URLs and Git repositories, which makes npm connect to addresses the
+	// author chooses. Right on the author's own machine, wrong on a shared server.
+	TrustSources bool
+}
+
+// Builder makes bundles. It is safe for concurrent use, and several processes may share its cache.
+type Builder struct {
+	modules      string
+	limits       Limits
+	npmPath      string
+	trustSources bool
+	installs     keyedLocks
+	npmRuns      chan struct{} // bounds how many run at once
+}
+
+// NewBuilder makes a Builder and its cache folder, and clears away what an earlier process left unfinished there.
+func NewBuilder(o BuilderOptions) (*Builder, error) {
+	dir, err := filepath.Abs(filepath.Join(o.CacheDir, "modules"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
+	}
+	if err := removeStale(dir); err != nil {
+		return nil, err
+	}
+	b := &Builder{modules: dir, limits: o.Limits.withDefaults(), npmPath: o.NPM, trustSources: o.TrustSources, npmRuns: make(chan struct{}, 2)}
+	if b.npmPath == "" {
+		b.npmPath = "npm"
+	}
+	return b, nil
+}
+
+func removeStale(dir string) error {
+	for _, pattern := range []string{tempPrefix + "*", filepath.Join("*", tempPrefix+"*")} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > staleAfter {
+				if err := os.RemoveAll(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keyedLocks are locks by name that respect a context.
+type keyedLocks struct {
+	mu    sync.Mutex
+	locks map[string]*keyedLock
+}
+
+type keyedLock struct {
+	held  chan struct{}
+	users int
+}
+
+func (k *keyedLocks) lock(ctx context.Context, key string) error {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = make(map[string]*keyedLock)
+	}
+	l := k.locks[key]
+	if l == nil {
+		l = &keyedLock{held: make(chan struct{}, 1)}
+		k.locks[key] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	select {
+	case l.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		k.leave(key)
+		return ctx.Err()
+	}
+}
+
+func (k *keyedLocks) unlock(key string) {
+	k.mu.Lock()
+	l := k.locks[key]
+	k.mu.Unlock()
+	<-l.held
+	k.leave(key)
+}
+
+func (k *keyedLocks) leave(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l := k.locks[key]; l != nil {
+		if l.users--; l.users == 0 {
+			delete(k.locks, key)
+		}
+	}
+}
