@@ -3,31 +3,113 @@
 package expr
 
 import (
+	"bytes"
+	"context"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/value"
+)
+
+const (
+	maxDepth  = 100        // of nested expressions, as of nested documents
+	maxResult = 16 << 20   // bytes of one computed value, as of a document
+	maxSteps  = 20_000_000 // loop iterations and 64-byte units of results in one evaluation
+	stepMask  = 1<<12 - 1  // how often a long evaluation looks at its context
 )
 
 // Expr is a compiled expression. It is safe for concurrent use.
 type Expr struct {
-	raw bson.RawValue
+	root     node
+	declared []string // let variables that Vars.Named gives; they have the first slots
+	slots    int
+	frames   sync.Pool // of *frame: an evaluation needs no allocation of its own
 }
 
-// Vars are the variables an expression may refer to beside the document itself.
+// Vars are what an expression may refer to beside the document itself.
 type Vars struct {
-	Now   time.Time                // $$NOW
-	Named map[string]bson.RawValue // let variables by name, without $$
+	Now     time.Time                // $$NOW; zero is the time of the call
+	Named   map[string]bson.RawValue // let variables by name, without $$
+	Context context.Context          // ends a long evaluation early; nil never does
 }
 
-// Parse compiles an expression. It returns unknown_operator for an operator that does not exist and
-// invalid_pipeline for one with wrong arguments.
-func Parse(v bson.RawValue) (*Expr, error) {
-	return &Expr{raw: v}, nil
+// Parse compiles an expression that refers to no let variables but its own. It returns unknown_operator for an
+// operator that does not exist and invalid_pipeline for wrong arguments or an undefined variable.
+func Parse(v bson.RawValue) (*Expr, error) { return ParseWith(v, nil) }
+
+// ParseWith is Parse for an expression that may also refer to the declared let variables, by name without $$.
+// Vars.Named gives their values; one that it does not give is missing.
+func ParseWith(v bson.RawValue, declared []string) (*Expr, error) {
+	if err := v.Validate(); err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonInvalidPipeline, "an expression is not well-formed BSON")
+	}
+	v.Value = bytes.Clone(v.Value) // the caller may use the memory again
+	c := &compiler{operators: operators()}
+	for _, name := range declared {
+		c.declare(name)
+	}
+	root, err := c.expression(v)
+	if err != nil {
+		return nil, err
+	}
+	e := &Expr{root: root, declared: declared, slots: c.slots}
+	e.frames.New = func() any { return &frame{vars: make([]bson.RawValue, e.slots)} }
+	return e, nil
 }
 
-// Eval computes the expression for a document. The zero RawValue means that the result is missing.
+// Constant returns the value of an expression that depends on nothing, such as a literal.
+func (e *Expr) Constant() (bson.RawValue, bool) {
+	if !e.root.constant {
+		return bson.RawValue{}, false
+	}
+	v, err := e.Eval(nil, Vars{})
+	return v, err == nil
+}
+
+// Eval computes the expression for a document. The zero RawValue means that the result is missing. The result may
+// share memory with doc and vars. Reasons: expression_failed, query_too_expensive.
 func (e *Expr) Eval(doc bson.Raw, vars Vars) (bson.RawValue, error) {
-	return bson.RawValue{}, yunduo.Errorf(yunduo.ReasonExpressionFailed, "expressions are not evaluated yet")
+	f := e.frames.Get().(*frame)
+	f.root, f.now, f.ctx, f.steps = value.Document(doc), vars.Now, vars.Context, 0
+	for i, name := range e.declared {
+		f.vars[i] = vars.Named[name]
+	}
+	v, err := e.root.eval(f)
+	f.release()
+	e.frames.Put(f)
+	return v, err
+}
+
+// frame is the state of one evaluation.
+type frame struct {
+	root  bson.RawValue
+	vars  []bson.RawValue // let variables by slot
+	stack []bson.RawValue // arguments of the operators being evaluated
+	now   time.Time
+	ctx   context.Context
+	steps int
+}
+
+// release drops what the evaluation referred to, so that a pooled frame keeps no document alive.
+func (f *frame) release() {
+	clear(f.vars)
+	clear(f.stack[:cap(f.stack)])
+	f.stack = f.stack[:0]
+	f.root, f.ctx = bson.RawValue{}, nil
+}
+
+// step counts n units of work and ends an evaluation that takes too many.
+func (f *frame) step(n int) error {
+	before := f.steps
+	f.steps += n
+	if f.steps > maxSteps {
+		return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "an expression takes more than %d steps for one document", maxSteps)
+	}
+	if f.ctx != nil && before&^stepMask != f.steps&^stepMask {
+		return f.ctx.Err()
+	}
+	return nil
 }

@@ -1,0 +1,199 @@
+package expr
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/query/value"
+)
+
+func regexOperators() map[string]operator {
+	return map[string]operator{
+		"$regexMatch":   compileRegex,
+		"$regexFind":    compileRegex,
+		"$regexFindAll": compileRegex,
+	}
+}
+
+// compileRegex compiles {$op: {input, regex, options}}. A constant pattern is compiled once.
+func compileRegex(c *compiler, op string, arg bson.RawValue) (node, error) {
+	items, err := c.parameters(op, arg, "input", "regex", "options?")
+	if err != nil {
+		return node{}, err
+	}
+	var fixed *regexp.Regexp
+	if items[1].constant && items[2].constant {
+		pattern, err := items[1].eval(&frame{})
+		if err != nil {
+			return node{}, err
+		}
+		options, err := items[2].eval(&frame{})
+		if err != nil {
+			return node{}, err
+		}
+		if !nullish(pattern) {
+			if fixed, err = pattern2regexp(op, pattern, options); err != nil {
+				return node{}, invalid("%s: the regular expression cannot be used here: %v", op, err)
+			}
+		}
+	}
+	return call(op, items, func(op string, a []bson.RawValue) (bson.RawValue, error) {
+		if nullish(a[:2]...) {
+			return noMatch(op), nil
+		}
+		if a[0].Type != bson.TypeString {
+			return a[0], failed(op, "input must be a string, not %s", typeName(a[0]))
+		}
+		re := fixed
+		if re == nil {
+			var err error
+			if re, err = pattern2regexp(op, a[1], a[2]); err != nil {
+				return a[1], err
+			}
+		}
+		return match(op, re, text(a[0]))
+	}), nil
+}
+
+func noMatch(op string) bson.RawValue {
+	switch op {
+	case "$regexMatch":
+		return value.Bool(false)
+	case "$regexFindAll":
+		return value.ArrayOf()
+	}
+	return value.Null
+}
+
+func match(op string, re *regexp.Regexp, s string) (bson.RawValue, error) {
+	switch op {
+	case "$regexMatch":
+		return value.Bool(re.MatchString(s)), nil
+	case "$regexFind":
+		at := re.FindStringSubmatchIndex(s)
+		if at == nil {
+			return value.Null, nil
+		}
+		return matched(s, at, utf8.RuneCountInString(s[:at[0]])), nil
+	}
+	b := newArray(op)
+	runes, bytes := 0, 0
+	for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+		runes += utf8.RuneCountInString(s[bytes:at[0]])
+		bytes = at[0]
+		if err := b.push(matched(s, at, runes)); err != nil {
+			return bson.RawValue{}, err
+		}
+	}
+	return b.done(), nil
+}
+
+// matched is {match, idx, captures} of one match; idx counts code points.
+func matched(s string, at []int, index int) bson.RawValue {
+	captures := make([]bson.RawValue, 0, len(at)/2)
+	for i := 2; i < len(at); i += 2 {
+		capture := value.Null
+		if at[i] >= 0 {
+			capture = value.String(s[at[i]:at[i+1]])
+		}
+		captures = append(captures, capture)
+	}
+	b := value.Append(value.BeginDocument(nil), "match", value.String(s[at[0]:at[1]]))
+	b = value.Append(b, "idx", value.Int32(int32(index)))
+	b = value.Append(b, "captures", value.ArrayOf(captures...))
+	return value.Document(value.EndDocument(b, 0))
+}
+
+// pattern2regexp compiles a string or regex value with options.
+func pattern2regexp(op string, pattern, options bson.RawValue) (*regexp.Regexp, error) {
+	var expression, flags string
+	switch pattern.Type {
+	case bson.TypeString:
+		expression = text(pattern)
+	case bson.TypeRegex:
+		expression, flags = pattern.Regex()
+	default:
+		return nil, failed(op, "regex must be a string or regular expression, not %s", typeName(pattern))
+	}
+	if !isAbsent(options) && !value.Nullish(options) {
+		if options.Type != bson.TypeString {
+			return nil, failed(op, "options must be a string, not %s", typeName(options))
+		}
+		if flags != "" && text(options) != "" {
+			return nil, failed(op, "options are given twice, in regex and in options")
+		}
+		flags += text(options)
+	}
+	re, err := Regexp(expression, flags)
+	if err != nil {
+		return nil, failed(op, "%s", err.Error())
+	}
+	return re, nil
+}
+
+// Regexp compiles a pattern with MongoDB's options: i (case), m (lines), s (dot matches newlines), x (extended). u is
+// accepted, as text is always Unicode. The error is a sentence for the caller: patterns need linear time, so that
+// look-around and back references do not exist.
+func Regexp(pattern, options string) (*regexp.Regexp, error) {
+	flags := ""
+	for i := range len(options) {
+		switch o := options[i]; o {
+		case 'i', 'm', 's':
+			if !strings.ContainsRune(flags, rune(o)) {
+				flags += string(rune(o))
+			}
+		case 'x':
+			pattern = stripExtended(pattern)
+		case 'u':
+		default:
+			return nil, invalid("there is no regular expression option %q", string(rune(o)))
+		}
+	}
+	if flags != "" {
+		pattern = "(?" + flags + ")" + pattern
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		var reason *syntax.Error
+		if e, ok := err.(*syntax.Error); ok {
+			reason = e
+			return nil, invalid("the regular expression is not valid or not supported: %s", reason.Code)
+		}
+		return nil, invalid("the regular expression is not valid")
+	}
+	return re, nil
+}
+
+// stripExtended removes unescaped white space and comments outside character classes, which option x ignores.
+func stripExtended(pattern string) string {
+	out := make([]byte, 0, len(pattern))
+	class := false
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		switch {
+		case c == '\\' && i+1 < len(pattern):
+			out = append(out, c, pattern[i+1])
+			i++
+			continue
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		case class:
+		case slices.Contains([]byte(" \t\n\v\f\r"), c):
+			continue
+		case c == '#':
+			for i+1 < len(pattern) && pattern[i] != '\n' {
+				i++
+			}
+			continue
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
