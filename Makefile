@@ -1,0 +1,65 @@
+# The commands of the README. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO_MIN   := 1.26
+NODE_MIN := 20
+BIN      := bin/yunduo
+TOOLS    := $(CURDIR)/.cache/tools
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+NPM      := npm --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
+CONSOLE  := console/dist/index.html
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: help run test build build-all console generate lint check-tools bench clean go-test js-test browser-test
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+check-tools:
+	@scripts/check-tools $(GO_MIN) $(NODE_MIN)
+
+run: build ## set everything up and start the platform with the example project
+	@exec $(BIN) dev examples/notes
+
+build: check-tools $(CONSOLE) ## build bin/yunduo with its console
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/yunduo
+
+build-all: check-tools $(CONSOLE) ## cross-compile for every platform into bin/
+	@for p in $(PLATFORMS); do os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  echo "  $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o bin/yunduo-$$os-$$arch$$ext ./cmd/yunduo || exit 1; done
+
+console: $(CONSOLE)
+
+CONSOLE_SOURCES := $(shell find console/src -type f 2>/dev/null) console/package.json console/package-lock.json console/vite.config.ts console/index.html
+$(CONSOLE): $(CONSOLE_SOURCES)
+	@echo "building the console ..."
+	@cd console && $(NPM) ci && npm run --silent build
+
+generate: ## regenerate what is generated from wire/errors.json
+	@go generate .
+
+test: build go-test js-test browser-test lint ## install what tests need and run everything
+
+go-test:
+	@echo "== Go, with the race detector"
+	@go vet ./...
+	@go test -race -timeout 15m ./...
+
+js-test:
+	@echo "== JavaScript SDK"
+	@cd sdk/js && $(NPM) ci && npm test --silent
+
+browser-test: build
+	@echo "== browser"
+	@scripts/browser-test $(BIN)
+
+lint: ## gofmt, golangci-lint, known vulnerabilities, unused modules
+	@scripts/lint $(TOOLS)
+
+bench: build ## run the benchmarks recorded in docs/benchmarks.md
+	@scripts/bench
+
+clean: ## remove what was built
+	@rm -rf bin .cache console/dist/assets console/dist/index.html

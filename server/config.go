@@ -1,0 +1,91 @@
+// Package server is the wiring: it picks the drivers, builds the rooms in order, serves, and takes everything down in
+// reverse.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"yunduo"
+)
+
+// Config says how a server runs. DefaultConfig gives the defaults; New validates.
+type Config struct {
+	DataDir   string // everything the server keeps, unless objects are on S3
+	Listen    string // host:port; port 0 picks a free one
+	S3        string // URL of an S3 bucket for objects; empty keeps them in DataDir
+	PublicURL string // the server's address as clients see it; empty derives it from each request
+
+	NodePath string // the node executable; empty looks it up in PATH
+	Sandbox  string // auto, require or off: see docs/security
+	// AllowPrivateNetwork lets functions connect to private and loopback addresses.
+	AllowPrivateNetwork bool
+
+	WeChatEndpoint string // base URL of WeChat's API; empty is the real one
+
+	ShutdownGrace time.Duration // how long running requests may take once the server stops
+
+	Logger  *slog.Logger
+	Console fs.FS  // the built web console; nil serves none
+	Version string // of the program
+
+	Dev *Dev // set by "yunduo dev": loopback only, one app, dev login codes
+}
+
+// Dev is what "yunduo dev" adds to a server.
+type Dev struct {
+	App         yunduo.AppID
+	WeChatAppID string
+}
+
+// DefaultConfig returns the settings of a server that was told nothing.
+func DefaultConfig() Config {
+	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second}
+}
+
+// validate names the first setting that cannot work.
+func (c *Config) validate() error {
+	if c.DataDir == "" {
+		return errors.New("data: the data directory is not set")
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	c.DataDir = dir
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen: %q is not host:port, for example 127.0.0.1:7300", c.Listen)
+	}
+	switch c.Sandbox {
+	case "auto", "require", "off":
+	default:
+		return fmt.Errorf("sandbox: %q is not one of auto, require, off", c.Sandbox)
+	}
+	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint} {
+		if text == "" {
+			continue
+		}
+		if u, err := url.Parse(text); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("%s: %q is not an http or https address", name, text)
+		}
+	}
+	if c.Dev != nil {
+		if err := c.Dev.App.Validate(); err != nil {
+			return fmt.Errorf("app: %s", yunduo.AsError(err).Message)
+		}
+		host, _, _ := net.SplitHostPort(c.Listen)
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("listen: dev serves loopback addresses only, not %q", host)
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
