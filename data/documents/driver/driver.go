@@ -222,3 +222,18 @@ type Feed interface {
 	Next(ctx context.Context) (Change, error)
 	Close() error
 }
+
+// Explainer is an optional power of an engine: telling how it finds documents.
+type Explainer interface {
+	// Explain runs a find to its end and reports how that was done.
+	Explain(ctx context.Context, ns Namespace, find Find) (Explanation, error)
+}
+
+// Explanation says how a find was done.
+type Explanation struct {
+	Index             string // the index that was used, "_id" for bounds on _id, empty for a scan of the collection
+	BlockingSort      bool   // the result was sorted in memory
+	KeysExamined      int64  // index entries that were read
+	DocumentsExamined int64
+	Returned          int64
+}

@@ -1,0 +1,129 @@
+package embedded
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query/value"
+)
+
+// catalog says which apps, collections and indexes exist. A catalog and what it points to never change, except for
+// the state types; a new one replaces it under the engine's schema lock.
+type catalog struct {
+	apps map[yunduo.AppID]*app
+}
+
+type app struct {
+	id          uint32
+	name        yunduo.AppID
+	log         *changeLog
+	collections map[string]*collection
+}
+
+type collection struct {
+	app      uint32
+	log      *changeLog
+	id       uint32
+	name     string
+	settings bson.Raw
+	indexes  []*index // by name
+	*collectionState
+}
+
+// collectionState is what all versions of a collection's catalog entry share.
+type collectionState struct {
+	// latch is held for reading by who writes documents, for writing by who changes the catalog entry.
+	latch sync.RWMutex
+	// Changed in the commit section only.
+	documents, bytes atomic.Int64
+}
+
+type index struct {
+	driver.Index
+	id    uint32
+	paths []value.Path // of Fields
+	*indexState
+}
+
+// indexState is what outlives a version of the catalog.
+type indexState struct {
+	// multikey is set before the first document with an array along one of the paths is stored, and never unset.
+	multikey atomic.Bool
+	// multikeyStored says that the flag is on disk; used in the commit section only.
+	multikeyStored bool
+}
+
+func newIndex(id uint32, definition driver.Index) *index {
+	ix := &index{Index: definition, id: id, indexState: &indexState{}}
+	for _, f := range definition.Fields {
+		ix.paths = append(ix.paths, value.ParsePath(f.Path))
+	}
+	return ix
+}
+
+func (c *catalog) collection(ns driver.Namespace) (*collection, error) {
+	if a := c.apps[ns.App]; a != nil {
+		if coll := a.collections[ns.Collection]; coll != nil {
+			return coll, nil
+		}
+	}
+	return nil, yunduo.Errorf(yunduo.ReasonCollectionNotFound, "there is no collection %q", ns.Collection)
+}
+
+func (c *collection) index(name string) *index {
+	for _, ix := range c.indexes {
+		if ix.Name == name {
+			return ix
+		}
+	}
+	return nil
+}
+
+// withApp returns a catalog with the app added or replaced.
+func (c *catalog) withApp(a *app) *catalog {
+	apps := maps.Clone(c.apps)
+	apps[a.name] = a
+	return &catalog{apps: apps}
+}
+
+func (c *catalog) withoutApp(name yunduo.AppID) *catalog {
+	apps := maps.Clone(c.apps)
+	delete(apps, name)
+	return &catalog{apps: apps}
+}
+
+// withCollection returns a catalog with the collection added to its app or replaced.
+func (c *catalog) withCollection(name yunduo.AppID, coll *collection) *catalog {
+	a := *c.apps[name]
+	a.collections = maps.Clone(a.collections)
+	a.collections[coll.name] = coll
+	return c.withApp(&a)
+}
+
+func (c *catalog) withoutCollection(ns driver.Namespace) *catalog {
+	a := *c.apps[ns.App]
+	a.collections = maps.Clone(a.collections)
+	delete(a.collections, ns.Collection)
+	return c.withApp(&a)
+}
+
+// withIndexes returns the collection's entry with other indexes.
+func (c *collection) withIndexes(indexes []*index) *collection {
+	changed := *c
+	changed.indexes = slices.SortedFunc(slices.Values(indexes), func(a, b *index) int {
+		switch {
+		case a.Name < b.Name:
+			return -1
+		case a.Name > b.Name:
+			return 1
+		}
+		return 0
+	})
+	return &changed
+}

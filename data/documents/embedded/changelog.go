@@ -1,0 +1,161 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/documents/driver"
+	"yunduo/data/query/value"
+)
+
+// The newest entries are kept in memory while somebody follows the log.
+const (
+	ringEntries = 4096
+	ringBytes   = 8 << 20
+)
+
+// changeLog is the state of one app's change log. Offsets begin at 1 and have no gaps.
+type changeLog struct {
+	app   uint32
+	epoch uint64
+
+	next uint64 // offset of the next entry; guarded by the commit section
+
+	mu      sync.Mutex
+	durable uint64          // offset of the last entry that is on disk
+	first   uint64          // offset of the first entry that is kept
+	feeds   int             // how many follow
+	ring    []driver.Change // the newest entries without gaps; the last ones may not be durable yet
+	bytes   int             // of the documents in ring
+	changed chan struct{}   // closed when durable grows or the log ends; nil if nobody waits
+	ended   bool            // the app was dropped
+}
+
+func firstOffsetKey(app uint32) []byte { return append(key(prefixMeta, app), "first"...) }
+
+// openChangeLog finds where an app's log begins and ends.
+func openChangeLog(db *pebble.DB, app uint32, epoch uint64) (*changeLog, error) {
+	l := &changeLog{app: app, epoch: epoch, first: 1}
+	v, closer, err := db.Get(firstOffsetKey(app))
+	switch {
+	case err == nil:
+		l.first = binary.BigEndian.Uint64(v)
+		err = closer.Close()
+	case errors.Is(err, pebble.ErrNotFound):
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	prefix := key(prefixLog, app)
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: keyEnd(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	l.next = l.first
+	if it.Last() {
+		l.next = binary.BigEndian.Uint64(it.Key()[len(prefix):]) + 1
+	}
+	l.durable = l.next - 1
+	return l, it.Close()
+}
+
+// remember keeps entries for those who follow. Called in the commit section, in order of offsets.
+func (l *changeLog) remember(changes []driver.Change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.feeds == 0 {
+		return
+	}
+	for _, c := range changes {
+		l.ring = append(l.ring, c)
+		l.bytes += len(c.Document) + len(c.Before)
+	}
+	drop := 0
+	for drop < len(l.ring) && (len(l.ring)-drop > ringEntries || l.bytes > ringBytes) {
+		l.bytes -= len(l.ring[drop].Document) + len(l.ring[drop].Before)
+		drop++
+	}
+	if drop > 0 {
+		clear(l.ring[:drop])
+		l.ring = l.ring[drop:]
+	}
+}
+
+// advance notes that the log is on disk up to offset, and wakes those who wait.
+func (l *changeLog) advance(offset uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset > l.durable {
+		l.durable = offset
+		l.wake()
+	}
+}
+
+// end tells those who follow that there is no such log any more.
+func (l *changeLog) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.wake()
+}
+
+func (l *changeLog) wake() {
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+func (l *changeLog) position() driver.Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return driver.Position{Epoch: l.epoch, Offset: l.durable}
+}
+
+// entry is how a change is stored under its offset.
+type entry struct {
+	Kind       driver.ChangeKind `bson:"k"`
+	Collection string            `bson:"c"`
+	Time       int64             `bson:"t"` // milliseconds since 1970
+	Actor      string            `bson:"a,omitempty"`
+	ID         bson.RawValue     `bson:"i,omitempty"`
+	Document   bson.Raw          `bson:"d,omitempty"`
+	Before     bson.Raw          `bson:"b,omitempty"`
+}
+
+func decodeEntry(data []byte, position driver.Position) (driver.Change, error) {
+	var e entry
+	if err := bson.Unmarshal(data, &e); err != nil {
+		return driver.Change{}, err
+	}
+	return driver.Change{
+		Position: position, Kind: e.Kind, Collection: e.Collection, ID: e.ID, Document: e.Document, Before: e.Before,
+		Time: time.UnixMilli(e.Time).UTC(), Actor: e.Actor,
+	}, nil
+}
+
+// appendEntry encodes a change without reflection: it is on the path of every write.
+func appendEntry(dst []byte, c driver.Change) []byte {
+	start := len(dst)
+	dst = value.BeginDocument(dst)
+	dst = value.Append(dst, "k", value.String(string(c.Kind)))
+	dst = value.Append(dst, "c", value.String(c.Collection))
+	dst = value.Append(dst, "t", value.Int64Value(c.Time.UnixMilli()))
+	if c.Actor != "" {
+		dst = value.Append(dst, "a", value.String(c.Actor))
+	}
+	dst = value.Append(dst, "i", c.ID)
+	if c.Document != nil {
+		dst = value.Append(dst, "d", value.Document(c.Document))
+	}
+	if c.Before != nil {
+		dst = value.Append(dst, "b", value.Document(c.Before))
+	}
+	return value.EndDocument(dst, start)
+}

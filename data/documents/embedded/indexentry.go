@@ -1,0 +1,158 @@
+package embedded
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/query/value"
+)
+
+// maxEntries bounds the index entries of one document in one index.
+const maxEntries = 10_000
+
+// indexEntry is one key of an index. Its value holds where each component ends, counted from the first, and for a
+// unique index the document's encoded _id.
+type indexEntry struct{ key, value []byte }
+
+// prefix returns what all keys of the index begin with.
+func (ix *index) prefix(c *collection) []byte {
+	if ix.Unique {
+		return key(prefixUnique, c.app, c.id, ix.id)
+	}
+	return key(prefixIndex, c.app, c.id, ix.id)
+}
+
+// entries returns a document's entries, sorted, each once, and whether it has an array along an indexed path. It
+// returns invalid_document if the document cannot be indexed.
+func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []indexEntry, multikey bool, err error) {
+	components := make([][][]byte, len(ix.paths))
+	missing, total := true, 1
+	arrays := map[string]bool{}
+	for i, p := range ix.paths {
+		var found [][]byte
+		array := p.IndexKeys(doc, func(v bson.RawValue) {
+			var k []byte
+			k, err = appendComponent(nil, v, ix.Fields[i].Descending, err)
+			found = append(found, k)
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		if array {
+			arrays[p.Parts()[0].Name] = true
+			slices.SortFunc(found, bytes.Compare)
+			found = slices.CompactFunc(found, bytes.Equal)
+		}
+		if missing && !isMissing(p, doc) {
+			missing = false
+		}
+		components[i] = found
+		if total *= len(found); total > maxEntries {
+			return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "the document has more than %d entries in index %q", maxEntries, ix.Name)
+		}
+	}
+	if missing && ix.Sparse {
+		return nil, false, nil
+	}
+	if len(arrays) > 1 {
+		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q cannot hold a document with arrays in two of its fields", ix.Name)
+	}
+	entries, err = ix.combine(ix.prefix(c), components, id)
+	if len(entries) > 1 {
+		slices.SortFunc(entries, func(a, b indexEntry) int { return bytes.Compare(a.key, b.key) })
+	}
+	return entries, len(arrays) > 0, err
+}
+
+func appendComponent(dst []byte, v bson.RawValue, descending bool, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	if descending {
+		return value.AppendKeyDescending(dst, v)
+	}
+	return value.AppendKey(dst, v)
+}
+
+// isMissing reports whether a filter for the path's existence would not find the document.
+func isMissing(p value.Path, doc bson.Raw) bool {
+	return !p.Any(doc, false, func(v bson.RawValue) bool { return v.Type != 0 })
+}
+
+// combine makes an entry of every combination of the components' values.
+func (ix *index) combine(prefix []byte, components [][][]byte, id []byte) ([]indexEntry, error) {
+	var entries []indexEntry
+	var walk func(k, ends []byte, i int)
+	walk = func(k, ends []byte, i int) {
+		if i == len(components) {
+			e := indexEntry{key: slices.Clone(k), value: slices.Clone(ends)}
+			if ix.Unique {
+				e.value = append(e.value, id...)
+			} else {
+				e.key = append(e.key, id...)
+			}
+			entries = append(entries, e)
+			return
+		}
+		for _, c := range components[i] {
+			next := append(k, c...)
+			walk(next, binary.AppendUvarint(ends, uint64(len(next)-len(prefix))), i+1)
+		}
+	}
+	walk(prefix, nil, 0)
+	for _, e := range entries {
+		if len(e.key)-len(prefix) > maxKeyBytes+len(id) {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidDocument, "the values for index %q are longer than %d bytes", ix.Name, maxKeyBytes)
+		}
+	}
+	return entries, nil
+}
+
+var errCorruptIndex = errors.New("stored index entry is damaged")
+
+// splitEntry returns the encoding of the first components of an entry and its document's encoded _id.
+func (ix *index) splitEntry(k, v []byte, components int) (group, id []byte, err error) {
+	groupEnd, end := 0, 0
+	for i := range ix.Fields {
+		n, size := binary.Uvarint(v)
+		if size <= 0 || n > uint64(len(k)-indexPrefixBytes) {
+			return nil, nil, errCorruptIndex
+		}
+		v = v[size:]
+		end = int(n)
+		if i == components-1 {
+			groupEnd = end
+		}
+	}
+	group = k[:indexPrefixBytes+groupEnd]
+	if ix.Unique {
+		return group, v, nil
+	}
+	return group, k[indexPrefixBytes+end:], nil
+}
+
+// diff returns which entries a change removes and which it adds; both inputs are sorted.
+func diff(before, after []indexEntry) (removed, added []indexEntry) {
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(before) == 0:
+			return removed, append(added, after...)
+		case len(after) == 0:
+			return append(removed, before...), added
+		}
+		switch bytes.Compare(before[0].key, after[0].key) {
+		case -1:
+			removed, before = append(removed, before[0]), before[1:]
+		case 1:
+			added, after = append(added, after[0]), after[1:]
+		default:
+			before, after = before[1:], after[1:]
+		}
+	}
+	return removed, added
+}

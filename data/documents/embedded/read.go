@@ -1,0 +1,154 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/pipeline"
+)
+
+// Find streams the documents that match.
+func (e *Engine) Find(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Cursor, error) {
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.gate.leave()
+	r, release := e.newReader()
+	c, err := r.find(ctx, ns, find)
+	if err := errors.Join(err, storageError(release())); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Count counts the documents that match; without a filter it reads a counter.
+func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+	if err := e.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer e.gate.leave()
+	if matchesAll(filter) {
+		coll, err := e.catalog.Load().collection(ns)
+		if err != nil {
+			return 0, err
+		}
+		return coll.documents.Load(), nil
+	}
+	r, release := e.newReader()
+	n, err := r.count(ctx, ns, filter)
+	return n, errors.Join(err, storageError(release()))
+}
+
+func matchesAll(f *query.Filter) bool { return f == nil || len(f.Raw()) <= 5 }
+
+// Aggregate runs a pipeline and streams its rows.
+func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.gate.leave()
+	r, release := e.newReader()
+	c, err := r.aggregate(ctx, ns, p)
+	if err := errors.Join(err, storageError(release())); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Explain runs a find and reports how it was done.
+func (e *Engine) Explain(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Explanation, error) {
+	if err := e.enter(ctx); err != nil {
+		return driver.Explanation{}, err
+	}
+	defer e.gate.leave()
+	r, release := e.newReader()
+	x, err := r.explain(ctx, ns, find)
+	return x, errors.Join(err, storageError(release()))
+}
+
+func (r *reader) explain(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Explanation, error) {
+	c, err := r.find(ctx, ns, find)
+	if err != nil {
+		return driver.Explanation{}, err
+	}
+	x := driver.Explanation{BlockingSort: c.sorted}
+	switch p := c.rows.plan; {
+	case p.index != nil:
+		x.Index = p.index.Name
+	case p.isID:
+		x.Index = "_id"
+	}
+	for c.Next(ctx) {
+		x.Returned++
+	}
+	x.KeysExamined, x.DocumentsExamined = c.rows.keysExamined(), c.rows.documents
+	return x, errors.Join(c.Err(), c.Close())
+}
+
+// aggregateCursor keeps the state that a pipeline reads until it is closed.
+type aggregateCursor struct {
+	e       *Engine
+	release func() error
+
+	mu     sync.Mutex
+	rows   pipeline.Cursor
+	err    error
+	closed bool
+}
+
+var _ driver.Cursor = (*aggregateCursor)(nil)
+
+// Next advances to the next row.
+func (c *aggregateCursor) Next(ctx context.Context) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closed && c.rows.Next(ctx)
+}
+
+// Current returns the row; it is valid until the next call of Next or Close.
+func (c *aggregateCursor) Current() bson.Raw {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	return c.rows.Current()
+}
+
+// Err returns what ended the cursor.
+func (c *aggregateCursor) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Join(c.err, c.rows.Err())
+}
+
+// Close releases the cursor.
+func (c *aggregateCursor) Close() error {
+	c.e.untrack(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.end()
+}
+
+func (c *aggregateCursor) end() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return errors.Join(c.rows.Close(), storageError(c.release()))
+}
+
+func (c *aggregateCursor) shutdown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.err = errClosed()
+	}
+	// Nobody is left to tell; the store is closing.
+	_ = c.end()
+}

@@ -1,0 +1,89 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/pipeline"
+)
+
+// reader is one consistent state of catalog and documents, to find in.
+type reader struct {
+	e       *Engine
+	view    view
+	catalog *catalog
+	// retain keeps the state for one more user and returns how that user lets go of it.
+	retain func() func() error
+}
+
+// newReader returns the current state and how to let go of it.
+func (e *Engine) newReader() (*reader, func() error) {
+	for {
+		before := e.catalog.Load()
+		s := e.newSnapshot()
+		if e.catalog.Load() == before {
+			retain := func() func() error {
+				s.references.Add(1)
+				return s.release
+			}
+			return &reader{e: e, view: s, catalog: before, retain: retain}, s.release
+		}
+		// The catalog changed in between: the snapshot may lack an index or a collection that it names.
+		_ = s.Snapshot.Close()
+	}
+}
+
+// aggregate runs a pipeline in the reader's state.
+func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+	if _, err := r.catalog.collection(ns); err != nil {
+		return nil, err
+	}
+	release := r.retain()
+	options := pipeline.Options{Now: r.e.options.Now(), MemoryLimit: r.e.options.QueryBytes}
+	rows, err := p.Run(ctx, ns.Collection, source{reader: r, ns: ns}, options)
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	c := &aggregateCursor{rows: rows, e: r.e, release: release}
+	r.e.track(c)
+	return c, nil
+}
+
+// count counts matching documents.
+func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (n int64, err error) {
+	coll, err := r.catalog.collection(ns)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := newRows(r.view, coll, filter, nil, r.e.options.QueryBytes)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, storageError(rows.close())) }()
+	for {
+		ok, err := rows.next(ctx)
+		if err != nil || !ok {
+			return n, err
+		}
+		n++
+	}
+}
+
+// source reads the collections of one app for a pipeline, all in one state.
+type source struct {
+	reader *reader
+	ns     driver.Namespace
+}
+
+var _ pipeline.Source = source{}
+
+// Find streams the documents of a collection; one that does not exist has none.
+func (s source) Find(ctx context.Context, collection string, filter *query.Filter, sort *query.Sort, limit int64) (pipeline.Cursor, error) {
+	ns := driver.Namespace{App: s.ns.App, Collection: collection}
+	if _, err := s.reader.catalog.collection(ns); err != nil {
+		return emptyCursor{}, nil
+	}
+	return s.reader.find(ctx, ns, driver.Find{Filter: filter, Sort: sort, Limit: limit})
+}

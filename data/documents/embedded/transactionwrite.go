@@ -1,0 +1,212 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+)
+
+// intentBytes is what an entry of the transaction's tables counts beside its content.
+const intentBytes = 200
+
+// Insert stores documents, all or nothing.
+func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, documents []bson.Raw, o driver.WriteOptions) error {
+	if err := t.enter(ctx, ns); err != nil {
+		return err
+	}
+	defer t.leave()
+	t.adopt(ns)
+	coll, err := t.catalog.collection(ns)
+	if err != nil || len(documents) == 0 {
+		return err
+	}
+	ids, err := encodeIDs(ns, documents)
+	if err != nil {
+		return err
+	}
+	mutations := make([]mutation, len(documents))
+	for i, doc := range documents {
+		exists, err := hasDocument(t.overlay.Get, coll, ids[i])
+		if err != nil {
+			return storageError(err)
+		}
+		if exists {
+			return duplicateID(ns.Collection)
+		}
+		if mutations[i], err = newMutation(coll, ids[i], nil, slices.Clone(doc), o); err != nil {
+			return err
+		}
+	}
+	if err := checkUnique(t.overlay.Get, mutations); err != nil {
+		return storageError(err)
+	}
+	for i := range mutations {
+		if err := t.claim(mutations[i]); err != nil {
+			return err
+		}
+	}
+	for _, m := range mutations {
+		t.put(m)
+	}
+	return nil
+}
+
+// Update changes the documents that match.
+func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (driver.UpdateResult, error) {
+	if err := t.enter(ctx, ns); err != nil {
+		return driver.UpdateResult{}, err
+	}
+	defer t.leave()
+	t.adopt(ns)
+	return t.e.update(ctx, transactionWriter{t}, ns, u, o)
+}
+
+// Delete removes the first or all documents that match.
+func (t *transaction) Delete(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (driver.DeleteResult, error) {
+	if err := t.enter(ctx, ns); err != nil {
+		return driver.DeleteResult{}, err
+	}
+	defer t.leave()
+	t.adopt(ns)
+	return t.e.remove(ctx, transactionWriter{t}, ns, d, o)
+}
+
+// transactionWriter is the writer of a transaction whose lock is held.
+type transactionWriter struct{ t *transaction }
+
+var _ writer = transactionWriter{}
+
+func (w transactionWriter) reader() (*reader, func() error) {
+	r := w.t.reader()
+	return r, func() error { return nil }
+}
+
+func (w transactionWriter) wait() error { return nil }
+
+func (w transactionWriter) mutate(_ context.Context, ns driver.Namespace, id []byte, o driver.WriteOptions, change changeFunc) error {
+	t := w.t
+	coll, err := t.catalog.collection(ns)
+	if err != nil {
+		return err
+	}
+	current, _, err := getRecord(t.overlay.Get, coll, id)
+	if err != nil {
+		return storageError(err)
+	}
+	after, write, err := change(current.document)
+	if err != nil || !write {
+		return err
+	}
+	m, err := newMutation(coll, id, current.document, after, o)
+	if err != nil {
+		return err
+	}
+	if err := checkUnique(t.overlay.Get, []mutation{m}); err != nil {
+		return storageError(err)
+	}
+	if err := t.claim(m); err != nil {
+		return err
+	}
+	t.put(m)
+	return nil
+}
+
+// claim puts the transaction's intent on a document. It returns transaction_conflict if another transaction has
+// written it or somebody else changed it after the snapshot, and transaction_too_large.
+func (t *transaction) claim(m mutation) error {
+	size := len(m.after) + len(m.id) + intentBytes
+	for _, change := range m.indexes {
+		for _, e := range slices.Concat(change.removed, change.added) {
+			size += len(e.key) + len(e.value)
+		}
+	}
+	if t.bytes+size > maxTransactionBytes {
+		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "the transaction writes more than %d MiB", maxTransactionBytes>>20)
+	}
+	t.bytes += size
+	k := m.documentKey()
+	if t.writes[string(k)] != nil {
+		return nil
+	}
+	s := &t.e.stripes[t.e.stripeOf(k)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.intents[string(k)] != nil {
+		t.doomed = true
+		return errConflict()
+	}
+	current, exists, err := getRecord(t.e.db.Get, m.collection, m.id)
+	if err != nil {
+		return storageError(err)
+	}
+	if exists != (m.before != nil) || (exists && current.sequence > t.sequence) {
+		t.doomed = true
+		return errConflict()
+	}
+	if s.intents == nil {
+		s.intents = map[string]*transaction{}
+	}
+	s.intents[string(k)] = t
+	t.order = append(t.order, string(k))
+	// Before the write is known: nothing to commit, but the intent is given up at the end.
+	t.writes[string(k)] = &mutation{collection: m.collection, id: m.id, before: m.before, after: m.before, silent: true}
+	return nil
+}
+
+// put makes a claimed write visible to the transaction itself.
+func (t *transaction) put(m mutation) {
+	k := m.documentKey()
+	if m.after == nil {
+		t.overlay.remove(k)
+	} else {
+		t.overlay.set(k, appendRecord(nil, record{sequence: t.sequence, silent: m.silent, document: m.after}))
+	}
+	for _, change := range m.indexes {
+		for _, e := range change.removed {
+			t.overlay.remove(e.key)
+		}
+	}
+	for _, change := range m.indexes {
+		for _, e := range change.added {
+			t.overlay.set(e.key, e.value)
+		}
+	}
+	w := t.writes[string(k)]
+	w.after, w.silent, w.actor = m.after, m.silent, m.actor
+}
+
+// apply makes the writes visible to all; nil if there are none.
+func (t *transaction) apply() (*pending, error) {
+	mutations := make([]mutation, 0, len(t.order))
+	collections := map[uint32]*collection{}
+	for _, k := range t.order {
+		m := t.writes[k]
+		if string(m.before) == string(m.after) {
+			continue // nothing remains of it, as of an insert that was deleted again
+		}
+		if err := m.prepareIndexes(); err != nil {
+			return nil, err
+		}
+		collections[m.collection.id] = m.collection
+		mutations = append(mutations, *m)
+	}
+	if len(mutations) == 0 {
+		return nil, nil
+	}
+	byID := func(a, b *collection) int { return cmp.Compare(a.id, b.id) }
+	for _, c := range slices.SortedFunc(maps.Values(collections), byID) { // everybody locks in this order
+		c.latch.RLock()
+		defer c.latch.RUnlock()
+		current, err := t.e.catalog.Load().collection(driver.Namespace{App: t.app, Collection: c.name})
+		if err != nil || current != c {
+			return nil, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection %q or its indexes changed since the transaction began", c.name)
+		}
+	}
+	return t.e.apply(commit{log: mutations[0].collection.log, mutations: mutations})
+}
