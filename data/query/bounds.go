@@ -54,7 +54,12 @@ type NearQuery struct {
 
 // Near returns the filter's $near or $nearSphere condition, nil if it has none. Match checks the distance limits;
 // the order is the caller's to make, by Distance.
-func (f *Filter) Near() *NearQuery { return nil }
+func (f *Filter) Near() *NearQuery {
+	if f == nil {
+		return nil
+	}
+	return f.near
+}
 
 // Distance returns how far doc's geometry is from the point, in metres on the sphere or in units of the plane.
 func (n *NearQuery) Distance(doc bson.Raw) (distance float64, ok bool) { return 0, false }

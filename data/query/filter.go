@@ -1,24 +1,79 @@
 package query
 
 import (
+	"bytes"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/query/value"
 )
 
 // Filter is a parsed condition on documents. A nil *Filter matches every document. It is immutable and safe for
 // concurrent use.
 type Filter struct {
-	raw bson.Raw
+	raw  bson.Raw
+	root node
+	near *NearQuery
 }
 
-// ParseFilter compiles a filter document; nil or an empty document matches everything. It returns invalid_filter
-// when the form is wrong and unknown_operator when an operator does not exist here.
-func ParseFilter(raw bson.Raw) (*Filter, error) { return &Filter{raw: raw}, nil }
+var emptyDocument = bson.Raw{5, 0, 0, 0, 0}
 
-// Match reports whether doc satisfies the filter.
-func (f *Filter) Match(doc bson.Raw) bool { return true }
+// ParseFilter compiles a filter document; nil or an empty document gives nil, which matches everything. It returns
+// invalid_filter when the form is wrong and unknown_operator when an operator does not exist here.
+func ParseFilter(raw bson.Raw) (*Filter, error) {
+	if value.IsEmpty(raw) {
+		return nil, nil
+	}
+	if err := value.Validate(raw); err != nil {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidFilter, "the filter cannot be read: %s", yunduo.AsError(err).Message)
+	}
+	raw = bytes.Clone(raw) // the tree points into it, and the caller may reuse its memory
+	p := filterParser{}
+	root, err := p.document(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Filter{raw: raw, root: root, near: p.near}, nil
+}
 
-// Raw returns the filter as it was given.
-func (f *Filter) Raw() bson.Raw { return nil }
+// Match reports whether doc satisfies the filter. A document for which an $expr cannot be computed does not.
+func (f *Filter) Match(doc bson.Raw) bool { return f == nil || f.root.match(doc) }
 
-// And returns the filter that matches what all of filters match; nil filters count as matching everything.
-func And(filters ...*Filter) *Filter { return nil }
+// Raw returns the filter as it was given, an empty document for nil. It must not be changed.
+func (f *Filter) Raw() bson.Raw {
+	if f == nil {
+		return emptyDocument
+	}
+	return f.raw
+}
+
+// And returns the filter that matches what all of filters match; nil filters count as matching everything. Only one
+// of them may have a $near condition that orders results; the first one's counts.
+func And(filters ...*Filter) *Filter {
+	var kept []*Filter
+	for _, f := range filters {
+		if f != nil {
+			kept = append(kept, f)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	if len(kept) == 1 {
+		return kept[0]
+	}
+	both := &Filter{}
+	children := make([]node, 0, len(kept))
+	raws := make([]bson.RawValue, 0, len(kept))
+	for _, f := range kept {
+		children = append(children, f.root)
+		raws = append(raws, value.Document(f.raw))
+		if both.near == nil {
+			both.near = f.near
+		}
+	}
+	both.root = conjunction(children)
+	both.raw = value.EndDocument(value.Append(value.BeginDocument(nil), "$and", value.ArrayOf(raws...)), 0)
+	return both
+}

@@ -140,3 +140,11 @@ func Of(v any) bson.RawValue {
 	}
 	return bson.RawValue{Type: t, Value: data}
 }
+
+// Text returns the text of a string or symbol without copying it; ok is false for other types.
+func Text(v bson.RawValue) (text []byte, ok bool) {
+	if ClassOf(v.Type) != ClassString || len(v.Value) < 5 {
+		return nil, false
+	}
+	return v.Value[4 : len(v.Value)-1], true
+}

@@ -1,0 +1,34 @@
+package query_test
+
+import (
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/query"
+	"yunduo/data/query/ejson"
+)
+
+var now = time.UnixMilli(1_700_000_000_123).UTC()
+
+// doc makes a document from Extended JSON.
+func doc(t testing.TB, text string) bson.Raw {
+	t.Helper()
+	d, err := ejson.Parse([]byte(text), ejson.Options{Now: now})
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return d
+}
+
+func filter(t testing.TB, text string) *query.Filter {
+	t.Helper()
+	f, err := query.ParseFilter(doc(t, text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return f
+}
+
+func text(d bson.Raw) string { return string(ejson.Append(nil, d)) }
