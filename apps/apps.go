@@ -1,0 +1,376 @@
+// Package apps is the register of tenants: which apps there are, how they are set, and the keys that act for them.
+package apps
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents"
+	"yunduo/data/documents/driver"
+)
+
+// Bounds on what is kept of an app.
+const (
+	maxName      = 100 // characters
+	maxOrigins   = 50
+	maxKeys      = 20 // of one app
+	cachedApps   = 10_000
+	cachedKeys   = 50_000
+	maxTimeout   = time.Hour
+	maxMemoryMiB = 8192
+	maxSlots     = 1000
+)
+
+// App is a tenant.
+type App struct {
+	ID             yunduo.AppID     `json:"id"`
+	Name           string           `json:"name"`
+	WeChat         WeChat           `json:"wechat"`
+	AllowedOrigins []string         `json:"allowedOrigins"` // as scheme://host[:port] in lower case
+	Functions      FunctionDefaults `json:"functions"`
+	CreatedAt      time.Time        `json:"createdAt"`
+	UpdatedAt      time.Time        `json:"updatedAt"`
+}
+
+// WeChat names the mini-program that an app is the backend of.
+type WeChat struct {
+	AppID  string `json:"appId"`
+	Secret string `json:"-"` // never leaves the server; HasSecret says that there is one
+	// HasSecret is set by the register.
+	HasSecret bool `json:"hasSecret"`
+}
+
+// FunctionDefaults are settings of functions that bring none of their own. Zero is the platform's default.
+type FunctionDefaults struct {
+	Timeout     time.Duration     `json:"timeout" bson:"timeout"`   // of one invocation
+	MemoryMiB   int               `json:"memoryMiB" bson:"memory"`  // heap of one process
+	Concurrency int               `json:"concurrency" bson:"slots"` // requests at a time in one slot
+	Environment map[string]string `json:"environment,omitempty" bson:"environment,omitempty"`
+}
+
+// Change says what to change of an app; nil fields stay as they are.
+type Change struct {
+	Name           *string
+	WeChatAppID    *string
+	WeChatSecret   *string // the empty text removes it
+	AllowedOrigins *[]string
+	Functions      *FunctionDefaults
+}
+
+// Options configure a Registry.
+type Options struct {
+	Key []byte // 32 bytes: seals secrets that the register keeps
+	Now func() time.Time
+}
+
+// record is an app as it is stored.
+type record struct {
+	ID           string           `bson:"_id"`
+	Name         string           `bson:"name"`
+	WeChatAppID  string           `bson:"wechatAppId"`
+	WeChatSecret []byte           `bson:"wechatSecret"` // sealed
+	Origins      []string         `bson:"origins"`
+	Functions    FunctionDefaults `bson:"functions"`
+	CreatedAt    time.Time        `bson:"createdAt"`
+	UpdatedAt    time.Time        `bson:"updatedAt"`
+	Deleting     bool             `bson:"deleting"` // its data is being dropped
+}
+
+// Registry is the register. It is safe for concurrent use.
+type Registry struct {
+	db     *documents.DB
+	apps   *documents.Records[record]
+	keys   *documents.Records[key]
+	sealer *documents.Sealer
+	now    func() time.Time
+
+	mu       sync.Mutex
+	onDelete []func(context.Context, yunduo.AppID) error
+}
+
+// New returns the register kept in db; invalid_config if the key is none of 32 bytes.
+func New(db *documents.DB, o Options) (*Registry, error) {
+	sealer, err := documents.NewSealer(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Registry{
+		db:     db,
+		apps:   documents.NewRecords[record](db, "apps", documents.RecordOptions{Cache: cachedApps}),
+		sealer: sealer,
+		now:    o.Now,
+		keys: documents.NewRecords[key](db, "keys", documents.RecordOptions{
+			Cache:   cachedKeys,
+			Indexes: []driver.Index{{Fields: []driver.IndexField{{Path: "app"}}}},
+		}),
+	}, nil
+}
+
+// OnDelete adds what another room does when an app is deleted: it drops what it keeps of the app, and may be called
+// again for the same app.
+func (r *Registry) OnDelete(drop func(context.Context, yunduo.AppID) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.onDelete = append(r.onDelete, drop)
+}
+
+// Create registers an app. Operators and the platform may. Reasons: permission_denied, invalid_app_id, app_exists,
+// invalid_request.
+func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (App, error) {
+	if !caller.Operator() && caller.Role != yunduo.RoleSystem {
+		return App{}, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only an operator creates apps")
+	}
+	if err := app.ID.Validate(); err != nil {
+		return App{}, err
+	}
+	if app.Name == "" {
+		app.Name = string(app.ID)
+	}
+	now := r.now().UTC().Truncate(time.Millisecond)
+	rec := record{ID: string(app.ID), CreatedAt: now, UpdatedAt: now}
+	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions})
+	if err != nil {
+		return App{}, err
+	}
+	if old, err := r.apps.Get(ctx, rec.ID); err == nil && old.Deleting { // a deletion that did not come to its end
+		if err := r.drop(ctx, app.ID); err != nil {
+			return App{}, err
+		}
+	}
+	if err := r.apps.Insert(ctx, rec.ID, rec); err != nil {
+		if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey {
+			return App{}, yunduo.Errorf(yunduo.ReasonAppExists, "the app %q exists already", rec.ID)
+		}
+		return App{}, err
+	}
+	return r.open(rec)
+}
+
+// Get returns an app with its secrets, for the platform itself; app_not_found if there is none.
+func (r *Registry) Get(ctx context.Context, id yunduo.AppID) (App, error) {
+	rec, err := r.load(ctx, id)
+	if err != nil {
+		return App{}, err
+	}
+	return r.open(rec)
+}
+
+func (r *Registry) load(ctx context.Context, id yunduo.AppID) (record, error) {
+	if id.Validate() != nil {
+		return record{}, notFound(id)
+	}
+	rec, err := r.apps.Get(ctx, string(id))
+	if yunduo.ReasonOf(err) == yunduo.ReasonDocumentNotFound || err == nil && rec.Deleting {
+		return record{}, notFound(id)
+	}
+	return rec, err
+}
+
+func notFound(id yunduo.AppID) error {
+	return yunduo.Errorf(yunduo.ReasonAppNotFound, "there is no app %q", string(id))
+}
+
+// List returns the apps that the caller manages, by ID, without secrets.
+func (r *Registry) List(ctx context.Context, caller yunduo.Caller) ([]App, error) {
+	filter := bson.D{{Key: "deleting", Value: false}}
+	switch {
+	case caller.Operator() || caller.Role == yunduo.RoleSystem:
+	case caller.Role == yunduo.RoleOwner:
+		filter = append(filter, bson.E{Key: "_id", Value: string(caller.App)})
+	default:
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only operators and app owners list apps")
+	}
+	records, err := r.apps.Find(ctx, filter, documents.FindOptions{})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]App, len(records))
+	for i, rec := range records {
+		list[i] = public(rec)
+	}
+	return list, nil
+}
+
+// Update changes an app's settings, at once for everybody. Who manages the app may. Reasons: permission_denied,
+// app_not_found, invalid_request.
+func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.AppID, change Change) (App, error) {
+	if err := manages(caller, id); err != nil {
+		return App{}, err
+	}
+	rec, err := r.load(ctx, id)
+	if err != nil {
+		return App{}, err
+	}
+	if err := r.apply(&rec, change); err != nil {
+		return App{}, err
+	}
+	rec.UpdatedAt = r.now().UTC().Truncate(time.Millisecond)
+	set := bson.D{{Key: "updatedAt", Value: rec.UpdatedAt}} // only what is asked for: others may change the rest meanwhile
+	for _, field := range []struct {
+		asked bool
+		name  string
+		value any
+	}{
+		{change.Name != nil, "name", rec.Name},
+		{change.WeChatAppID != nil, "wechatAppId", rec.WeChatAppID},
+		{change.WeChatSecret != nil, "wechatSecret", rec.WeChatSecret},
+		{change.AllowedOrigins != nil, "origins", rec.Origins},
+		{change.Functions != nil, "functions", rec.Functions},
+	} {
+		if field.asked {
+			set = append(set, bson.E{Key: field.name, Value: field.value})
+		}
+	}
+	here := bson.D{{Key: "_id", Value: rec.ID}, {Key: "deleting", Value: false}}
+	rec, found, err := r.apps.Take(ctx, here, nil, bson.D{{Key: "$set", Value: set}})
+	if err != nil {
+		return App{}, err
+	}
+	if !found {
+		return App{}, notFound(id)
+	}
+	return r.open(rec)
+}
+
+// Delete removes an app with everything it has: data, keys and what other rooms keep of it. From the first moment on
+// it is not found any more; if the server stops meanwhile, deleting or creating it again finishes the work.
+// Operators and the platform may.
+func (r *Registry) Delete(ctx context.Context, caller yunduo.Caller, id yunduo.AppID) error {
+	if !caller.Operator() && caller.Role != yunduo.RoleSystem {
+		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "only an operator deletes apps")
+	}
+	if id.Validate() != nil {
+		return notFound(id)
+	}
+	found, err := r.apps.Update(ctx, string(id), bson.D{{Key: "$set", Value: bson.D{{Key: "deleting", Value: true}}}})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return notFound(id)
+	}
+	return r.drop(ctx, id)
+}
+
+func (r *Registry) drop(ctx context.Context, id yunduo.AppID) error {
+	if _, err := r.keys.DeleteMany(ctx, bson.D{{Key: "app", Value: string(id)}}); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	others := slices.Clone(r.onDelete)
+	r.mu.Unlock()
+	for _, drop := range others {
+		if err := drop(ctx, id); err != nil {
+			return err
+		}
+	}
+	if err := r.db.DropApp(ctx, yunduo.System(id), id); err != nil {
+		return err
+	}
+	_, err := r.apps.Delete(ctx, string(id))
+	return err
+}
+
+// WeChatApp returns the app's WeChat app ID and secret, empty if it has none; app_not_found if there is no such app.
+func (r *Registry) WeChatApp(ctx context.Context, id yunduo.AppID) (appID, secret string, err error) {
+	app, err := r.Get(ctx, id)
+	return app.WeChat.AppID, app.WeChat.Secret, err
+}
+
+func manages(caller yunduo.Caller, id yunduo.AppID) error {
+	if !caller.MayManage(id) {
+		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "this caller does not manage the app %q", string(id))
+	}
+	return nil
+}
+
+// apply checks a change and puts it into the record.
+func (r *Registry) apply(rec *record, c Change) error {
+	if c.Name != nil {
+		if n := utf8.RuneCountInString(*c.Name); n < 1 || n > maxName || !utf8.ValidString(*c.Name) {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "name: an app's name has 1 to %d characters", maxName)
+		}
+		rec.Name = *c.Name
+	}
+	if c.WeChatAppID != nil {
+		if len(*c.WeChatAppID) > 64 || strings.ContainsFunc(*c.WeChatAppID, notInWeChatID) {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "wechat.appId: %q is no WeChat app ID", *c.WeChatAppID)
+		}
+		rec.WeChatAppID = *c.WeChatAppID
+	}
+	if c.WeChatSecret != nil {
+		if len(*c.WeChatSecret) > 256 {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "wechat.secret: longer than 256 bytes")
+		}
+		rec.WeChatSecret = r.sealer.Seal(*c.WeChatSecret, "apps/"+rec.ID+"/wechat")
+	}
+	if c.AllowedOrigins != nil {
+		origins, err := normalOrigins(*c.AllowedOrigins)
+		if err != nil {
+			return err
+		}
+		rec.Origins = origins
+	}
+	if f := c.Functions; f != nil {
+		if f.Timeout < 0 || f.Timeout > maxTimeout || f.MemoryMiB < 0 || f.MemoryMiB > maxMemoryMiB || f.Concurrency < 0 || f.Concurrency > maxSlots {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "functions: a timeout is at most %s, memory %d MiB, concurrency %d", maxTimeout, maxMemoryMiB, maxSlots)
+		}
+		rec.Functions = *f
+	}
+	return nil
+}
+
+func notInWeChatID(c rune) bool {
+	return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-'
+}
+
+// normalOrigins returns origins as browsers send them.
+func normalOrigins(origins []string) ([]string, error) {
+	if len(origins) > maxOrigins {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "allowedOrigins: %d are more than %d", len(origins), maxOrigins)
+	}
+	normal := []string{}
+	for i, origin := range origins {
+		u, err := url.Parse(strings.ToLower(strings.TrimSuffix(origin, "/")))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != u.String() {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "allowedOrigins[%d]: %q is not like https://example.com", i, origin)
+		}
+		normal = append(normal, u.String())
+	}
+	return normal, nil
+}
+
+func public(rec record) App {
+	origins := rec.Origins
+	if origins == nil {
+		origins = []string{}
+	}
+	return App{
+		ID:             yunduo.AppID(rec.ID),
+		Name:           rec.Name,
+		WeChat:         WeChat{AppID: rec.WeChatAppID, HasSecret: len(rec.WeChatSecret) > 0},
+		AllowedOrigins: origins,
+		Functions:      rec.Functions,
+		CreatedAt:      rec.CreatedAt,
+		UpdatedAt:      rec.UpdatedAt,
+	}
+}
+
+// open returns the app with its secret.
+func (r *Registry) open(rec record) (App, error) {
+	app := public(rec)
+	var err error
+	app.WeChat.Secret, err = r.sealer.Open(rec.WeChatSecret, "apps/"+rec.ID+"/wechat")
+	return app, err
+}
