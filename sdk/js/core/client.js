@@ -46,7 +46,7 @@ class Client {
   /** @param {{throwOnNotFound: boolean}} [options] */
   database (options) {
     const { throwOnNotFound } = Object(options)
-    return new Database({ call: this.call, dialect: wxDialect({ throwOnNotFound }), defaultLimit: this.defaultLimit })
+    return new Database({ call: this.call, dialect: wxDialect({ throwOnNotFound }), defaultLimit: this.defaultLimit, config: { env: this.app } })
   }
 
   /** Runs one API call in the shapes of wx.cloud; callbacks among the options are served. */

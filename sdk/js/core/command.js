@@ -23,6 +23,15 @@ class Condition extends Command {
   or (...conditions) {
     return new Logic('$or', [this, ...flat(conditions)])
   }
+
+  nor (...conditions) {
+    return new Logic('$nor', [this, ...flat(conditions)])
+  }
+
+  /** This condition holds and the other does not. */
+  not (condition) {
+    return this.and(new Logic('$not', [condition]))
+  }
 }
 
 /** One comparison such as {$gt: 1}. */

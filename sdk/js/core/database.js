@@ -16,11 +16,13 @@ class Database {
    * @param {function(string, object): Promise<object>} options.call sends one operation, resolves to its reply
    * @param {object} options.dialect argument, result and error shapes: dialect-wx.js or dialect-tcb.js
    * @param {number} options.defaultLimit documents that get() asks for without limit()
+   * @param {object} [options.config] what database() was called with
    */
-  constructor ({ call, dialect, defaultLimit }) {
+  constructor ({ call, dialect, defaultLimit, config = {} }) {
     Object.defineProperty(this, 'call', { value: call })
     Object.defineProperty(this, 'dialect', { value: dialect })
     Object.defineProperty(this, 'defaultLimit', { value: defaultLimit })
+    this.config = config
     this.command = command
     this.Geo = Geo
     this.serverDate = serverDate

@@ -28,13 +28,17 @@ function encode (value, onCommand = refuseCommand, depth = 0) {
   }
 }
 
+function requireDepth (depth) {
+  if (depth > MAX_DEPTH) throw ofReason('encode', 'invalid_document', `the value is circular or nested deeper than ${MAX_DEPTH} levels`)
+}
+
 function encodeNumber (n) {
   if (Number.isFinite(n)) return Object.is(n, -0) ? 0 : n
   return { $numberDouble: Number.isNaN(n) ? 'NaN' : n > 0 ? 'Infinity' : '-Infinity' }
 }
 
 function encodeObject (value, onCommand, depth) {
-  if (depth > MAX_DEPTH) throw ofReason('encode', 'invalid_document', `the value is circular or nested deeper than ${MAX_DEPTH} levels`)
+  requireDepth(depth)
   if (value[COMMAND]) return onCommand(value)
   if (Array.isArray(value)) {
     return value.map(item => {
@@ -141,4 +145,4 @@ function isNested (value) {
     typeof value.toJSON !== 'function' && encodeSpecial(value) === undefined
 }
 
-module.exports = { encode, decode, isNested, assign, COMMAND, MAX_DEPTH }
+module.exports = { encode, decode, isNested, assign, requireDepth, COMMAND }

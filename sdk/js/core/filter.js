@@ -1,6 +1,6 @@
 'use strict'
 
-const { encode, isNested, assign } = require('./ejson')
+const { encode, isNested, assign, requireDepth } = require('./ejson')
 const { Query, Logic, Expr, Update } = require('./command')
 const { ofReason } = require('./errors')
 
@@ -21,17 +21,18 @@ function compileFilter (condition) {
 }
 
 /** Walks a condition object; each clause is a filter with one key. */
-function collect (condition, prefix, clauses) {
+function collect (condition, prefix, clauses, depth = 0) {
+  requireDepth(depth)
   for (const key of Object.keys(condition)) {
     const value = condition[key]
     if (value === undefined) continue
     if (key[0] === '$') clauses.push(rawClause(key, value))
-    else collectField(prefix + key, value, clauses)
+    else collectField(prefix + key, value, clauses, depth)
   }
 }
 
-function collectField (path, value, clauses) {
-  if (isNested(value) && !isRaw(value)) return collect(value, path + '.', clauses)
+function collectField (path, value, clauses, depth) {
+  if (isNested(value) && !isRaw(value)) return collect(value, path + '.', clauses, depth + 1)
   const clause = fieldClause(path, value)
   if (clause !== undefined) clauses.push(clause)
 }

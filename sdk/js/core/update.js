@@ -1,6 +1,6 @@
 'use strict'
 
-const { encode, isNested, assign } = require('./ejson')
+const { encode, isNested, assign, requireDepth } = require('./ejson')
 const { Command, Update } = require('./command')
 const { operatorValue, elementFilter } = require('./filter')
 const { ofReason } = require('./errors')
@@ -24,10 +24,11 @@ function compileUpdate (data) {
 
 const group = (update, operator) => update[operator] || (update[operator] = {})
 
-function change (update, path, value) {
+function change (update, path, value, depth = 0) {
+  requireDepth(depth)
   if (value instanceof Update) return apply(update, path, value)
   if (isNested(value) && !Object.keys(value).some(key => key[0] === '$')) {
-    for (const key of Object.keys(value)) change(update, `${path}.${key}`, value[key])
+    for (const key of Object.keys(value)) change(update, `${path}.${key}`, value[key], depth + 1)
     return
   }
   if (value instanceof Command) throw ofReason('update', 'invalid_update', `${path}: ${value.operator} is a condition and changes nothing`)
@@ -50,6 +51,10 @@ function pullCondition (operand) {
 /** A whole document for add() and set(): no operators anywhere. */
 function compileDocument (data) {
   if (!isNested(data)) throw ofReason('document', 'invalid_request', 'data must be an object')
+  for (const key of Object.keys(data)) {
+    // The server would take such a document for a list of update operators.
+    if (key[0] === '$') throw ofReason('document', 'invalid_document', `a field of a document cannot be called ${key}`)
+  }
   return encode(data)
 }
 
