@@ -104,6 +104,9 @@ func (c *compilation) run() {
 			c.sourceMap = cleanSourceMap(file.Contents)
 		case ".bundle":
 			c.code = file.Contents
+			if bytes.HasPrefix(c.code, []byte("#!")) {
+				copy(c.code, "//") // the script will not be at the start of a file
+			}
 		}
 	}
 }

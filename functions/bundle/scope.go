@@ -293,6 +293,8 @@ func isConstructor(n js.INode) bool {
 
 func property(e js.IExpr) string {
 	switch t := e.(type) {
+	case js.LiteralExpr:
+		return string(t.Data)
 	case *js.LiteralExpr:
 		return string(t.Data)
 	case *js.Var:
