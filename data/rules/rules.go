@@ -101,16 +101,14 @@ func Parse(text string) (*Rules, error) {
 		}
 	}
 	r := &Rules{text: text}
-	write := func(own any) any {
-		if own != nil {
-			return own
+	for op, own := range [...]any{Read: d.Read, Create: d.Create, Update: d.Update, Delete: d.Delete} {
+		name := operationNames[op]
+		if own == nil && Operation(op) != Read {
+			own, name = d.Write, "write"
 		}
-		return d.Write
-	}
-	for op, rule := range [...]any{Read: d.Read, Create: write(d.Create), Update: write(d.Update), Delete: write(d.Delete)} {
 		var err error
-		if r.operations[op], err = parseRule(rule); err != nil {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "%s: %s", operationNames[op], err)
+		if r.operations[op], err = parseRule(own); err != nil {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidRules, "%s: %s", name, err)
 		}
 	}
 	return r, nil
