@@ -1,0 +1,248 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"yunduo"
+	"yunduo/functions/runtime"
+)
+
+// What a process may have in flight to the host. Its own runner stays far below; who exceeds this is not our runner.
+const (
+	maxCallsInFlight = 512
+	maxBytesInFlight = 48 << 20
+)
+
+// next takes one frame. An error ends the process.
+func (p *process) next(in *bufio.Reader) error {
+	h, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	payload, err := readPayload(in, h)
+	if err != nil {
+		return err
+	}
+	p.heard.Store(now())
+	o := p.owner.Load()
+	if o == nil {
+		return fmt.Errorf("frame of type %d from a blank process", h.kind)
+	}
+	if p.probing.Swap(false) {
+		o.sign()
+	}
+	switch h.kind {
+	case frameResult:
+		if len(payload) == 0 || !json.Valid(payload) {
+			return fmt.Errorf("result of %d bytes that is not JSON", len(payload))
+		}
+		if !p.answer(h.id, outcome{result: payload}, h.flags&flagLinger != 0) {
+			return fmt.Errorf("unexpected result for invocation %d", h.id)
+		}
+	case frameError:
+		return p.failed(o, h, payload)
+	case frameDone:
+		p.quiet(h.id)
+	case frameStart:
+		if r := p.find(h.id); r != nil {
+			r.started.Store(true)
+		}
+	case frameCall:
+		return p.call(h, payload)
+	case frameLog:
+		return p.print(h, payload)
+	case frameCache:
+		o.cache(payload)
+	case frameLoaded:
+		if o.loaded != nil {
+			select {
+			case o.loaded <- loadReply{report: payload}:
+			default:
+			}
+		}
+	case framePong:
+	default:
+		return fmt.Errorf("unexpected frame of type %d", h.kind)
+	}
+	return nil
+}
+
+func (p *process) find(id uint32) *run {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runs[id]
+}
+
+// failed takes an error frame. One without an invocation and without a known culprit fails all that run.
+func (p *process) failed(o *owner, h frameHeader, payload []byte) error {
+	var e struct{ Reason, Message, Stack string }
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return fmt.Errorf("error frame: %w", err)
+	}
+	failure := &yunduo.Error{Reason: yunduo.ReasonFunctionError, Message: e.Message, Stack: e.Stack}
+	switch reason := yunduo.Reason(e.Reason); reason {
+	case yunduo.ReasonFunctionLoadFailed, yunduo.ReasonFunctionResultTooLarge:
+		failure.Reason = reason
+	}
+	if o.loaded != nil {
+		select {
+		case o.loaded <- loadReply{err: failure}:
+		default:
+		}
+		return nil
+	}
+	if h.flags&flagFatal != 0 {
+		p.mu.Lock()
+		p.retired = true
+		p.mu.Unlock()
+		o.leaves(p)
+	}
+	if h.id != 0 {
+		if !p.answer(h.id, outcome{err: failure}, h.flags&flagLinger != 0) {
+			return fmt.Errorf("unexpected error for invocation %d", h.id)
+		}
+		return nil
+	}
+	p.mu.Lock()
+	idle := p.busy == 0
+	p.mu.Unlock()
+	if idle {
+		p.kill(errRetired)
+	}
+	return nil
+}
+
+// call runs an operation for an invocation.
+func (p *process) call(h frameHeader, payload []byte) error {
+	c, err := parseCall(payload)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.inFlight++
+	p.inBytes += len(payload)
+	over := p.inFlight > maxCallsInFlight || p.inBytes > maxBytesInFlight
+	r := p.runs[c.invocation]
+	p.mu.Unlock()
+	if over {
+		return errors.New("too many calls at the same time")
+	}
+	p.calls.Go(func() {
+		defer func() {
+			p.mu.Lock()
+			p.inFlight--
+			p.inBytes -= len(payload)
+			p.mu.Unlock()
+		}()
+		if r == nil {
+			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonCanceled, "%s: the invocation is over", c.operation))
+			return
+		}
+		if !json.Valid(c.request) {
+			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonMalformedJSON, "%s: the request is not valid JSON", c.operation))
+			return
+		}
+		if r.invocation.Host == nil {
+			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "%s: there is no platform to call here", c.operation))
+			return
+		}
+		response, attachment, err := r.invocation.Host.Call(r.ctx, r.invocation, c.operation, c.request, c.attachment)
+		if err != nil {
+			p.replyError(h.id, yunduo.AsError(err))
+			return
+		}
+		if len(response) == 0 {
+			response = json.RawMessage("null")
+		}
+		p.reply(h.id, 0, response, attachment)
+	})
+	return nil
+}
+
+func (p *process) reply(id uint32, flags uint8, response, attachment []byte) {
+	var size [4]byte
+	binary.LittleEndian.PutUint32(size[:], uint32(len(response)))
+	p.out.send(frameReply, flags, 0, id, size[:], response, attachment)
+}
+
+func (p *process) replyError(id uint32, e *yunduo.Error) {
+	if e.Cause != nil {
+		p.rt.log.Debug("call of function code failed", "reason", e.Reason, "error", e.Error())
+	}
+	text, err := json.Marshal(map[string]any{
+		"reason": e.Reason, "code": e.Code(), "message": e.Message, "errCode": e.Reason.ErrCode(), "retryable": e.Retryable(),
+	})
+	if err != nil {
+		text = []byte(`{"reason":"internal","message":"something went wrong on the server"}`)
+	}
+	p.reply(id, flagFailed, text, nil)
+}
+
+var levels = [...]string{"debug", "info", "warn", "error"}
+
+// print takes a log line: f64 milliseconds, text.
+func (p *process) print(h frameHeader, payload []byte) error {
+	if len(payload) < 8 {
+		return errors.New("log frame without a time")
+	}
+	p.logs.take(len(payload), p.gone)
+	p.mu.Lock()
+	r := p.runs[h.id]
+	if r == nil && len(p.late) > 0 {
+		r = p.late[len(p.late)-1]
+	}
+	p.mu.Unlock()
+	if r == nil || r.invocation.Log == nil {
+		return nil
+	}
+	level := levels[min(int(h.flags), len(levels)-1)]
+	at := time.Now()
+	if ms := math.Float64frombits(binary.LittleEndian.Uint64(payload)); math.Abs(ms-float64(at.UnixMilli())) < 60_000 {
+		at = time.UnixMilli(int64(ms))
+	}
+	r.invocation.Log(runtime.LogLine{Time: at, Level: level, Message: string(payload[8:])})
+	return nil
+}
+
+// logBudget slows down a process that prints too fast: nothing is read from it until its next second begins. Our
+// runner stays below; only code that writes frames by itself gets here.
+type logBudget struct {
+	since time.Time
+	lines int
+	bytes int
+}
+
+const (
+	logLinesPerSecond = 4000
+	logBytesPerSecond = 4 << 20
+)
+
+func (b *logBudget) take(size int, gone <-chan struct{}) {
+	at := time.Now()
+	if at.Sub(b.since) >= time.Second {
+		*b = logBudget{since: at}
+	}
+	b.lines++
+	b.bytes += size
+	if b.lines <= logLinesPerSecond && b.bytes <= logBytesPerSecond {
+		return
+	}
+	timer := time.NewTimer(b.since.Add(time.Second).Sub(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-gone:
+	}
+}
+
+// callContext is the context of a run's calls: it outlives the reply, until the grace period is over.
+func callContext(ctx context.Context, requestID string) (context.Context, context.CancelFunc) {
+	return context.WithCancel(yunduo.WithRequestID(context.WithoutCancel(ctx), requestID))
+}

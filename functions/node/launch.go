@@ -1,0 +1,196 @@
+package node
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"strings"
+	"sync"
+
+	"yunduo"
+)
+
+//go:embed worker/*.js
+var workerFiles embed.FS
+
+// lookNode finds the Node.js binary on the PATH.
+func lookNode() (string, error) {
+	path, err := exec.LookPath("node")
+	if err != nil {
+		return "", fmt.Errorf("find Node.js: %w (install Node.js 20 or name its binary in the settings)", err)
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// writeRunner puts the JavaScript that runs inside the processes into dir and returns its folder.
+func writeRunner(dir string, sdk []byte) (string, error) {
+	runner := filepath.Join(dir, "runner")
+	for _, folder := range []string{runner, filepath.Join(dir, "empty")} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return "", fmt.Errorf("make the runner's folder: %w", err)
+		}
+	}
+	files, err := fs.Sub(workerFiles, "worker")
+	if err != nil {
+		return "", err
+	}
+	names, err := fs.Glob(files, "*.js")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(runner, name), text, 0o644); err != nil {
+			return "", fmt.Errorf("write the runner: %w", err)
+		}
+	}
+	if len(sdk) > 0 {
+		if err := os.WriteFile(filepath.Join(runner, "sdk.js"), sdk, 0o644); err != nil {
+			return "", fmt.Errorf("write the runner: %w", err)
+		}
+	}
+	return runner, nil
+}
+
+// bootSpec is what must be known before a process boots.
+type bootSpec struct {
+	heapBytes int64
+	folder    string // mounted at boot; empty when there is none, or when it can be mounted later
+}
+
+// boot is what a starting process learns from its environment.
+type boot struct {
+	FD      int      `json:"fd,omitempty"`   // the open socket, or
+	Port    int      `json:"port,omitempty"` // the loopback port to connect to
+	Token   string   `json:"token"`
+	Sandbox bool     `json:"sandbox"`
+	Egress  string   `json:"egress,omitempty"`
+	Preload []string `json:"preload"`
+}
+
+// nodeArgs are the arguments of Node.js for a heap limit.
+func nodeArgs(heapBytes int64, main string) []string {
+	return []string{fmt.Sprintf("--max-old-space-size=%d", max(16, heapBytes>>20)), "--no-warnings", main}
+}
+
+// child is a started process that has not said hello yet.
+type child struct {
+	cmd    *exec.Cmd
+	conn   func() (net.Conn, error) // waits for the connection where the process has to make it
+	token  string
+	stderr *tail
+	closer func() // releases what belongs to the child alone, once it is gone
+}
+
+// starter runs functions on one operating system thread: Linux ends a child when the thread that started it ends.
+type starter struct {
+	jobs chan func()
+	done sync.WaitGroup
+}
+
+func newStarter() *starter {
+	s := &starter{jobs: make(chan func())}
+	s.done.Go(func() {
+		goruntime.LockOSThread()
+		for job := range s.jobs {
+			job()
+		}
+	})
+	return s
+}
+
+func (s *starter) do(f func() error) error {
+	result := make(chan error, 1)
+	s.jobs <- func() { result <- f() }
+	return <-result
+}
+
+func (s *starter) close() {
+	close(s.jobs)
+	s.done.Wait()
+}
+
+// startPlain starts a process without a sandbox.
+func (l *launcher) startPlain(spec bootSpec) (*child, error) {
+	c := &child{token: yunduo.NewSecret(), stderr: &tail{}}
+	b := boot{Token: c.token, Preload: []string{}}
+	cmd := exec.Command(l.opts.NodePath, nodeArgs(spec.heapBytes, filepath.Join(l.runner, "main.js"))...)
+	transport, err := openTransport(l.opts.portable, cmd, &b)
+	if err != nil {
+		return nil, err
+	}
+	c.conn, c.closer = transport.conn, transport.close
+	text, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(plainEnv(), "TZ=UTC", "YUNDUO_BOOT="+string(text))
+	cmd.Dir = filepath.Join(l.opts.Dir, "empty")
+	cmd.Stderr = c.stderr
+	setPlainAttributes(cmd)
+	c.cmd = cmd
+	err = l.starter.do(cmd.Start)
+	transport.started()
+	if err != nil {
+		transport.close()
+		return nil, fmt.Errorf("start Node.js: %w", err)
+	}
+	return c, nil
+}
+
+// plainEnv is what a process without a sandbox gets from the host's environment: what programs need to run at all.
+func plainEnv() []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "SystemRoot", "TEMP", "TMP", "TMPDIR", "USERPROFILE"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// tail keeps the end of what a process writes to its standard error: where V8 says why it gave up.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const tailSize = 16 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p[max(0, len(p)-tailSize):]...)
+	if extra := len(t.text) - tailSize; extra > 0 {
+		t.text = append(t.text[:0], t.text[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) outOfMemory() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, mark := range []string{"heap out of memory", "Allocation failed", "out of memory", "Cannot allocate memory"} {
+		if bytes.Contains(t.text, []byte(mark)) {
+			return true
+		}
+	}
+	return false
+}
+
+// String returns the last lines, for the log.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.ToValidUTF8(string(t.text), "?")
+}

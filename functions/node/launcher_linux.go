@@ -1,0 +1,192 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"yunduo"
+)
+
+// initialised says that the program calls SandboxInit: without that, starting it again would not become a sandbox.
+var initialised atomic.Bool
+
+// firstUser is the first of the host's user IDs that sandboxes get, each its own, where the host may give them away.
+const firstUser = 0x6000_0000
+
+// launcher starts processes, sandboxed where the kernel allows it.
+type launcher struct {
+	opts     Options
+	runner   string
+	starter  *starter
+	why      string // no sandbox because of this
+	layout   layout
+	root     bool // the host may give every sandbox a user of its own and mount into it
+	mounter  *mounter
+	lastUser atomic.Uint32
+}
+
+func newLauncher(opts Options, runner string) (*launcher, error) {
+	l := &launcher{opts: opts, runner: runner, starter: newStarter(), root: os.Geteuid() == 0}
+	if opts.Sandbox == SandboxOff {
+		l.why = "switched off"
+		return l, nil
+	}
+	if err := l.prepare(); err != nil {
+		l.why = err.Error()
+		if opts.Sandbox == SandboxRequire {
+			l.starter.close()
+			return nil, fmt.Errorf("the sandbox is required, but does not work here: %w", err)
+		}
+		l.opts.Logger.Warn("functions run without a sandbox", "cause", l.why)
+	}
+	return l, nil
+}
+
+// prepare finds out what belongs into a sandbox and tries whether one can be made.
+func (l *launcher) prepare() error {
+	if !initialised.Load() {
+		return fmt.Errorf("the program does not call node.SandboxInit")
+	}
+	var err error
+	if l.layout, err = newLayout(l.opts.NodePath, l.runner); err != nil {
+		return err
+	}
+	if l.root {
+		// The thread that starts processes gets a view of the file system in which the sandbox's root is ready made.
+		err := l.starter.do(func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+				return fmt.Errorf("unshare the mounts: %w", err)
+			}
+			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+				return fmt.Errorf("make the mounts private: %w", err)
+			}
+			return l.layout.assemble()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c, err := l.startSandbox(bootSpec{heapBytes: l.opts.HeapBytes}, true)
+	if err != nil {
+		return err
+	}
+	err = c.cmd.Wait()
+	c.closer()
+	if err != nil {
+		return fmt.Errorf("%s", strings.TrimSpace(c.stderr.String()+" "+err.Error()))
+	}
+	if l.root {
+		l.mounter = newMounter()
+	}
+	return nil
+}
+
+func (l *launcher) sandboxed() bool { return l.why == "" }
+
+// canAttach reports whether a folder can be mounted into a running sandbox.
+func (l *launcher) canAttach() bool { return l.mounter != nil && l.mounter.works }
+
+func (l *launcher) isolation() (mode, why string) {
+	if l.sandboxed() {
+		return "sandbox", ""
+	}
+	return "none", l.why
+}
+
+func (l *launcher) start(spec bootSpec) (*child, error) {
+	if l.sandboxed() {
+		return l.startSandbox(spec, false)
+	}
+	return l.startPlain(spec)
+}
+
+func (l *launcher) attach(c *child, folder string) error {
+	return l.mounter.attach(c.cmd.Process.Pid, folder)
+}
+
+func (l *launcher) close() {
+	if l.mounter != nil {
+		l.mounter.close()
+	}
+	l.starter.close()
+}
+
+// startSandbox starts this program again as the first stage of a sandbox (see SandboxInit), which becomes Node.js.
+// With probe it ends where Node.js would start.
+func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
+	c := &child{token: yunduo.NewSecret(), stderr: &tail{}}
+	b := boot{Token: c.token, Sandbox: true, Preload: []string{}}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{stageName}
+	cmd.Dir = "/"
+	transport, err := openTransport(false, cmd, &b)
+	if err != nil {
+		return nil, err
+	}
+	c.conn, c.closer = transport.conn, transport.close
+	binds := map[string]string{}
+	if spec.folder != "" {
+		binds[sandboxFolder] = spec.folder
+	}
+	bootText, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	s := stage{
+		Layout: l.layout, Assembled: l.root, Probe: probe,
+		Data: spec.heapBytes + l.opts.OffHeap,
+		Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
+		Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
+	}
+	user := os.Geteuid()
+	group := os.Getegid()
+	if l.root {
+		user = firstUser + int(l.lastUser.Add(1)%0x1000_0000)
+		group = user
+		s.OwnUser = true
+	} else {
+		s.Binds = binds
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = []string{stageVariable + "=" + string(text)}
+	cmd.Stderr = c.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET |
+			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS | syscall.CLONE_NEWCGROUP,
+		Setsid:                     true,
+		Pdeathsig:                  syscall.SIGKILL,
+		UidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: user, Size: 1}},
+		GidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: group, Size: 1}},
+		GidMappingsEnableSetgroups: l.root,
+		// Without this the process would be mapped to nobody and could not mount anything.
+		Credential: &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: !l.root},
+	}
+	c.cmd = cmd
+	err = l.starter.do(func() error {
+		if l.root {
+			undo, err := l.layout.bind(binds)
+			defer undo()
+			if err != nil {
+				return err
+			}
+		}
+		return cmd.Start()
+	})
+	transport.started()
+	if err != nil {
+		transport.close()
+		return nil, fmt.Errorf("start the sandbox: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,145 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"path"
+	"path/filepath"
+	"time"
+
+	"yunduo"
+	"yunduo/functions/runtime"
+)
+
+// sandboxFolder is where a sandboxed function finds its files.
+const sandboxFolder = "/app"
+
+// loadMeta is the first part of a load frame.
+type loadMeta struct {
+	App       string            `json:"app"`
+	Function  string            `json:"function"`
+	Version   string            `json:"version"`
+	Handler   string            `json:"handler"`
+	Entry     string            `json:"entry"`
+	Folder    string            `json:"folder"`
+	Env       map[string]string `json:"env"`
+	TimeoutMs int64             `json:"timeoutMs"`
+	MemoryMB  int64             `json:"memoryMB"`
+	WantCache bool              `json:"wantCache"`
+	Check     bool              `json:"check"`
+}
+
+// loadFrame is what specialises a blank process.
+type loadFrame struct {
+	meta  loadMeta
+	code  []byte
+	flags uint8
+}
+
+func newLoadFrame(r *Runtime, b runtime.Bundle) loadFrame {
+	f := loadFrame{code: b.Code, meta: loadMeta{
+		App: string(b.App), Function: b.Function, Version: b.Version, Handler: b.Handler, Entry: path.Clean(filepath.ToSlash(b.Entry)),
+		Env: b.Env, TimeoutMs: b.Limits.Timeout.Milliseconds(), MemoryMB: b.Limits.HeapBytes >> 20,
+	}}
+	if b.Code != nil {
+		f.meta.Entry = "index.js"
+		f.flags = flagHasCode
+		if ascii(b.Code) {
+			f.flags |= flagLatin1
+		}
+		// Below this, compiling is faster than moving the compiled form.
+		f.meta.WantCache = len(b.Code) > 16<<10
+	}
+	switch {
+	case r.launcher.sandboxed():
+		f.meta.Folder = sandboxFolder
+	case b.Folder != "":
+		f.meta.Folder = b.Folder
+	default:
+		f.meta.Folder = r.emptyFolder()
+	}
+	return f
+}
+
+func ascii(text []byte) bool {
+	for _, c := range text {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// send writes the frame, with the compiled form of the code where there is one, and the source map after it.
+func (f loadFrame) send(p *process, cache, sourceMap []byte) error {
+	meta, err := json.Marshal(f.meta)
+	if err != nil {
+		return fmt.Errorf("load frame: %w", err)
+	}
+	var metaSize, codeSize [4]byte
+	binary.LittleEndian.PutUint32(metaSize[:], uint32(len(meta)))
+	binary.LittleEndian.PutUint32(codeSize[:], uint32(len(f.code)))
+	p.out.send(frameLoad, f.flags, 0, 0, metaSize[:], meta, codeSize[:], f.code, cache)
+	if len(sourceMap) > 0 {
+		p.out.send(frameMap, 0, 0, 0, sourceMap)
+	}
+	return nil
+}
+
+// specialise takes a blank process and gives it the program's code. For a check, replies receives the outcome.
+func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*process, error) {
+	spec := bootSpec{heapBytes: p.bundle.Limits.HeapBytes}
+	later := false
+	if p.bundle.Folder != "" && p.rt.launcher.sandboxed() {
+		if later = p.rt.launcher.canAttach(); !later {
+			spec.folder = p.bundle.Folder
+		}
+	}
+	proc, err := p.rt.pool.take(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	o := &owner{
+		name:  string(p.bundle.App) + "/" + p.bundle.Function,
+		grace: p.bundle.Limits.Grace, loaded: replies,
+		freed: func(r *run) { p.freed(r) },
+		sign:  p.dispatch, leaves: p.leaving,
+		cache: func(data []byte) { p.cache.Store(&data) },
+		ended: p.ended,
+	}
+	if replies != nil {
+		o.freed, o.sign, o.ended, o.leaves = func(*run) {}, func() {}, func(*process) {}, func(*process) {}
+	}
+	proc.owner.Store(o)
+	if later {
+		err = p.rt.launcher.attach(proc.child, p.bundle.Folder)
+	}
+	if err == nil {
+		frame := p.load
+		frame.meta.Check = replies != nil
+		var cache []byte
+		if c := p.cache.Load(); c != nil {
+			cache = *c
+		}
+		err = frame.send(proc, cache, p.bundle.SourceMap)
+	}
+	if err != nil {
+		proc.kill(errRetired)
+		return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the server could not prepare a process for the function")
+	}
+	return proc, nil
+}
+
+func parseReport(raw json.RawMessage) (runtime.CheckReport, error) {
+	var report struct {
+		Exports      []string
+		Warnings     []string
+		Milliseconds float64
+	}
+	if err := json.Unmarshal(raw, &report); err != nil {
+		return runtime.CheckReport{}, yunduo.Wrap(err, yunduo.ReasonFunctionLoadFailed, "the function's process reported nonsense")
+	}
+	return runtime.CheckReport{Exports: report.Exports, Warnings: report.Warnings, Duration: time.Duration(report.Milliseconds * float64(time.Millisecond))}, nil
+}

@@ -1,0 +1,242 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yunduo"
+)
+
+const (
+	bootLimit = 20 * time.Second // from start to hello
+	lateRuns  = 1024             // answered invocations whose late calls are still accepted, per process
+)
+
+// process is one running Node.js process: blank at first, then the property of one program until its end.
+type process struct {
+	rt      *Runtime
+	child   *child
+	conn    net.Conn
+	out     *writer
+	spec    bootSpec
+	started time.Time
+	hello   chan error    // the outcome of the handshake
+	gone    chan struct{} // closed when the process has been reaped and every run has its outcome
+	heard   atomic.Int64  // when the last frame came, in nanoseconds of the monotonic clock
+	probing atomic.Bool   // somebody waits for a sign of life
+	owner   atomic.Pointer[owner]
+	calls   sync.WaitGroup
+	lastID  atomic.Uint32
+
+	mu       sync.Mutex
+	runs     map[uint32]*run
+	late     []*run // answered, in the order of their expiry
+	busy     int    // runs without an answer, and lingering ones
+	frozen   bool
+	retired  bool
+	dead     bool
+	reason   *yunduo.Error // why the host killed it
+	inFlight int           // calls to the host
+	inBytes  int
+	logs     logBudget
+}
+
+// owner is what a specialised process reports to.
+type owner struct {
+	name   string
+	grace  time.Duration
+	heap   int64
+	freed  func(*run)     // the run's slot may take another one
+	leaves func(*process) // it takes no more runs
+	sign   func()         // a frame came while probing
+	cache  func([]byte)   // the compiled form of the code
+	loaded chan loadReply // for checks; nil otherwise
+	ended  func(*process) // the process is gone
+	source []byte         // source map
+}
+
+type loadReply struct {
+	report json.RawMessage
+	err    *yunduo.Error
+}
+
+var clock = time.Now()
+
+func now() int64 { return int64(time.Since(clock)) }
+
+// bootProcess starts a process and waits until it is ready to be loaded.
+func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, error) {
+	c, err := r.launcher.start(spec)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{rt: r, child: c, spec: spec, started: time.Now(), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}}
+	conn, err := c.conn()
+	if err != nil {
+		c.cmd.Process.Kill()
+		c.cmd.Wait()
+		c.closer()
+		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
+	}
+	p.conn = conn
+	p.out = &writer{conn: conn}
+	r.background.Go(p.read)
+	limit := time.NewTimer(bootLimit)
+	defer limit.Stop()
+	select {
+	case err = <-p.hello:
+	case <-limit.C:
+		err = errors.New("it did not say hello in time")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		p.kill(nil)
+		<-p.gone
+		return nil, fmt.Errorf("boot Node.js: %w (%s)", err, c.stderr)
+	}
+	return p, nil
+}
+
+// read takes frames until the process is gone.
+func (p *process) read() {
+	in := bufio.NewReaderSize(p.conn, 64<<10)
+	err := p.handshake(in)
+	p.hello <- err
+	for err == nil {
+		err = p.next(in)
+	}
+	p.end(err)
+}
+
+func (p *process) handshake(in *bufio.Reader) error {
+	h, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	payload, err := readPayload(in, h)
+	if err != nil {
+		return err
+	}
+	var hello struct{ Token, Version, V8 string }
+	if h.kind != frameHello || json.Unmarshal(payload, &hello) != nil {
+		return fmt.Errorf("frame %d instead of a hello", h.kind)
+	}
+	if subtle.ConstantTimeCompare([]byte(hello.Token), []byte(p.child.token)) != 1 {
+		return errors.New("wrong token")
+	}
+	return nil
+}
+
+// end reaps the process and gives every run its outcome.
+func (p *process) end(cause error) {
+	p.child.cmd.Process.Kill()
+	waitErr := p.child.cmd.Wait()
+	p.conn.Close()
+	p.child.closer()
+
+	p.mu.Lock()
+	p.dead = true
+	failure := p.reason
+	if failure == nil {
+		failure = p.classify(cause, waitErr)
+	}
+	runs := p.runs
+	p.runs, p.late, p.busy = map[uint32]*run{}, nil, 0
+	p.mu.Unlock()
+
+	for _, r := range runs {
+		r.finish(outcome{err: failure, died: true})
+	}
+	p.calls.Wait()
+	p.out.flushing.Wait()
+	if o := p.owner.Load(); o != nil {
+		if p.reason == nil {
+			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.cmd.Process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.String())
+		}
+		if o.loaded != nil {
+			select {
+			case o.loaded <- loadReply{err: failure}:
+			default:
+			}
+		}
+		o.ended(p)
+	}
+	close(p.gone)
+}
+
+// classify tells what ended a process that the host did not end. p.mu is held.
+func (p *process) classify(cause, waitErr error) *yunduo.Error {
+	heap := p.spec.heapBytes >> 20
+	var exit *exec.ExitError
+	switch {
+	case p.child.stderr.outOfMemory():
+		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the function was stopped: it used more memory than its limit of %d MiB", heap)
+	case errors.As(waitErr, &exit) && exit.ExitCode() == -1:
+		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the function's process was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", exit.String(), heap)
+	case errors.As(waitErr, &exit):
+		return yunduo.Wrap(cause, yunduo.ReasonFunctionError, "the function's process ended with code %d", exit.ExitCode())
+	}
+	return yunduo.Wrap(errors.Join(cause, waitErr), yunduo.ReasonFunctionError, "the function's process ended before it answered")
+}
+
+// kill ends the process at once. why is what its running requests are told; nil lets the exit speak for itself.
+func (p *process) kill(why *yunduo.Error) {
+	p.mu.Lock()
+	if p.reason == nil && !p.dead {
+		p.reason = why
+	}
+	p.retired = true
+	p.mu.Unlock()
+	p.child.cmd.Process.Kill()
+	p.conn.Close()
+}
+
+// errRetired is for processes that end because nobody needs them any more.
+var errRetired = yunduo.Errorf(yunduo.ReasonFunctionKilled, "the function's process was replaced while the request ran")
+
+// retire lets the running invocations end and then ends the process. The program gives it no new ones.
+func (p *process) retire() {
+	p.mu.Lock()
+	p.retired = true
+	idle := p.busy == 0
+	p.mu.Unlock()
+	if idle {
+		p.kill(errRetired)
+	}
+}
+
+// responsive reports whether the process surely reads its socket: it is idle or has just been heard of.
+func (p *process) responsive() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy == 0 || now()-p.heard.Load() < int64(2*time.Millisecond)
+}
+
+// probe asks for a sign of life, unless one is awaited already.
+func (p *process) probe() {
+	if !p.probing.Swap(true) {
+		p.out.send(framePing, 0, 0, 0)
+	}
+}
+
+// tend expires late work, and freezes the process when nothing may run in it any more.
+func (p *process) tend(at time.Time) {
+	p.mu.Lock()
+	p.expire(at)
+	o := p.owner.Load()
+	if canFreeze && o != nil && p.busy == 0 && len(p.late) == 0 && !p.frozen && !p.retired && p.lastID.Load() > 0 {
+		p.frozen = true
+		freeze(p.child.cmd.Process)
+	}
+	p.mu.Unlock()
+}

@@ -1,0 +1,246 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yunduo"
+	"yunduo/functions/runtime"
+)
+
+// Program is one version of a function. Its replicas are processes that have loaded the code.
+type Program struct {
+	rt     *Runtime
+	bundle runtime.Bundle
+	load   loadFrame
+	cache  atomic.Pointer[[]byte] // V8's compiled form of the code
+	slots  int                    // per process
+	jobs   sync.WaitGroup
+
+	mu       sync.Mutex
+	replicas []*replica
+	queue    []*waiter
+	starting int
+	recheck  *time.Timer
+	closed   bool
+	drained  chan struct{} // closed once nothing runs any more after Close
+}
+
+// replica is a process with its slots. Guarded by the program's mutex.
+type replica struct {
+	proc *process
+	used []int // requests per slot
+	busy int
+	idle time.Time // since when nothing runs
+	// leaving ones take no more requests and end with the last of theirs.
+	leaving bool
+}
+
+// waiter is an invocation for which there is no slot yet.
+type waiter struct {
+	since time.Time
+	place chan placing // buffered
+}
+
+type placing struct {
+	replica *replica
+	slot    int
+	err     error
+}
+
+var _ runtime.Program = (*Program)(nil)
+
+func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
+	if b.Handler == "" {
+		b.Handler = "main"
+	}
+	if b.Entry == "" {
+		b.Entry = "index.js"
+	}
+	if !filepath.IsLocal(b.Entry) {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "entry %q lies outside the function's folder", b.Entry)
+	}
+	if b.Code == nil && b.Folder == "" {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "the bundle of function %s has neither code nor a folder", b.Function)
+	}
+	if len(b.Code) > maxCode {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "the code of function %s has %d MiB; the limit is %d MiB", b.Function, len(b.Code)>>20, maxCode>>20)
+	}
+	if b.Folder != "" {
+		folder, err := filepath.Abs(b.Folder)
+		if err == nil {
+			folder, err = filepath.EvalSymlinks(folder)
+		}
+		if err != nil {
+			return nil, yunduo.Wrap(err, yunduo.ReasonFunctionLoadFailed, "the folder of function %s cannot be read", b.Function)
+		}
+		b.Folder = folder
+	}
+	setDefault(&b.Limits.Timeout, r.opts.Timeout)
+	setDefault(&b.Limits.HeapBytes, r.opts.HeapBytes)
+	setDefault(&b.Limits.Grace, r.opts.Grace)
+	b.Concurrency = max(1, b.Concurrency)
+	p := &Program{rt: r, bundle: b, slots: r.opts.Slots, drained: make(chan struct{})}
+	if b.Exclusive {
+		p.slots = 1
+	}
+	p.load = newLoadFrame(r, b)
+	return p, nil
+}
+
+// Invoke implements runtime.Program.
+func (p *Program) Invoke(ctx context.Context, inv *runtime.Invocation) (runtime.Result, error) {
+	for attempt := 0; ; attempt++ {
+		deadline := inv.Deadline
+		if deadline.IsZero() {
+			deadline = time.Now().Add(p.bundle.Limits.Timeout)
+		}
+		result, again, err := p.try(ctx, inv, deadline)
+		if !again || attempt == 3 {
+			return result, err
+		}
+	}
+}
+
+// try runs the invocation once. again says that user code has not seen it.
+func (p *Program) try(ctx context.Context, inv *runtime.Invocation, deadline time.Time) (result runtime.Result, again bool, err error) {
+	limit := time.NewTimer(time.Until(deadline))
+	defer limit.Stop()
+	at, err := p.place(ctx, limit.C)
+	if err != nil {
+		return result, false, err
+	}
+	meta, err := p.meta(inv, deadline)
+	if err != nil {
+		p.release(at.replica, at.slot)
+		return result, false, err
+	}
+	r := &run{slot: at.slot, invocation: inv, done: make(chan outcome, 1)}
+	r.ctx, r.cancel = callContext(ctx, inv.RequestID)
+	begun := time.Now()
+	if !at.replica.proc.begin(r, meta) {
+		r.cancel()
+		p.release(at.replica, at.slot)
+		p.drop(at.replica.proc)
+		return result, true, yunduo.Errorf(yunduo.ReasonFunctionKilled, "the function's process ended before the request could start")
+	}
+	select {
+	case o := <-r.done:
+		result = runtime.Result{JSON: o.result, Cold: r.fresh, Duration: time.Since(begun)}
+		if o.err == nil {
+			return result, false, nil
+		}
+		return result, o.died && !r.started.Load(), o.err
+	case <-limit.C:
+		why := yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function did not answer within its time limit of %s and was stopped", deadline.Sub(begun).Round(time.Millisecond))
+		p.abandon(at.replica, r, why)
+		return result, false, why
+	case <-ctx.Done():
+		why := yunduo.AsError(ctx.Err())
+		p.abandon(at.replica, r, why)
+		return result, false, why
+	}
+}
+
+// abandon gives up on a run, in the background: the caller needs its answer now.
+func (p *Program) abandon(rep *replica, r *run, why *yunduo.Error) {
+	p.drop(rep.proc)
+	p.jobs.Go(func() { r.proc.abandon(r, why) })
+}
+
+// Close implements runtime.Program.
+func (p *Program) Close(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		p.checkDrained()
+	}
+	p.mu.Unlock()
+	var err error
+	select {
+	case <-p.drained:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	p.mu.Lock()
+	replicas := p.replicas
+	queue := p.queue
+	p.queue = nil
+	if p.recheck != nil {
+		p.recheck.Stop()
+	}
+	p.mu.Unlock()
+	for _, w := range queue {
+		w.place <- placing{err: errClosed}
+	}
+	for _, rep := range replicas {
+		rep.proc.kill(errClosed)
+	}
+	for _, rep := range replicas {
+		<-rep.proc.gone
+	}
+	p.jobs.Wait()
+	p.rt.forget(p)
+	return err
+}
+
+var errClosed = yunduo.Errorf(yunduo.ReasonShuttingDown, "this version of the function is being taken down; send the request again")
+
+// checkDrained reports to Close when nothing runs any more. p.mu is held.
+func (p *Program) checkDrained() {
+	if !p.closed || len(p.queue) > 0 || p.starting > 0 {
+		return
+	}
+	for _, rep := range p.replicas {
+		if rep.busy > 0 {
+			return
+		}
+	}
+	select {
+	case <-p.drained:
+	default:
+		close(p.drained)
+	}
+}
+
+// Check implements runtime.Runtime.
+func (r *Runtime) Check(ctx context.Context, bundle runtime.Bundle) (runtime.CheckReport, error) {
+	p, err := newProgram(r, bundle)
+	if err != nil {
+		return runtime.CheckReport{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	replies := make(chan loadReply, 1)
+	proc, err := p.specialise(ctx, replies)
+	if err != nil {
+		return runtime.CheckReport{}, err
+	}
+	defer func() {
+		proc.kill(errRetired)
+		<-proc.gone
+	}()
+	select {
+	case reply := <-replies:
+		if reply.err != nil {
+			reply.err.Reason = yunduo.ReasonFunctionLoadFailed
+			return runtime.CheckReport{}, reply.err
+		}
+		return parseReport(reply.report)
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return runtime.CheckReport{}, yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "loading the function's code took longer than %s", checkLimit)
+		}
+		return runtime.CheckReport{}, yunduo.AsError(ctx.Err())
+	}
+}
+
+const checkLimit = 15 * time.Second
+
+// digest names the code in the cache of compiled forms.
+func digest(code []byte) [32]byte { return sha256.Sum256(code) }

@@ -1,0 +1,55 @@
+'use strict'
+// Log lines on their way to the host, at a rate that the host accepts. What is too much is counted and said, not sent.
+const { Type } = require('./channel')
+const { LEVELS } = require('./shadow')
+
+const LINES_PER_SECOND = 2000
+const BYTES_PER_SECOND = 2 * 1024 * 1024
+const LINE_LIMIT = 32 * 1024
+
+class LogGate {
+  constructor (channel) {
+    this.channel = channel
+    this.until = 0
+    this.lines = 0
+    this.bytes = 0
+    this.dropped = 0
+    this.last = null
+  }
+
+  write (slot, invocation, level, text) {
+    const time = Date.now()
+    if (time >= this.until) {
+      this.flush()
+      this.until = time + 1000
+      this.lines = this.bytes = 0
+    }
+    if (text.length > LINE_LIMIT) text = text.slice(0, LINE_LIMIT) + '… (cut)'
+    this.lines++
+    this.bytes += text.length
+    if (this.lines > LINES_PER_SECOND || this.bytes > BYTES_PER_SECOND || this.channel.backlog() > 4 * BYTES_PER_SECOND) {
+      this.dropped++
+      this.last = { slot, invocation }
+      return
+    }
+    this.send(slot, invocation, level, time, text)
+  }
+
+  /** Says how many lines were left out, if any. */
+  flush () {
+    if (this.dropped === 0) return
+    const { slot, invocation } = this.last
+    const text = `${this.dropped} more log lines were left out: too many in a short time`
+    this.dropped = 0
+    this.send(slot, invocation, LEVELS.warn, Date.now(), text)
+  }
+
+  send (slot, invocation, level, time, text) {
+    const payload = Buffer.allocUnsafe(8 + Buffer.byteLength(text))
+    payload.writeDoubleLE(time, 0)
+    payload.utf8Write(text, 8)
+    this.channel.bytes(Type.LOG, level, slot, invocation, payload)
+  }
+}
+
+module.exports = { LogGate }

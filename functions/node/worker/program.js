@@ -1,0 +1,242 @@
+'use strict'
+// The function that this process runs: its code, its slots and its invocations.
+const path = require('node:path')
+const { AsyncLocalStorage } = require('node:async_hooks')
+const { Type } = require('./channel')
+const { LEVELS } = require('./shadow')
+const { Slot } = require('./slot')
+const { Modules, compile } = require('./loader')
+const { handlerContext, withUserInfo } = require('./context')
+const { LogGate } = require('./log')
+
+const RESULT_LIMIT = 6 * 1024 * 1024
+const FLAG_LINGER = 1
+const FLAG_FATAL = 2
+const stringify = JSON.stringify
+const now = Date.now
+
+class Program {
+  /** settings: the LOAD frame's meta data. code: text or null (unbundled). */
+  constructor ({ channel, calls, failures, sdk }, settings, code, cachedData) {
+    this.channel = channel
+    this.calls = calls
+    this.failures = failures
+    this.sdk = sdk
+    this.settings = settings
+    this.storage = new AsyncLocalStorage()
+    this.slots = []
+    this.running = new Map()
+    this.gate = new LogGate(channel)
+    this.filename = path.join(settings.folder, settings.entry)
+    this.modules = new Modules(settings.folder)
+    this.wrapper = null
+    this.script = null
+    this.broken = null
+    if (code !== null) {
+      failures.describe(this.filename)
+      try {
+        this.script = compile(this.filename, code, cachedData)
+        this.wrapper = this.script.runInThisContext()
+      } catch (e) {
+        this.broken = e
+      }
+      this.wantsCache = settings.wantCache && (cachedData === undefined || this.script === null || this.script.cachedDataRejected)
+    }
+  }
+
+  slot (number) {
+    return (this.slots[number] ||= new Slot(this, number))
+  }
+
+  /** The invocation that the running code belongs to. */
+  current (slot) {
+    const inside = this.storage.getStore()
+    return inside !== undefined && (slot === undefined || inside.slot === slot) ? inside : slot === undefined ? this.onlyOne() : slot.current
+  }
+
+  onlyOne () {
+    if (this.running.size === 1) for (const invocation of this.running.values()) return invocation
+    return null
+  }
+
+  /** What the platform's SDK gets: the doors of its slot. */
+  hostFor (slot) {
+    return {
+      call: (operation, request, attachment) => this.calls.call(this.current(slot), operation, request, attachment),
+      context: () => {
+        const invocation = this.current(slot)
+        return invocation ? invocation.meta : this.idleContext()
+      },
+      log: (level, message) => this.log(slot, LEVELS[level] === undefined ? LEVELS.info : LEVELS[level], String(message))
+    }
+  }
+
+  idleContext () {
+    const { settings } = this
+    return { requestId: '', functionName: settings.function, functionVersion: settings.version, env: settings.app, source: '', deadline: 0, caller: {} }
+  }
+
+  log (slot, level, text) {
+    const invocation = this.current(slot)
+    this.gate.write(slot.number, invocation ? invocation.id : 0, level, this.failures.translate(text))
+  }
+
+  /** Starts an invocation. With acknowledge the host wants to know before user code runs. */
+  invoke (slotNumber, id, meta, event, acknowledge) {
+    const slot = this.slot(slotNumber)
+    const invocation = { id, slot, meta, calls: 0, settled: false, stopped: false, onQuiet: null }
+    this.running.set(id, invocation)
+    slot.current = invocation
+    if (acknowledge) {
+      this.channel.bytes(Type.START, 0, slotNumber, id)
+      this.channel.flush()
+    }
+    this.storage.run(invocation, run, this, slot, invocation, event)
+  }
+
+  /** Answers for the invocation, once. */
+  settle (invocation, error, value) {
+    if (invocation.settled) return
+    if (error !== null) return this.fail(invocation, 'function_error', error.thrown)
+    let json
+    try {
+      json = stringify(value === undefined ? null : value)
+      if (json === undefined) json = 'null'
+    } catch (e) {
+      return this.fail(invocation, 'function_error', e)
+    }
+    if (json.length > RESULT_LIMIT || (json.length * 3 > RESULT_LIMIT && Buffer.byteLength(json) > RESULT_LIMIT)) {
+      return this.fail(invocation, 'function_result_too_large', new Error(`the result is ${(Buffer.byteLength(json) / 1048576).toFixed(1)} MiB of JSON; the limit is ${RESULT_LIMIT >> 20} MiB`))
+    }
+    this.finish(invocation)
+    this.channel.text(Type.RESULT, this.linger(invocation), invocation.slot.number, invocation.id, json)
+    if (this.wantsCache) this.offerCache()
+  }
+
+  fail (invocation, reason, error, flags = 0) {
+    if (invocation.settled) return
+    this.finish(invocation)
+    if (flags === 0) flags = this.linger(invocation)
+    const text = this.failures.describeError((error && error.reason === 'function_load_failed' && error.reason) || reason, error)
+    this.channel.text(Type.ERROR, flags, invocation.slot.number, invocation.id, text)
+  }
+
+  finish (invocation) {
+    invocation.settled = true
+    this.gate.flush()
+  }
+
+  /** Keeps the slot for calls that were started and not waited for; the host ends that after the grace period. */
+  linger (invocation) {
+    if (invocation.calls === 0) {
+      this.forget(invocation)
+      return 0
+    }
+    invocation.onQuiet = () => {
+      invocation.onQuiet = null
+      this.forget(invocation)
+      this.gate.flush()
+      this.channel.bytes(Type.DONE, 0, invocation.slot.number, invocation.id)
+    }
+    return FLAG_LINGER
+  }
+
+  forget (invocation) {
+    this.running.delete(invocation.id)
+  }
+
+  /** The host has given up on the invocation: its calls end now. */
+  stop (id) {
+    const invocation = this.running.get(id)
+    if (!invocation) return
+    invocation.stopped = true
+    this.calls.stop(invocation)
+  }
+
+  /** User code asked to end the process: that ends its own request; the host replaces the process. */
+  exit (slot, code) {
+    const how = typeof code === 'string' ? code === 'abort' ? 'process.abort() was called' : `the function sent itself ${code}` : `process.exit(${code === undefined ? 0 : code}) was called`
+    const error = new Error(how)
+    const invocation = this.current(slot)
+    if (invocation && !invocation.settled) this.fail(invocation, 'function_error', error, FLAG_FATAL)
+    else this.recycle(slot.number, error)
+    this.channel.flush()
+    throw error
+  }
+
+  /** Something nobody caught: fails the invocation that it belongs to, and the process with it. */
+  uncaught (error, kind) {
+    const invocation = this.storage.getStore() || this.onlyOne()
+    const slot = invocation && invocation.slot
+    if (slot && slot.process.listenerCount(kind) > 0) {
+      try {
+        slot.process.emit(kind, error, kind === 'unhandledRejection' ? Promise.resolve() : kind)
+        return
+      } catch (e) {
+        error = e
+      }
+    }
+    if (invocation && !invocation.settled) return this.fail(invocation, 'function_error', error, FLAG_FATAL)
+    if (slot) this.log(slot, LEVELS.error, `${kind === 'unhandledRejection' ? 'Unhandled rejection' : 'Uncaught exception'} after the reply: ${(error && error.stack) || error}`)
+    this.gate.flush()
+    this.recycle(slot ? slot.number : 0, error)
+  }
+
+  /** Asks the host to replace this process. If nobody knows whose fault it was, every running invocation fails. */
+  recycle (slotNumber, error) {
+    this.channel.text(Type.ERROR, FLAG_FATAL, slotNumber, 0, this.failures.describeError('function_error', error))
+  }
+
+  /** Gives the host the compiled form, so that the next process of this version starts faster. */
+  offerCache () {
+    this.wantsCache = false
+    setImmediate(() => {
+      try {
+        this.channel.bytes(Type.CACHE, 0, 0, 0, this.script.createCachedData())
+      } catch {}
+    })
+  }
+
+  /** Evaluates the code once and reports what it exports. */
+  async check () {
+    const started = now()
+    if (this.broken) throw this.broken
+    const slot = this.slot(0)
+    await slot.ready()
+    slot.handler()
+    await new Promise(setImmediate)
+    return { exports: Object.keys(slot.exports), milliseconds: now() - started }
+  }
+}
+
+/** Runs inside the invocation's async context. */
+function run (program, slot, invocation, event) {
+  if (program.broken) return program.fail(invocation, 'function_load_failed', program.broken, FLAG_FATAL)
+  let waiting
+  try {
+    slot.identify(invocation.meta)
+    waiting = slot.ready()
+  } catch (e) {
+    return program.fail(invocation, 'function_load_failed', e, FLAG_FATAL)
+  }
+  if (waiting === undefined) return handle(program, slot, invocation, event)
+  waiting.then(() => handle(program, slot, invocation, event), e => program.fail(invocation, 'function_load_failed', e, FLAG_FATAL))
+}
+
+function handle (program, slot, invocation, event) {
+  const reply = (error, value) => error === null || error === undefined ? program.settle(invocation, null, value) : program.settle(invocation, { thrown: error })
+  try {
+    const main = slot.handler()
+    const result = main.call(slot.exports, withUserInfo(event, invocation.meta), handlerContext(program.settings, invocation.meta, reply), reply)
+    if (result !== null && (typeof result === 'object' || typeof result === 'function') && typeof result.then === 'function') {
+      result.then(value => program.settle(invocation, null, value), thrown => program.settle(invocation, { thrown }))
+    } else if (result !== undefined || main.length < 3) {
+      program.settle(invocation, null, result)
+    }
+  } catch (thrown) {
+    if (thrown && thrown.reason === 'function_load_failed') return program.fail(invocation, thrown.reason, thrown, FLAG_FATAL)
+    program.settle(invocation, { thrown })
+  }
+}
+
+module.exports = { Program, FLAG_FATAL }
