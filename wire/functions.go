@@ -45,6 +45,8 @@ type FunctionSettings struct {
 	Handler        string            `json:"handler,omitempty"`
 	Concurrency    int               `json:"concurrency,omitempty"`
 	Env            map[string]string `json:"env,omitempty"`
+	Unbundled      bool              `json:"unbundled,omitempty"`
+	OfficialSDK    bool              `json:"officialSdk,omitempty"`
 	Triggers       []TriggerSpec     `json:"triggers,omitempty"`
 }
 

@@ -38,7 +38,7 @@ type text struct{ en, zh string }
 
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
-	functionsRollback, functionsDelete, version, login text
+	functionsRollback, functionsDelete, version, login, sdk text
 	ready, console, api, site, app, isolation, sandboxOff, watching, stopping, deployed, deployFailed, removed,
 	configProblem, noFunctions, setUp, created, next, nothingToList, rolledBack, deleted, loggedIn text
 }{
@@ -55,6 +55,7 @@ var texts = struct {
 	functionsRollback: text{"Make an earlier version live again", "回滚到较早的版本"},
 	functionsDelete:   text{"Delete a function", "删除云函数"},
 	version:           text{"Print the version", "显示版本"},
+	sdk:               text{"Print the client SDK as one file", "把客户端 SDK 输出为单个文件"},
 	login:             text{"Remember a server, app and API key for this project", "记住本项目使用的服务器、应用和 API 密钥"},
 
 	ready:         text{"Yunduo is ready in %s", "云朵已就绪，用时 %s"},

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	client "yunduo/sdk/go"
+	"yunduo/wire"
+)
+
+func functionsCommand(l language) *cobra.Command {
+	cmd := &cobra.Command{Use: "functions", Aliases: []string{"fn"}, Short: l.say(texts.functions)}
+	cmd.AddCommand(functionsList(l), functionsInvoke(l), functionsLogs(l), functionsVersions(l), functionsRollback(l), functionsDelete(l))
+	return cmd
+}
+
+// verb makes a command that talks to a server on behalf of the project in the working directory.
+func verb(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, c *client.Client, args []string) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: args}
+	connect := targetFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, _, err := connect(".")
+		if err != nil {
+			return err
+		}
+		return run(cmd, c, args)
+	}
+	return cmd
+}
+
+// printList writes a list as JSON or as a table.
+func printList[T any](cmd *cobra.Command, l language, list []T, header string, row func(T) string) error {
+	out := cmd.OutOrStdout()
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+		if list == nil {
+			list = []T{}
+		}
+		return printJSON(out, list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(out, l.say(texts.nothingToList))
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, header)
+	for _, item := range list {
+		fmt.Fprintln(w, row(item))
+	}
+	return w.Flush()
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+func listing(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().Bool("json", false, "print JSON")
+	return cmd
+}
+
+func functionsList(l language) *cobra.Command {
+	return listing(verb("list", l.say(texts.functionsList), cobra.NoArgs, func(cmd *cobra.Command, c *client.Client, _ []string) error {
+		list, err := c.Functions(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return printList(cmd, l, list, "NAME\tVERSION\tTIMEOUT\tUPDATED\tPROBLEM", func(f wire.Function) string {
+			problem := ""
+			if f.Error != nil {
+				problem, _, _ = strings.Cut(f.Error.Message, "\n")
+			}
+			return fmt.Sprintf("%s\t%d\t%gs\t%s\t%s", f.Name, f.Version, f.TimeoutSeconds, f.UpdatedAt.Local().Format(time.DateTime), problem)
+		})
+	}))
+}
+
+func functionsInvoke(l language) *cobra.Command {
+	return verb("invoke NAME [EVENT]", l.say(texts.functionsInvoke), cobra.RangeArgs(1, 2), func(cmd *cobra.Command, c *client.Client, args []string) error {
+		var event json.RawMessage
+		if len(args) == 2 {
+			text := []byte(args[1])
+			if args[1] == "-" {
+				var err error
+				if text, err = io.ReadAll(os.Stdin); err != nil {
+					return err
+				}
+			}
+			if !json.Valid(text) {
+				return fmt.Errorf("the event is not valid JSON: %s", text)
+			}
+			event = text
+		}
+		result, err := c.Invoke(cmd.Context(), args[0], event)
+		if err != nil {
+			return err
+		}
+		return printJSON(cmd.OutOrStdout(), result)
+	})
+}
+
+func functionsLogs(l language) *cobra.Command {
+	var limit int
+	cmd := listing(verb("logs [NAME]", l.say(texts.functionsLogs), cobra.MaximumNArgs(1), func(cmd *cobra.Command, c *client.Client, args []string) error {
+		request := wire.LogsRequest{Limit: limit}
+		if len(args) > 0 {
+			request.Function = args[0]
+		}
+		list, err := c.Logs(cmd.Context(), request)
+		if err != nil {
+			return err
+		}
+		return printList(cmd, l, list, "TIME\tFUNCTION\tMS\tRESULT", func(i wire.InvocationRecord) string {
+			result := "ok"
+			if i.Reason != "" {
+				result = i.Reason + ": " + strings.ReplaceAll(i.Message, "\n", " ")
+			}
+			text := fmt.Sprintf("%s\t%s\t%.1f\t%s", i.StartedAt.Local().Format(time.DateTime), i.Function, i.DurationMS, result)
+			for _, line := range i.Lines {
+				text += "\n  " + strings.ReplaceAll(line.Message, "\n", "\n  ")
+			}
+			return text
+		})
+	}))
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many invocations")
+	return cmd
+}
+
+func functionsVersions(l language) *cobra.Command {
+	return listing(verb("versions NAME", l.say(texts.functionsVersions), cobra.ExactArgs(1), func(cmd *cobra.Command, c *client.Client, args []string) error {
+		list, err := c.Versions(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return printList(cmd, l, list, "VERSION\tLIVE\tCREATED\tHASH", func(v wire.FunctionVersion) string {
+			live := ""
+			if v.Live {
+				live = "✓"
+			}
+			return fmt.Sprintf("%d\t%s\t%s\t%.12s", v.Number, live, v.CreatedAt.Local().Format(time.DateTime), v.Hash)
+		})
+	}))
+}
+
+func functionsRollback(l language) *cobra.Command {
+	return verb("rollback NAME [VERSION]", l.say(texts.functionsRollback), cobra.RangeArgs(1, 2), func(cmd *cobra.Command, c *client.Client, args []string) error {
+		var number int64
+		if len(args) == 2 {
+			var err error
+			if number, err = strconv.ParseInt(args[1], 10, 64); err != nil || number < 1 {
+				return fmt.Errorf("%q is not a version number", args[1])
+			}
+		}
+		f, err := c.Rollback(cmd.Context(), args[0], number)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), l.say(texts.rolledBack, f.Name, f.Version))
+		return err
+	})
+}
+
+func functionsDelete(l language) *cobra.Command {
+	return verb("delete NAME", l.say(texts.functionsDelete), cobra.ExactArgs(1), func(cmd *cobra.Command, c *client.Client, args []string) error {
+		if err := c.DeleteFunction(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(texts.deleted, args[0]))
+		return err
+	})
+}

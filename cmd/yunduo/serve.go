@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"yunduo/console"
+	"yunduo/server"
+)
+
+// serverFlags are the settings that serve and dev share.
+func serverFlags(flags *pflag.FlagSet, c *server.Config) {
+	flags.StringVar(&c.NodePath, "node", c.NodePath, "the node executable; default: node from PATH")
+	flags.StringVar(&c.Sandbox, "sandbox", c.Sandbox, "isolation of functions: auto, require or off")
+	flags.StringVar(&c.WeChatEndpoint, "wechat-endpoint", c.WeChatEndpoint, "base URL of WeChat's API; default: the real one")
+	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
+	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long running requests may take when the server stops")
+}
+
+func serveCommand(l language) *cobra.Command {
+	config := server.DefaultConfig()
+	var file, level, format string
+	cmd := &cobra.Command{
+		Use: "serve", Short: l.say(texts.serve), Args: cobra.NoArgs,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				file = os.Getenv("YUNDUO_CONFIG")
+			}
+			return applySettings(cmd.Flags(), file)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logger, err := newLogger(cmd.ErrOrStderr(), level, format)
+			if err != nil {
+				return err
+			}
+			config.Logger, config.Console, config.Version = logger, console.Files(), version
+			return serve(cmd.Context(), l, cmd.OutOrStdout(), config)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&config.DataDir, "data", config.DataDir, "data directory")
+	flags.StringVar(&config.Listen, "listen", config.Listen, "address to listen on")
+	flags.StringVar(&config.S3, "s3", config.S3, "keep files and bundles in this S3 bucket: s3://KEY:SECRET@HOST/BUCKET")
+	flags.StringVar(&config.PublicURL, "public-url", config.PublicURL, "the server's address as clients see it")
+	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&format, "log-format", "text", "text or json")
+	flags.StringVar(&file, "config", "", "YAML file with settings named like these flags")
+	serverFlags(flags, &config)
+	return cmd
+}
+
+func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+	var options slog.HandlerOptions
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log-level: %q is not one of debug, info, warn, error", level)
+	}
+	options.Level = l
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, &options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, &options)), nil
+	}
+	return nil, fmt.Errorf("log-format: %q is not one of text, json", format)
+}
+
+func serve(ctx context.Context, l language, out io.Writer, config server.Config) (err error) {
+	s, err := server.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	token, err := s.Rooms().Auth.SetupToken(ctx)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		fmt.Fprintln(out, l.say(texts.setUp, strings.TrimRight(s.URL(), "/")+"/console/#token="+token))
+	}
+	if !isSandboxed(s.Isolation()) {
+		fmt.Fprintln(out, l.say(texts.sandboxOff))
+	}
+	config.Logger.Info("serving", "url", s.URL(), "data", config.DataDir, "isolation", s.Isolation(), "version", version)
+	return s.Run(ctx)
+}

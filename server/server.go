@@ -1,0 +1,283 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+	_ "time/tzdata" // triggers name time zones, and not every machine has their data
+
+	"golang.org/x/sync/errgroup"
+
+	"yunduo"
+	"yunduo/api"
+	"yunduo/apps"
+	"yunduo/auth"
+	"yunduo/auth/wechat"
+	"yunduo/data/documents"
+	"yunduo/data/documents/embedded"
+	"yunduo/functions"
+	"yunduo/functions/bundle"
+	"yunduo/functions/node"
+	"yunduo/gateway"
+	"yunduo/sdk/js"
+	"yunduo/storage"
+	"yunduo/storage/disk"
+	"yunduo/storage/driver"
+	"yunduo/storage/s3"
+	"yunduo/triggers"
+)
+
+// Server is a whole platform in one process.
+type Server struct {
+	config   Config
+	logger   *slog.Logger
+	rooms    api.Rooms
+	api      *api.API
+	runtime  *node.Runtime
+	gateway  *gateway.Gateway
+	listener net.Listener
+	http     *http.Server
+	closers  []closer // in the order the rooms were built
+}
+
+// closer takes one room down within the context's time.
+type closer struct {
+	name  string
+	close func(context.Context) error
+}
+
+// New opens the data directory, builds the rooms and listens, so that a setting that cannot work fails here. The
+// caller must Close the server, also when Run is never called.
+func New(ctx context.Context, config Config) (_ *Server, err error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, logger: config.Logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.build(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// later remembers how to take a room down.
+func (s *Server) later(name string, close func(context.Context) error) {
+	s.closers = append(s.closers, closer{name, close})
+}
+
+func (s *Server) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.config.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use: another server may be running there; choose another address with --listen or --port", s.config.Listen)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.config.Listen, err)
+	}
+	s.listener = l
+	s.later("listener", func(context.Context) error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (s *Server) build(ctx context.Context) error {
+	keys, err := loadKeys(s.config.DataDir)
+	if err != nil {
+		return err
+	}
+	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{Logger: s.logger})
+	if err != nil {
+		return fmt.Errorf("open the documents in %s: %w", s.config.DataDir, err)
+	}
+	s.later("engine", func(context.Context) error { return engine.Close() })
+	bucket, err := s.openBucket(ctx)
+	if err != nil {
+		return err
+	}
+	s.later("bucket", func(context.Context) error { return bucket.Close() })
+
+	db := documents.New(engine, documents.Options{Logger: s.logger})
+	s.later("documents", func(context.Context) error { db.Close(); return nil })
+	s.rooms.Documents = db
+	if s.rooms.Apps, err = apps.New(db, apps.Options{Key: keys.Derive("sealing of app secrets")}); err != nil {
+		return err
+	}
+	if err := s.buildAuth(db, keys); err != nil {
+		return err
+	}
+	s.later("operations", func(context.Context) error {
+		if s.api != nil {
+			s.api.Close()
+		}
+		return nil
+	})
+	s.rooms.Storage = storage.New(db, bucket, storage.Options{SigningKey: keys.Derive("signing of file grants"), Logger: s.logger})
+	if err := s.buildFunctions(db, bucket); err != nil {
+		return err
+	}
+	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, triggers.Options{Logger: s.logger})
+
+	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
+	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
+		return s.rooms.Storage.DropApp(ctx, yunduo.System(app))
+	})
+	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
+		return s.rooms.Functions.DropApp(ctx, yunduo.System(app), app)
+	})
+	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
+		return s.rooms.Triggers.DropApp(ctx, yunduo.System(app), app)
+	})
+
+	s.api = api.New(s.rooms, api.Info{Isolation: s.runtime.Isolation(), Version: s.config.Version}, s.logger)
+	s.rooms.Functions.SetHost(s.api.Host(s.localURL()))
+
+	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL}
+	if s.config.Dev != nil {
+		options.Dev, options.DefaultApp = true, s.config.Dev.App
+	}
+	s.gateway = gateway.New(options)
+	s.http = &http.Server{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	return nil
+}
+
+func (s *Server) openBucket(ctx context.Context) (driver.Bucket, error) {
+	if s.config.S3 == "" {
+		return disk.Open(filepath.Join(s.config.DataDir, "objects"))
+	}
+	return s3.Open(ctx, s.config.S3)
+}
+
+func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
+	service, err := auth.New(db, s.rooms.Apps, auth.Options{Keys: keys, Logger: s.logger, Dev: s.config.Dev != nil})
+	if err != nil {
+		return err
+	}
+	s.rooms.Auth = service
+	return service.Register(wechat.New(s.rooms.Apps, wechat.Options{Endpoint: s.config.WeChatEndpoint, Dev: s.config.Dev != nil}))
+}
+
+func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
+	sdk, err := bundle.Script(js.Sources, "server/index.js", bundle.ScriptCommonJS, "")
+	if err != nil {
+		return err
+	}
+	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), Logger: s.logger}
+	if s.config.AllowPrivateNetwork {
+		options.Egress = func(netip.AddrPort) error { return nil }
+	}
+	if s.runtime, err = node.New(options); err != nil {
+		return err
+	}
+	s.later("node", s.runtime.Close)
+	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache")})
+	if err != nil {
+		return err
+	}
+	s.later("functions", s.rooms.Functions.Close)
+	return nil
+}
+
+// Rooms are the server's rooms, for programs that embed it, such as "yunduo dev".
+func (s *Server) Rooms() api.Rooms { return s.rooms }
+
+// API is the server's operation table.
+func (s *Server) API() *api.API { return s.api }
+
+// Isolation tells how functions are kept apart on this machine.
+func (s *Server) Isolation() string { return s.runtime.Isolation() }
+
+// URL is the address under which the server can be reached from this machine, or its public one.
+func (s *Server) URL() string {
+	if s.config.PublicURL != "" {
+		return s.config.PublicURL
+	}
+	return s.localURL()
+}
+
+func (s *Server) localURL() string {
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Run serves until ctx ends, then lets running requests end within the grace time. It returns nil after such a stop.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
+	group.Go(func() error { return s.sweep(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		s.gateway.Drain()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownGrace)
+		defer cancel()
+		if err := s.http.Shutdown(grace); err != nil {
+			s.logger.Warn("requests were cut off", "error", err)
+			return s.http.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// sweep removes objects that a crash left without a file, now and once a day.
+func (s *Server) sweep(ctx context.Context) error {
+	ticker := time.NewTicker(24 * time.Hour)
+	defer ticker.Stop()
+	for {
+		if _, err := s.rooms.Storage.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Error("sweeping objects failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Close takes the rooms down in reverse order. It may be called more than once.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.ShutdownGrace)
+	defer cancel()
+	var problems []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		if err := s.closers[i].close(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("close %s: %w", s.closers[i].name, err))
+		}
+	}
+	s.closers = nil
+	return errors.Join(problems...)
+}
