@@ -59,7 +59,7 @@ func openChangeLog(db *pebble.DB, app uint32, epoch uint64) (*changeLog, error) 
 	}
 	l.next = l.first
 	if it.Last() {
-		l.next = binary.BigEndian.Uint64(it.Key()[len(prefix):]) + 1
+		l.next = decodeOffset(it.Key()) + 1
 	}
 	l.durable = l.next - 1
 	return l, it.Close()

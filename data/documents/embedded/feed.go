@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 
@@ -142,7 +141,7 @@ func (e *Engine) readLog(l *changeLog, first, last uint64) (changes []driver.Cha
 	defer func() { err = storageError(errors.Join(err, it.Close())) }()
 	bytes := 0
 	for it.First(); it.Valid() && bytes < ringBytes; it.Next() {
-		offset := binary.BigEndian.Uint64(it.Key()[5:])
+		offset := decodeOffset(it.Key())
 		if offset != first+uint64(len(changes)) {
 			return nil, errPositionLost()
 		}

@@ -72,3 +72,6 @@ func idKey(id bson.RawValue) ([]byte, error) {
 	}
 	return k, nil
 }
+
+// decodeOffset returns the offset in the key of a change-log entry.
+func decodeOffset(k []byte) uint64 { return binary.BigEndian.Uint64(k[5:]) }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -89,6 +90,9 @@ func (m *mutation) change() driver.Change {
 
 // documentID returns the encoding of a document's _id, and refuses malformed documents.
 func documentID(doc bson.Raw) ([]byte, error) {
+	if len(doc) < 5 || binary.LittleEndian.Uint32(doc) != uint32(len(doc)) { // Validate overlooks what is behind the end
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidDocument, "the document is not valid BSON: its length is wrong")
+	}
 	if err := doc.Validate(); err != nil {
 		return nil, yunduo.Wrap(err, yunduo.ReasonInvalidDocument, "the document is not valid BSON")
 	}

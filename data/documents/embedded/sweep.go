@@ -160,7 +160,7 @@ func (e *Engine) excess(l *changeLog) (first uint64, entries, size int64, err er
 	durable := l.durable
 	l.mu.Unlock()
 	for it.First(); it.Valid(); it.Next() {
-		offset := binary.BigEndian.Uint64(it.Key()[len(prefix):])
+		offset := decodeOffset(it.Key())
 		v, err := it.ValueAndErr()
 		if err != nil {
 			return 0, 0, 0, err

@@ -1,0 +1,140 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Check compares everything that the store keeps twice: indexes and counters with the documents, the change log with
+// its bounds. It returns a sentence per difference; none means that the store is consistent. It reads one state and
+// disturbs nobody.
+func (e *Engine) Check(ctx context.Context) (problems []string, err error) {
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.gate.leave()
+	r, release := e.newReader()
+	defer func() { err = errors.Join(err, storageError(release())) }()
+	c := checker{ctx: ctx, view: r.view.(*snapshot)}
+	for _, a := range r.catalog.apps {
+		for _, coll := range a.collections {
+			if err := c.collection(coll); err != nil {
+				return c.problems, storageError(err)
+			}
+		}
+		if err := c.log(a); err != nil {
+			return c.problems, storageError(err)
+		}
+	}
+	return c.problems, nil
+}
+
+type checker struct {
+	ctx      context.Context
+	view     *snapshot
+	problems []string
+}
+
+func (c *checker) report(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+}
+
+// collection recounts the documents and looks up each of their index entries; as many entries as were found must be
+// there.
+func (c *checker) collection(coll *collection) error {
+	var documents, size int64
+	entries := make([]int, len(coll.indexes))
+	prefix := key(prefixDocument, coll.app, coll.id)
+	err := eachKey(c.view.Snapshot, prefix, func(k, v []byte) error {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		rec, err := decodeRecord(v)
+		if err != nil {
+			return err
+		}
+		documents++
+		size += int64(len(rec.document))
+		for i, ix := range coll.indexes {
+			n, err := c.entries(coll, ix, k[documentPrefixBytes:], rec)
+			if err != nil {
+				return err
+			}
+			entries[i] += n
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, ix := range coll.indexes {
+		found := 0
+		if err := eachKey(c.view.Snapshot, ix.prefix(coll), func(_, _ []byte) error { found++; return nil }); err != nil {
+			return err
+		}
+		if found != entries[i] {
+			c.report("index %q of %q has %d entries, %d belong to documents", ix.Name, coll.name, found, entries[i])
+		}
+	}
+	countedDocuments, countedBytes, err := readCounters(c.view.Get, coll)
+	if err == nil && (countedDocuments != documents || countedBytes != size) {
+		c.report("the counters of %q say %d documents, %d bytes; there are %d, %d", coll.name, countedDocuments, countedBytes, documents, size)
+	}
+	return err
+}
+
+func (c *checker) entries(coll *collection, ix *index, id []byte, rec record) (int, error) {
+	want, multikey, err := ix.entries(coll, id, rec.document)
+	if err != nil {
+		return 0, err
+	}
+	if multikey && !ix.multikey.Load() {
+		c.report("index %q of %q does not know that it holds arrays", ix.Name, coll.name)
+	}
+	n := 0
+	for _, e := range want {
+		v, closer, err := c.view.Get(e.key)
+		switch {
+		case errors.Is(err, pebble.ErrNotFound):
+			c.report("index %q of %q lacks an entry of document %x", ix.Name, coll.name, id)
+			continue
+		case err != nil:
+			return n, err
+		case !bytes.Equal(v, e.value):
+			c.report("index %q of %q has a wrong entry of document %x", ix.Name, coll.name, id)
+		}
+		n++
+		if err := closer.Close(); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// log looks for gaps in an app's change log and recounts it.
+func (c *checker) log(a *app) error {
+	var entries, size int64
+	var last uint64
+	err := eachKey(c.view.Snapshot, key(prefixLog, a.id), func(k, v []byte) error {
+		offset := decodeOffset(k)
+		if last != 0 && offset != last+1 {
+			c.report("the change log of %q has no entry %d", string(a.name), last+1)
+		}
+		last = offset
+		entries++
+		size += int64(len(v))
+		return c.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	counted, countedBytes, err := readCounters(c.view.Get, &collection{app: a.id})
+	if err == nil && (counted != entries || countedBytes != size) {
+		c.report("the counters of the change log of %q say %d entries, %d bytes; there are %d, %d", string(a.name), counted, countedBytes, entries, size)
+	}
+	return err
+}

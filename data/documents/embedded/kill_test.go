@@ -1,0 +1,107 @@
+package embedded_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"yunduo/data/documents/embedded"
+)
+
+// writerDir tells the test binary to be the process that is killed.
+const writerDir = "YUNDUO_TEST_WRITER_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(writerDir); dir != "" {
+		if err := writeUntilKilled(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// writeUntilKilled writes counters for ever and prints each acknowledged one as "id value".
+func writeUntilKilled(dir string) error {
+	o := options(nil)
+	o.MemtableBytes = 256 << 10 // flushes and compactions happen, too
+	e, err := embedded.Open(dir, o)
+	if err != nil {
+		return err
+	}
+	w, err := newWorkload(context.Background(), e)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			r := rand.New(rand.NewSource(time.Now().UnixNano() + int64(i)))
+			for {
+				before := w.acknowledged()
+				w.step(context.Background(), r, i)
+				var b strings.Builder
+				for id, n := range w.acknowledged() {
+					if n != before[id] && strings.HasPrefix(id, strconv.Itoa(i)+"-") {
+						fmt.Fprintf(&b, "%s %d\n", id, n)
+					}
+				}
+				os.Stdout.WriteString(b.String())
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+// TestKill kills a writing process again and again and looks at what is left.
+func TestKill(t *testing.T) {
+	rounds := 100
+	if testing.Short() {
+		rounds = 5
+	}
+	dir := t.TempDir()
+	r := rand.New(rand.NewSource(1))
+	known := state{}
+	for range rounds {
+		killOnce(t, dir, known, time.Duration(20+r.Intn(60))*time.Millisecond)
+		e := openIn(t, dir, options(nil))
+		known.verify(t, e)
+		require.NoError(t, e.Close())
+	}
+	require.NotEmpty(t, known)
+}
+
+// killOnce runs a writer, kills it some time after its first acknowledged write, and adds what it acknowledged.
+func killOnce(t *testing.T, dir string, known state, after time.Duration) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), writerDir+"="+dir)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	lines := bufio.NewScanner(out)
+	for first := true; lines.Scan(); first = false {
+		if first {
+			time.AfterFunc(after, func() { _ = child.Process.Kill() }) // it may have ended by itself: Wait tells
+		}
+		id, n, _ := strings.Cut(lines.Text(), " ")
+		value, err := strconv.ParseInt(n, 10, 64)
+		if err != nil {
+			break // the last line was cut
+		}
+		known[id] = max(known[id], value)
+	}
+	require.Error(t, child.Wait(), "killed")
+	require.Equal(t, -1, child.ProcessState.ExitCode())
+}
