@@ -124,7 +124,7 @@ func quotient(op string, a []bson.RawValue, compute func(a, b bson.RawValue) (bs
 	if !ok {
 		return v, failed(op, "the divisor is zero")
 	}
-	return v, nil
+	return tidy(v), nil
 }
 
 // number checks the argument of an operator on one number; done is true when null is the result.

@@ -176,8 +176,8 @@ func fold(n node) node {
 	return literal(v)
 }
 
-// checkVariable refuses names that a user's variable cannot have.
-func checkVariable(op, name string) error {
+// CheckVariable refuses names that a user's variable cannot have.
+func CheckVariable(op, name string) error {
 	ok := name == "CURRENT" || name != ""
 	for i := range len(name) {
 		b := name[i]

@@ -16,7 +16,7 @@ func variableName(op string, v bson.RawValue) (string, error) {
 	if v.Type != bson.TypeString {
 		return "", invalid("%s: as must be a string, not %s", op, typeName(v))
 	}
-	return text(v), checkVariable(op, text(v))
+	return text(v), CheckVariable(op, text(v))
 }
 
 // loop calls each with every element of input's array in variable slot. It reports false for a nullish input.
@@ -187,7 +187,7 @@ func compileLet(c *compiler, name string, arg bson.RawValue) (node, error) {
 	var initial []node
 	constant := true
 	for w := walk(raw[0].Value); w.next(); {
-		if err := checkVariable(name, w.key()); err != nil {
+		if err := CheckVariable(name, w.key()); err != nil {
 			return node{}, err
 		}
 		n, err := c.expression(w.value)

@@ -68,7 +68,7 @@ func realFunction(double func(float64) float64, decimal func(c *apd.Context, d, 
 		if _, err := decimal(value.DecimalContext(), result, d); err != nil {
 			return a[0], failed(op, "%s is out of range", describe(a[0]))
 		}
-		return value.FromApd(result), nil
+		return tidy(value.FromApd(result)), nil
 	})
 }
 
@@ -123,7 +123,7 @@ func pow(op string, a []bson.RawValue) (bson.RawValue, error) {
 		if _, err := value.DecimalContext().Pow(result, base, exponent); err != nil {
 			return a[0], failed(op, "%s to the power of %s is out of range", describe(a[0]), describe(a[1]))
 		}
-		return value.FromApd(result), nil
+		return tidy(value.FromApd(result)), nil
 	case a[0].Type == bson.TypeDouble || a[1].Type == bson.TypeDouble:
 		return value.Double(math.Pow(x, y)), nil
 	}
@@ -241,4 +241,17 @@ func quantize(d *apd.Decimal, place int, mode apd.Rounder) *apd.Decimal {
 		return d
 	}
 	return out
+}
+
+// tidy drops the zeros at the end of a decimal's fraction, which apd leaves in quotients and roots.
+func tidy(v bson.RawValue) bson.RawValue {
+	d, ok := value.Apd(v)
+	if !ok || v.Type != bson.TypeDecimal128 || d.Form != apd.Finite || d.Exponent >= 0 {
+		return v
+	}
+	short, _ := new(apd.Decimal).Reduce(d)
+	if short.Exponent > 0 {
+		short = quantize(d, 0, apd.RoundDown)
+	}
+	return value.FromApd(short)
 }

@@ -127,7 +127,7 @@ func (s *averageState) result() (bson.RawValue, error) {
 		return sum, err
 	}
 	mean, _ := value.Divide(sum, value.Int64Value(s.count))
-	return mean, nil
+	return tidy(mean), nil
 }
 
 // deviationState is the standard deviation of the numbers, of a population or of a sample, by Welford's method.

@@ -3,61 +3,156 @@
 package pipeline
 
 import (
-	"context"
-	"time"
+	"bytes"
+	"maps"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
 	"yunduo/data/query"
+	"yunduo/data/query/value"
 )
 
-// Source is what a pipeline reads from; an engine provides it. A collection that does not exist has no documents.
-type Source interface {
-	// Find streams the documents of collection that match filter (nil matches all), in the order of sort (nil is the
-	// source's own), at most limit of them (0 is no limit).
-	Find(ctx context.Context, collection string, filter *query.Filter, sort *query.Sort, limit int64) (Cursor, error)
-}
-
-// Cursor streams documents. It is not safe for concurrent use.
-type Cursor interface {
-	// Next advances to the next document; false at the end or on an error.
-	Next(ctx context.Context) bool
-	// Current returns the document; it is valid until the next call of Next or Close.
-	Current() bson.Raw
-	// Err returns what ended the cursor, nil at a regular end.
-	Err() error
-	// Close releases the cursor; it may be called more than once.
-	Close() error
-}
-
-// Options are the settings of one run.
-type Options struct {
-	Now         time.Time // $$NOW; zero is the time of the call
-	MemoryLimit int64     // bytes that one stage may keep; 0 is 64 MiB
-}
+const (
+	maxStages = 1000
+	maxNested = 20 // of pipelines within pipelines
+)
 
 // Pipeline is a parsed pipeline. It is immutable and safe for concurrent use.
 type Pipeline struct {
-	raw []bson.Raw
+	raw         []bson.Raw
+	stages      []stage
+	collections []string
 }
 
-// Parse checks and compiles stages. It returns unknown_operator for a stage or operator that does not exist and
-// invalid_pipeline for one with wrong arguments.
+// stage is one parsed step of a pipeline.
+type stage interface {
+	// run returns the rows that the stage makes of in. It must not read yet: that is for the first next.
+	run(env *environment, in iterator) (iterator, error)
+}
+
+// Parse checks and compiles stages. It returns unknown_operator for a stage or operator that does not exist,
+// invalid_pipeline for one with wrong arguments, and invalid_filter for a wrong $match.
 func Parse(stages []bson.Raw) (*Pipeline, error) {
-	return &Pipeline{raw: stages}, nil
-}
-
-// Run starts the pipeline on a collection and streams its rows. Reasons: expression_failed, query_too_expensive.
-func (p *Pipeline) Run(ctx context.Context, collection string, src Source, o Options) (Cursor, error) {
-	return nil, yunduo.Errorf(yunduo.ReasonUnknownOperator, "pipelines do not run yet")
+	p := &parser{table: stageTable(), foreign: map[string]bool{}}
+	raw := make([]bson.Raw, len(stages))
+	for i, s := range stages {
+		if err := s.Validate(); err != nil {
+			return nil, yunduo.Wrap(err, yunduo.ReasonInvalidPipeline, "stage %d of the pipeline is not well-formed BSON", i)
+		}
+		raw[i] = bytes.Clone(s) // the caller may use the memory again
+	}
+	parsed, err := p.stages(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Pipeline{raw, parsed, slices.Sorted(maps.Keys(p.foreign))}, nil
 }
 
 // Collections returns the names of the foreign collections that the pipeline reads, sorted, each once.
-func (p *Pipeline) Collections() []string { return nil }
+func (p *Pipeline) Collections() []string { return p.collections }
+
+// Raw returns the stages as they were given to Parse, for engines that pass them on. They must not be changed.
+func (p *Pipeline) Raw() []bson.Raw { return p.raw }
 
 // Prepend returns a pipeline that only sees documents which match filter.
-func (p *Pipeline) Prepend(filter *query.Filter) *Pipeline { return p }
+func (p *Pipeline) Prepend(filter *query.Filter) *Pipeline {
+	if filter == nil {
+		return p
+	}
+	out := &Pipeline{collections: p.collections}
+	if len(p.stages) > 0 {
+		if near, ok := p.stages[0].(*geoNearStage); ok { // which must stay first
+			narrowed := *near
+			narrowed.filter = query.And(filter, near.filter)
+			out.stages = append([]stage{&narrowed}, p.stages[1:]...)
+			out.raw = append([]bson.Raw{withQuery(p.raw[0], narrowed.filter)}, p.raw[1:]...)
+			return out
+		}
+	}
+	match := value.Append(value.BeginDocument(nil), "$match", value.Document(filter.Raw()))
+	out.raw = append([]bson.Raw{value.EndDocument(match, 0)}, p.raw...)
+	out.stages = append([]stage{&matchStage{filter: filter}}, p.stages...)
+	return out
+}
 
-// Raw returns the stages as they were given to Parse, for engines that pass them on.
-func (p *Pipeline) Raw() []bson.Raw { return p.raw }
+// withQuery returns a $geoNear stage with another filter as its query.
+func withQuery(raw bson.Raw, filter *query.Filter) bson.Raw {
+	arg, _ := value.Field(raw, "$geoNear")
+	changed := setPath(arg.Value, []string{"query"}, value.Document(filter.Raw()))
+	return value.EndDocument(value.Append(value.BeginDocument(nil), "$geoNear", value.Document(changed)), 0)
+}
+
+// parser turns raw stages into stages. It carries the table of stages so that the table may refer to it.
+type parser struct {
+	table    map[string]stageParser
+	foreign  map[string]bool
+	declared []string // let variables in sight
+	depth    int
+	inFacet  bool
+}
+
+type stageParser func(p *parser, name string, arg bson.RawValue) (stage, error)
+
+func invalid(format string, args ...any) error {
+	return yunduo.Errorf(yunduo.ReasonInvalidPipeline, format, args...)
+}
+
+func (p *parser) stages(raw []bson.Raw) ([]stage, error) {
+	if p.depth++; p.depth > maxNested {
+		return nil, invalid("pipelines are nested deeper than %d levels", maxNested)
+	}
+	defer func() { p.depth-- }()
+	if len(raw) > maxStages {
+		return nil, invalid("a pipeline has more than %d stages", maxStages)
+	}
+	out := make([]stage, 0, len(raw))
+	for i, s := range raw {
+		it := value.Elements(s)
+		key, arg, ok := it.Next()
+		if _, _, more := it.Next(); !ok || more {
+			return nil, invalid("stage %d of the pipeline must have exactly one field, its operator", i)
+		}
+		name := string(key)
+		parse, ok := p.table[name]
+		if !ok {
+			return nil, yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no pipeline stage %s", name)
+		}
+		if name == "$geoNear" && (i > 0 || p.inFacet) {
+			return nil, invalid("$geoNear must be the first stage of a pipeline")
+		}
+		st, err := parse(p, name, arg)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// nested parses an array of stages within a stage.
+func (p *parser) nested(name string, arg bson.RawValue) ([]stage, error) {
+	if arg.Type != bson.TypeArray {
+		return nil, invalid("%s: a pipeline must be an array of stages, not %s", name, value.TypeName(arg.Type))
+	}
+	var raw []bson.Raw
+	for _, v := range items(arg) {
+		if v.Type != bson.TypeEmbeddedDocument {
+			return nil, invalid("%s: a stage must be an object, not %s", name, value.TypeName(v.Type))
+		}
+		raw = append(raw, v.Value)
+	}
+	return p.stages(raw)
+}
+
+func stageTable() map[string]stageParser {
+	return map[string]stageParser{
+		"$match": parseMatch, "$limit": parseLimit, "$skip": parseSkip, "$sort": parseSort, "$count": parseCount,
+		"$sample": parseSample, "$project": parseProject, "$addFields": parseAddFields, "$set": parseAddFields,
+		"$unset": parseUnset, "$replaceRoot": parseReplaceRoot, "$replaceWith": parseReplaceRoot,
+		"$unwind": parseUnwind, "$group": parseGroup, "$sortByCount": parseSortByCount, "$bucket": parseBucket,
+		"$bucketAuto": parseBucketAuto, "$facet": parseFacet, "$lookup": parseLookup, "$graphLookup": parseGraphLookup,
+		"$unionWith": parseUnionWith, "$geoNear": parseGeoNear,
+	}
+}

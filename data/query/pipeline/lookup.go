@@ -1,0 +1,323 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/query"
+	"yunduo/data/query/expr"
+	"yunduo/data/query/value"
+)
+
+// lookupStage is $lookup: each row gets the array of a foreign collection's documents that belong to it, by equal
+// fields, by a pipeline with variables, or by both.
+type lookupStage struct {
+	from    string
+	local   []string // nil without the equality
+	foreign string
+	as      []string
+	let     []letVariable
+	nested  bool // there is a pipeline
+	stages  []stage
+	repeats bool // the pipeline gives the same for every row
+}
+
+type letVariable struct {
+	name  string
+	value *expr.Expr
+}
+
+func parseLookup(p *parser, name string, arg bson.RawValue) (stage, error) {
+	raw, err := parameters(name, arg, "from", "localField?", "foreignField?", "as", "let?", "pipeline?")
+	if err != nil {
+		return nil, err
+	}
+	s := &lookupStage{}
+	if s.from, err = p.from(name, "from", raw[0]); err != nil {
+		return nil, err
+	}
+	if s.as, err = pathArgument(name, "as", raw[3]); err != nil {
+		return nil, err
+	}
+	if (raw[1].Type == 0) != (raw[2].Type == 0) {
+		return nil, invalid("%s needs localField and foreignField together", name)
+	}
+	if raw[1].Type != 0 {
+		if s.local, err = pathArgument(name, "localField", raw[1]); err != nil {
+			return nil, err
+		}
+		foreign, err := pathArgument(name, "foreignField", raw[2])
+		if err != nil {
+			return nil, err
+		}
+		s.foreign = joinPath(foreign)
+	}
+	if raw[5].Type == 0 {
+		if s.local == nil || raw[4].Type != 0 {
+			return nil, invalid("%s needs localField and foreignField, or a pipeline, which alone can use let", name)
+		}
+		return s, nil
+	}
+	s.nested = true
+	return s, s.parsePipeline(p, name, raw[4], raw[5])
+}
+
+func (s *lookupStage) parsePipeline(p *parser, name string, let, pipeline bson.RawValue) error {
+	outer, inFacet := p.declared, p.inFacet
+	defer func() { p.declared, p.inFacet = outer, inFacet }()
+	p.inFacet = false
+	declared := outer[:len(outer):len(outer)]
+	if let.Type != 0 {
+		if let.Type != bson.TypeEmbeddedDocument {
+			return invalid("%s: let must be an object, not %s", name, value.TypeName(let.Type))
+		}
+		var err error
+		elements(let.Value, func(key string, v bson.RawValue) bool {
+			if err = expr.CheckVariable(name, key); err != nil {
+				return false
+			}
+			var e *expr.Expr
+			if e, err = expr.ParseWith(v, outer); err == nil {
+				s.let = append(s.let, letVariable{key, e})
+				declared = append(declared, key)
+			}
+			return err == nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.declared = declared
+	var err error
+	s.stages, err = p.nested(name, pipeline)
+	s.repeats = s.local == nil && len(s.let) == 0
+	return err
+}
+
+func (s *lookupStage) run(env *environment, in iterator) (iterator, error) {
+	if s.nested {
+		return &mapRows{in, s.eachRow(env)}, nil
+	}
+	return &joinRows{lookupStage: s, env: env, in: in, size: 16}, nil
+}
+
+// eachRow runs the pipeline for each row.
+func (s *lookupStage) eachRow(env *environment) func(ctx context.Context, row bson.Raw) (bson.Raw, error) {
+	var repeated *bson.RawValue
+	return func(ctx context.Context, row bson.Raw) (bson.Raw, error) {
+		if repeated != nil {
+			return setPath(row, s.as, *repeated), nil
+		}
+		named := make(map[string]bson.RawValue, len(s.let))
+		for _, variable := range s.let {
+			v, err := variable.value.Eval(row, env.at(ctx))
+			if err != nil {
+				return nil, err
+			}
+			named[variable.name] = v
+		}
+		var equality *query.Filter
+		if s.local != nil {
+			var err error
+			if equality, err = query.ParseFilter(oneOf(s.foreign, s.keys(row))); err != nil {
+				return nil, err
+			}
+		}
+		b := env.budget("$lookup")
+		rows, err := env.with(named).open(ctx, s.from, s.stages, equality)
+		if err != nil {
+			return nil, err
+		}
+		list, err := gatherArray(ctx, rows, &b)
+		if err != nil {
+			return nil, err
+		}
+		if s.repeats {
+			repeated = &list
+		}
+		return setPath(row, s.as, list), nil
+	}
+}
+
+// keys returns the values of localField that a row is joined by: the elements of an array, null if there is none.
+func (s *lookupStage) keys(row bson.Raw) []bson.RawValue {
+	v := expr.Path(row, s.local)
+	if v.Type != bson.TypeArray {
+		if value.Nullish(v) {
+			v = value.Null
+		}
+		return []bson.RawValue{v}
+	}
+	var keys []bson.RawValue
+	for _, item := range items(v) {
+		if len(s.local) > 1 && item.Type == bson.TypeArray { // an array of objects with arrays
+			keys = append(keys, items(item)...)
+		} else {
+			keys = append(keys, item)
+		}
+	}
+	return keys
+}
+
+// joinRows is the join by equal fields. It reads rows in batches and asks for the documents of a whole batch at once.
+type joinRows struct {
+	*lookupStage
+	env   *environment
+	in    iterator
+	size  int // of the next batch
+	batch rowList
+	done  bool
+}
+
+const maxBatch = 512
+
+func (r *joinRows) next(ctx context.Context) (bson.Raw, error) {
+	for len(r.batch.rows) == 0 {
+		if r.done {
+			return nil, nil
+		}
+		if err := r.fill(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.batch.next(ctx)
+}
+
+func (r *joinRows) close() error {
+	r.batch = rowList{}
+	return r.in.close()
+}
+
+// fill reads a batch and joins it.
+func (r *joinRows) fill(ctx context.Context) error {
+	b := r.env.budget("$lookup")
+	var rows []bson.Raw
+	for len(rows) < r.size {
+		row, err := r.in.next(ctx)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			r.done = true
+			break
+		}
+		if err := b.charge(len(row)); err != nil {
+			return err
+		}
+		rows = append(rows, bytes.Clone(row))
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	r.size = min(2*r.size, maxBatch)
+	j, err := r.find(ctx, rows, &b)
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		list, err := j.matching(r.keys(row), &b)
+		if err != nil {
+			return err
+		}
+		rows[i] = setPath(row, r.as, list)
+	}
+	r.batch.rows = rows
+	return nil
+}
+
+// join holds the foreign documents of a batch by the values of foreignField.
+type join struct {
+	documents []bson.Raw
+	byKey     map[string][]int
+}
+
+const nullKey = "null" // no encoded value starts with a letter of ASCII: see value.AppendKey
+
+// find asks for the foreign documents of all rows.
+func (r *joinRows) find(ctx context.Context, rows []bson.Raw, b *budget) (*join, error) {
+	wanted := map[string]bool{}
+	var keys []bson.RawValue
+	var nulls *query.Filter
+	for _, row := range rows {
+		for _, key := range r.keys(row) {
+			encoded, err := value.AppendKey(nil, key)
+			if err != nil {
+				return nil, err
+			}
+			if wanted[string(encoded)] {
+				continue
+			}
+			wanted[string(encoded)] = true
+			keys = append(keys, key)
+			if value.Nullish(key) && nulls == nil {
+				if nulls, err = query.ParseFilter(equalTo(r.foreign, value.Null)); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	j := &join{byKey: map[string][]int{}}
+	if len(keys) == 0 {
+		return j, nil
+	}
+	filter, err := query.ParseFilter(oneOf(r.foreign, keys))
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.env.src.Find(ctx, r.from, filter, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }() // its errors came with Err
+	path := value.ParsePath(r.foreign)
+	for found.Next(ctx) {
+		doc := bytes.Clone(found.Current())
+		if err := b.charge(len(doc) + 64); err != nil {
+			return nil, err
+		}
+		n := len(j.documents)
+		j.documents = append(j.documents, doc)
+		if nulls != nil && nulls.Match(doc) {
+			j.byKey[nullKey] = append(j.byKey[nullKey], n)
+		}
+		path.Any(doc, true, func(v bson.RawValue) bool {
+			encoded, err := value.AppendKey(nil, v)
+			if err != nil || !wanted[string(encoded)] || value.Nullish(v) {
+				return false
+			}
+			if at := j.byKey[string(encoded)]; len(at) == 0 || at[len(at)-1] != n {
+				j.byKey[string(encoded)] = append(at, n)
+			}
+			return false
+		})
+	}
+	return j, found.Err()
+}
+
+// matching returns the array of documents that have one of the keys, each once, in the order they were found.
+func (j *join) matching(keys []bson.RawValue, b *budget) (bson.RawValue, error) {
+	var hits []int
+	for _, key := range keys {
+		encoded := []byte(nullKey)
+		if !value.Nullish(key) {
+			var err error
+			if encoded, err = value.AppendKey(nil, key); err != nil {
+				return key, err
+			}
+		}
+		hits = append(hits, j.byKey[string(encoded)]...)
+	}
+	if len(keys) > 1 {
+		hits = sortedDistinct(hits)
+	}
+	out := value.BeginDocument(nil)
+	for i, n := range hits {
+		if err := b.charge(len(j.documents[n])); err != nil {
+			return bson.RawValue{}, err
+		}
+		out = value.AppendIndexed(out, i, value.Document(j.documents[n]))
+	}
+	return value.Array(value.EndDocument(out, 0)), nil
+}
