@@ -38,15 +38,6 @@ type Bounds struct {
 // planned on its own; nil if there is none.
 func (f *Filter) Branches() []*Filter { return nil }
 
-// Equality is a value that a filter demands of a path.
-type Equality struct {
-	Path  string
-	Value bson.RawValue
-}
-
-// Equalities returns the values that every matching document has, in the filter's order: those an upsert starts from.
-func (f *Filter) Equalities() []Equality { return nil }
-
 // NearQuery is the $near or $nearSphere condition of a filter: results come nearest first.
 type NearQuery struct {
 	Path string

@@ -1,14 +1,22 @@
 package query
 
 import (
+	"bytes"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/query/value"
 )
 
 // Update is a parsed change of a document: update operators or a whole replacement document. It is immutable and
 // safe for concurrent use.
-type Update struct{}
+type Update struct {
+	replacement bson.Raw // nil for operators
+	root        *change
+	filters     map[string]*Filter // by the name in $[name]
+}
 
 // ApplyContext is what applying an update depends on beside the document.
 type ApplyContext struct {
@@ -17,28 +25,109 @@ type ApplyContext struct {
 	Filter *Filter   // the filter that found the document: for the positional operator $
 }
 
+func invalidUpdate(format string, args ...any) error {
+	return yunduo.Errorf(yunduo.ReasonInvalidUpdate, format, args...)
+}
+
+func notApplicable(format string, args ...any) error {
+	return yunduo.Errorf(yunduo.ReasonUpdateNotApplicable, format, args...)
+}
+
 // ParseUpdate compiles update operators, or a replacement document when no field starts with $. It returns
 // invalid_update when the form is wrong and unknown_operator when an operator does not exist here.
-func ParseUpdate(raw bson.Raw) (*Update, error) { return &Update{}, nil }
-
-// WithArrayFilters returns the update with the conditions that its $[name] path components stand for, one document
-// per name, such as {"e.grade": {$gt: 80}}. It returns invalid_update when names and paths do not fit.
-func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) { return u, nil }
+func ParseUpdate(raw bson.Raw) (*Update, error) {
+	if raw == nil {
+		return nil, invalidUpdate("there is no update")
+	}
+	if err := value.Validate(raw); err != nil {
+		return nil, invalidUpdate("the update cannot be read: %s", yunduo.AsError(err).Message)
+	}
+	raw = bytes.Clone(raw) // the tree points into it, and the caller may reuse its memory
+	operators, fields := 0, 0
+	for it := value.Elements(raw); ; {
+		key, _, ok := it.Next()
+		if !ok {
+			break
+		}
+		if len(key) > 0 && key[0] == '$' {
+			operators++
+		} else {
+			fields++
+		}
+	}
+	switch {
+	case operators == 0:
+		return &Update{replacement: raw}, nil
+	case fields > 0:
+		return nil, invalidUpdate("the update has both operators and plain fields; put the fields into $set")
+	}
+	root, err := parseChanges(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Update{root: root}, nil
+}
 
 // Apply returns the changed document and whether it differs from doc. On an error (update_not_applicable) nothing
-// is changed; doc itself is never modified.
+// is changed; doc itself is never modified. The _id cannot change; a replacement keeps it. The result may share
+// memory with doc only if nothing differs.
 func (u *Update) Apply(doc bson.Raw, ctx ApplyContext) (changed bson.Raw, differs bool, err error) {
-	return doc, false, nil
+	oldID, hasID := value.Field(doc, "_id")
+	if u.replacement != nil {
+		changed, err = u.replace(oldID)
+	} else {
+		a := application{update: u, context: ctx, doc: doc}
+		_, changed, err = a.append(make([]byte, 0, len(doc)+len(doc)/8+64), u.root, value.Document(doc))
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if bytes.Equal(changed, doc) {
+		return doc, false, nil
+	}
+	if newID, _ := value.Field(changed, "_id"); hasID && (newID.Type != oldID.Type || !bytes.Equal(newID.Value, oldID.Value)) {
+		return nil, false, notApplicable("the field '_id' cannot be changed")
+	}
+	return changed, true, nil
+}
+
+// replace makes the replacement document with the _id first.
+func (u *Update) replace(id bson.RawValue) (bson.Raw, error) {
+	own, hasOwn := value.Field(u.replacement, "_id")
+	switch {
+	case !hasOwn:
+		own = id
+	case id.Type != 0 && !value.Equal(own, id):
+		return nil, notApplicable("the field '_id' cannot be changed")
+	case id.Type != 0:
+		own = id
+	}
+	return withID(u.replacement, own), nil
+}
+
+// withID returns doc with this _id as its first field; a missing one adds none.
+func withID(doc bson.Raw, id bson.RawValue) bson.Raw {
+	dst := value.Append(value.BeginDocument(make([]byte, 0, len(doc)+len(id.Value)+16)), "_id", id)
+	for it := value.Elements(doc); ; {
+		key, v, ok := it.Next()
+		if !ok {
+			return value.EndDocument(dst, 0)
+		}
+		if string(key) != "_id" {
+			dst = value.AppendElement(dst, key, v)
+		}
+	}
 }
 
 // IsReplacement reports whether the update replaces the whole document.
-func (u *Update) IsReplacement() bool { return false }
+func (u *Update) IsReplacement() bool { return u.replacement != nil }
 
-// Paths returns the paths that the update may change, without those below another; nil for a replacement.
-func (u *Update) Paths() []string { return nil }
-
-// UpsertDocument makes the document that an upsert inserts when nothing matched f: the filter's equalities, then the
-// update. newID is its _id when neither gives one.
-func UpsertDocument(f *Filter, u *Update, newID bson.RawValue, now time.Time) (bson.Raw, error) {
-	return nil, nil
+// Paths returns the paths that the update may change, up to the first positional component; nil for a replacement.
+func (u *Update) Paths() []string {
+	if u.replacement != nil {
+		return nil
+	}
+	var paths []string
+	u.root.each(func(path string) { paths = append(paths, path) })
+	return paths
 }

@@ -47,3 +47,9 @@ func AppendIndexHeader(dst []byte, t bson.Type, i int) []byte {
 	dst = strconv.AppendInt(append(dst, byte(t)), int64(i), 10)
 	return append(dst, 0)
 }
+
+// AppendElement appends one element whose key is given as bytes, as an Iterator returns it.
+func AppendElement(dst, key []byte, v bson.RawValue) []byte {
+	dst = append(append(dst, byte(v.Type)), key...)
+	return append(append(dst, 0), v.Value...)
+}

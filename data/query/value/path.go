@@ -46,6 +46,15 @@ func (p Path) String() string { return p.text }
 // Parts returns the components; the slice must not be changed.
 func (p Path) Parts() []Part { return p.parts }
 
+// From returns the path without its first n components.
+func (p Path) From(n int) Path {
+	text := p.text
+	for range n {
+		_, text, _ = strings.Cut(text, ".")
+	}
+	return Path{text, p.parts[n:]}
+}
+
 // Lookup returns the value at a path without traversing arrays: digits address array elements.
 func Lookup(doc bson.Raw, path string) (v bson.RawValue, ok bool) {
 	v = Document(doc)
