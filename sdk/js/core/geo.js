@@ -86,7 +86,7 @@ function number (name, value, limit) {
 
 function list (name, items, Kind, least) {
   if (!Array.isArray(items) || items.length < least || !items.every(i => i instanceof Kind)) {
-    throw ofReason(`Geo.${name}`, 'invalid_request', `needs an array of ${least} or more ${Kind.name}s`)
+    throw ofReason(`Geo.${name}`, 'invalid_request', `needs an array of ${least} or more shapes of the right kind`)
   }
   return items.slice()
 }
@@ -116,14 +116,22 @@ function fromGeoJSON (type, coordinates) {
   }
 }
 
-/** db.Geo: plain functions, so that both `Geo.Point(1, 2)` and `new Geo.Point(1, 2)` work. */
-const Geo = {
-  Point: function (longitude, latitude) { return new Point(longitude, latitude) },
-  LineString: function (points) { return new LineString(points) },
-  Polygon: function (lines) { return new Polygon(lines) },
-  MultiPoint: function (points) { return new MultiPoint(points) },
-  MultiLineString: function (lines) { return new MultiLineString(lines) },
-  MultiPolygon: function (polygons) { return new MultiPolygon(polygons) }
+/** A plain function, so that both `Geo.Point(1, 2)` and `new Geo.Point(1, 2)` work; GeoJSON is taken, too. */
+function maker (type, Kind) {
+  return function (first, second) {
+    const isGeoJSON = first && !Array.isArray(first) && first.type === type && Array.isArray(first.coordinates)
+    return isGeoJSON ? readers[type](first.coordinates) : new Kind(first, second)
+  }
 }
 
-module.exports = { Geo, Geometry, Point, LineString, Polygon, fromGeoJSON }
+/** db.Geo */
+const Geo = {
+  Point: maker('Point', Point),
+  LineString: maker('LineString', LineString),
+  Polygon: maker('Polygon', Polygon),
+  MultiPoint: maker('MultiPoint', MultiPoint),
+  MultiLineString: maker('MultiLineString', MultiLineString),
+  MultiPolygon: maker('MultiPolygon', MultiPolygon)
+}
+
+module.exports = { Geo, Geometry, fromGeoJSON }

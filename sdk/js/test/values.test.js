@@ -79,6 +79,7 @@ for (const [shape, json] of shapes) {
     assert.deepEqual(encode({ shape }), { shape: json })
     const back = decode({ shape: JSON.parse(JSON.stringify(json)) }).shape
     assert.deepEqual(back, shape)
+    assert.deepEqual(db.Geo[json.type](json), shape, 'made of GeoJSON')
     assert.equal(back.type, json.type)
     assert.deepEqual(back.coordinates, json.coordinates)
   })

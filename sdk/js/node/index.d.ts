@@ -1,0 +1,21 @@
+import type { CloudCalls, Database, Reply, UploadFileResult } from '../core/types'
+export * from '../core/types'
+
+export interface App extends CloudCalls {
+  database (options?: { throwOnNotFound?: boolean }): Database
+  uploadFile (options: { cloudPath: string, fileContent: Uint8Array | string | Blob | AsyncIterable<any>, contentType?: string }): Promise<UploadFileResult>
+  downloadFile (options: { fileID: string }): Promise<Reply & { fileContent: Buffer, statusCode: number }>
+}
+
+export interface InitOptions {
+  /** The app's ID. */
+  app: string
+  /** Address of the server. */
+  endpoint: string
+  /** A key of the app: acts as its owner, so keep it off clients. */
+  apiKey: string
+  /** Milliseconds per request. */
+  timeout?: number
+}
+
+export function init (options: InitOptions): App

@@ -1,0 +1,65 @@
+'use strict'
+
+/** The global `wx` of a mini program, over fetch: callbacks with the fields and defaults of the real one. */
+class FakeWx {
+  constructor () {
+    this.storage = new Map()
+    this.localFiles = new Map() // path -> Buffer
+    this.logins = 0
+    this.offline = false
+    for (const name of ['request', 'login', 'downloadFile', 'getStorageSync', 'setStorageSync', 'removeStorageSync', 'getFileSystemManager']) this[name] = this[name].bind(this)
+  }
+
+  request ({ url, method, header, data, dataType, timeout, success, fail, complete = () => {} }) {
+    const aborting = new AbortController()
+    this.fetch(url, { method, headers: header, body: data, signal: aborting.signal }).then(async response => {
+      const text = await response.text()
+      const reply = { statusCode: response.status, data: dataType === 'json' || dataType === undefined ? JSON.parse(text) : text, header: { 'X-Request-Id': response.headers.get('x-request-id') } }
+      success(reply)
+      complete(reply)
+    }).catch(() => {
+      fail({ errMsg: aborting.signal.aborted ? 'request:fail abort' : 'request:fail ' })
+      complete({})
+    })
+    return { abort: () => aborting.abort() }
+  }
+
+  downloadFile ({ url, success, fail }) {
+    const listeners = []
+    this.fetch(url).then(async response => {
+      const content = Buffer.from(await response.arrayBuffer())
+      for (const listener of listeners) listener({ progress: 100, totalBytesWritten: content.length, totalBytesExpectedToWrite: content.length })
+      const tempFilePath = `http://tmp/${this.localFiles.size}`
+      this.localFiles.set(tempFilePath, content)
+      success({ statusCode: response.status, tempFilePath })
+    }).catch(() => fail({ errMsg: 'downloadFile:fail' }))
+    return { onProgressUpdate: listener => listeners.push(listener), abort () {} }
+  }
+
+  async fetch (...args) {
+    if (this.offline) throw new Error('offline')
+    return fetch(...args)
+  }
+
+  login ({ success, fail }) {
+    this.logins++
+    if (this.loginRefused) fail({ errMsg: 'login:fail auth deny' })
+    else success({ code: this.code || `code${this.logins}`, errMsg: 'login:ok' })
+  }
+
+  getStorageSync (key) { return this.storage.has(key) ? this.storage.get(key) : '' }
+  setStorageSync (key, value) { this.storage.set(key, value) }
+  removeStorageSync (key) { this.storage.delete(key) }
+
+  getFileSystemManager () {
+    return {
+      readFile: ({ filePath, success, fail }) => {
+        const content = this.localFiles.get(filePath)
+        if (!content) return fail({ errMsg: `readFile:fail no such file or directory, open ${filePath}` })
+        success({ data: content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength) })
+      }
+    }
+  }
+}
+
+module.exports = { FakeWx }
