@@ -3,12 +3,9 @@ package apps
 
 import (
 	"context"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -17,53 +14,11 @@ import (
 	"yunduo/data/documents/driver"
 )
 
-// Bounds on what is kept of an app.
+// How many records the register keeps in memory.
 const (
-	maxName      = 100 // characters
-	maxOrigins   = 50
-	maxKeys      = 20 // of one app
-	cachedApps   = 10_000
-	cachedKeys   = 50_000
-	maxTimeout   = time.Hour
-	maxMemoryMiB = 8192
-	maxSlots     = 1000
+	cachedApps = 10_000
+	cachedKeys = 50_000
 )
-
-// App is a tenant.
-type App struct {
-	ID             yunduo.AppID     `json:"id"`
-	Name           string           `json:"name"`
-	WeChat         WeChat           `json:"wechat"`
-	AllowedOrigins []string         `json:"allowedOrigins"` // as scheme://host[:port] in lower case
-	Functions      FunctionDefaults `json:"functions"`
-	CreatedAt      time.Time        `json:"createdAt"`
-	UpdatedAt      time.Time        `json:"updatedAt"`
-}
-
-// WeChat names the mini-program that an app is the backend of.
-type WeChat struct {
-	AppID  string `json:"appId"`
-	Secret string `json:"-"` // never leaves the server; HasSecret says that there is one
-	// HasSecret is set by the register.
-	HasSecret bool `json:"hasSecret"`
-}
-
-// FunctionDefaults are settings of functions that bring none of their own. Zero is the platform's default.
-type FunctionDefaults struct {
-	Timeout     time.Duration     `json:"timeout" bson:"timeout"`   // of one invocation
-	MemoryMiB   int               `json:"memoryMiB" bson:"memory"`  // heap of one process
-	Concurrency int               `json:"concurrency" bson:"slots"` // requests at a time in one slot
-	Environment map[string]string `json:"environment,omitempty" bson:"environment,omitempty"`
-}
-
-// Change says what to change of an app; nil fields stay as they are.
-type Change struct {
-	Name           *string
-	WeChatAppID    *string
-	WeChatSecret   *string // the empty text removes it
-	AllowedOrigins *[]string
-	Functions      *FunctionDefaults
-}
 
 // Options configure a Registry.
 type Options struct {
@@ -293,62 +248,6 @@ func manages(caller yunduo.Caller, id yunduo.AppID) error {
 		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "this caller does not manage the app %q", string(id))
 	}
 	return nil
-}
-
-// apply checks a change and puts it into the record.
-func (r *Registry) apply(rec *record, c Change) error {
-	if c.Name != nil {
-		if n := utf8.RuneCountInString(*c.Name); n < 1 || n > maxName || !utf8.ValidString(*c.Name) {
-			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "name: an app's name has 1 to %d characters", maxName)
-		}
-		rec.Name = *c.Name
-	}
-	if c.WeChatAppID != nil {
-		if len(*c.WeChatAppID) > 64 || strings.ContainsFunc(*c.WeChatAppID, notInWeChatID) {
-			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "wechat.appId: %q is no WeChat app ID", *c.WeChatAppID)
-		}
-		rec.WeChatAppID = *c.WeChatAppID
-	}
-	if c.WeChatSecret != nil {
-		if len(*c.WeChatSecret) > 256 {
-			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "wechat.secret: longer than 256 bytes")
-		}
-		rec.WeChatSecret = r.sealer.Seal(*c.WeChatSecret, "apps/"+rec.ID+"/wechat")
-	}
-	if c.AllowedOrigins != nil {
-		origins, err := normalOrigins(*c.AllowedOrigins)
-		if err != nil {
-			return err
-		}
-		rec.Origins = origins
-	}
-	if f := c.Functions; f != nil {
-		if f.Timeout < 0 || f.Timeout > maxTimeout || f.MemoryMiB < 0 || f.MemoryMiB > maxMemoryMiB || f.Concurrency < 0 || f.Concurrency > maxSlots {
-			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "functions: a timeout is at most %s, memory %d MiB, concurrency %d", maxTimeout, maxMemoryMiB, maxSlots)
-		}
-		rec.Functions = *f
-	}
-	return nil
-}
-
-func notInWeChatID(c rune) bool {
-	return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-'
-}
-
-// normalOrigins returns origins as browsers send them.
-func normalOrigins(origins []string) ([]string, error) {
-	if len(origins) > maxOrigins {
-		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "allowedOrigins: %d are more than %d", len(origins), maxOrigins)
-	}
-	normal := []string{}
-	for i, origin := range origins {
-		u, err := url.Parse(strings.ToLower(strings.TrimSuffix(origin, "/")))
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != u.String() {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "allowedOrigins[%d]: %q is not like https://example.com", i, origin)
-		}
-		normal = append(normal, u.String())
-	}
-	return normal, nil
 }
 
 func public(rec record) App {

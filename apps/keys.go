@@ -20,6 +20,8 @@ const (
 	secretKeyPrefix = "yds_"
 )
 
+const maxKeys = 20 // of one app
+
 // Key is a pair of ways to act as the owner of an app: an API key as bearer token, and a secret ID with its secret key
 // for signed requests (TC3). Secrets are shown once, when the key is made.
 type Key struct {
