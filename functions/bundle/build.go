@@ -218,7 +218,7 @@ func (w *build) readOwnFile(name string, f facts) {
 		w.doubt("%s looks into the module system", name)
 	case f.workers:
 		w.doubt("%s starts workers", name)
-	case f.ownPath && name != w.entry:
+	case f.ownPath && (name != w.entry || path.Dir(name) != "."):
 		w.doubt("%s asks for its own path", name)
 	}
 	if f.eval {

@@ -1,11 +1,11 @@
 package bundle
 
 import (
-	"context"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
+
+	"yunduo/internal/keylock"
 )
 
 // tempPrefix marks folders under construction.
@@ -31,7 +31,7 @@ type Builder struct {
 	limits       Limits
 	npmPath      string
 	trustSources bool
-	installs     keyedLocks
+	installs     keylock.Locks
 	npmRuns      chan struct{} // bounds how many run at once
 }
 
@@ -72,54 +72,4 @@ func removeStale(dir string) error {
 		}
 	}
 	return nil
-}
-
-// keyedLocks are locks by name that respect a context.
-type keyedLocks struct {
-	mu    sync.Mutex
-	locks map[string]*keyedLock
-}
-
-type keyedLock struct {
-	held  chan struct{}
-	users int
-}
-
-func (k *keyedLocks) lock(ctx context.Context, key string) error {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = make(map[string]*keyedLock)
-	}
-	l := k.locks[key]
-	if l == nil {
-		l = &keyedLock{held: make(chan struct{}, 1)}
-		k.locks[key] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	select {
-	case l.held <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		k.leave(key)
-		return ctx.Err()
-	}
-}
-
-func (k *keyedLocks) unlock(key string) {
-	k.mu.Lock()
-	l := k.locks[key]
-	k.mu.Unlock()
-	<-l.held
-	k.leave(key)
-}
-
-func (k *keyedLocks) leave(key string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if l := k.locks[key]; l != nil {
-		if l.users--; l.users == 0 {
-			delete(k.locks, key)
-		}
-	}
 }

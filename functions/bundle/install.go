@@ -53,10 +53,11 @@ func (r requirements) key() string {
 func (b *Builder) install(ctx context.Context, r requirements) (string, error) {
 	key := r.key()
 	target := filepath.Join(b.modules, key)
-	if err := b.installs.lock(ctx, key); err != nil {
+	unlock, err := b.installs.Lock(ctx, key)
+	if err != nil {
 		return "", err
 	}
-	defer b.installs.unlock(key)
+	defer unlock()
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
