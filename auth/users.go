@@ -244,3 +244,11 @@ func (s *Service) manages(ctx context.Context, caller yunduo.Caller, app yunduo.
 	_, _, err := s.apps.WeChatApp(ctx, app) // app_not_found
 	return err
 }
+
+// CountUsers returns how many end users an app has. Who manages the app may. Reasons: permission_denied, app_not_found.
+func (s *Service) CountUsers(ctx context.Context, caller yunduo.Caller, app yunduo.AppID) (int64, error) {
+	if err := s.manages(ctx, caller, app); err != nil {
+		return 0, err
+	}
+	return s.users.Count(ctx, bson.D{{Key: "app", Value: string(app)}})
+}

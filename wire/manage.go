@@ -118,3 +118,10 @@ type MetricsBucket struct {
 	P50MS  float64   `json:"p50Ms"`
 	P99MS  float64   `json:"p99Ms"`
 }
+
+// ServerInfo describes the server.
+type ServerInfo struct {
+	Version   string `json:"version"`
+	Isolation string `json:"isolation"`
+	Protocol  int    `json:"protocol"`
+}
