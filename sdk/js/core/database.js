@@ -65,6 +65,15 @@ class Database {
     return run(this.dialect, api, options, work)
   }
 
+  /** Realtime queries: refused through the listener, as a lost connection would be. */
+  refuseWatch (api, { onError } = {}) {
+    const refused = this.reject(api).catch(error => {
+      if (typeof onError !== 'function') throw error
+      onError(error)
+    })
+    return { close: () => refused.then(() => {}, () => {}) }
+  }
+
   reject (api) {
     return this.run(api, undefined, () => { throw unsupported(api) })
   }

@@ -92,6 +92,10 @@ class Query {
     return this.db.run('collection.remove', options, () =>
       this.session.call('documents.delete', { collection: this.collectionName, filter: this.state.filter || {}, multi: true }))
   }
+
+  watch (options) {
+    return this.db.refuseWatch('collection.watch', options)
+  }
 }
 
 /** A whole collection. */
@@ -172,6 +176,10 @@ class Document {
   remove (options) {
     return this.db.run('document.remove', options, () =>
       this.session.call('documents.delete', { collection: this.collectionName, filter: { _id: this.id } }))
+  }
+
+  watch (options) {
+    return this.db.refuseWatch('document.watch', options)
   }
 }
 

@@ -187,13 +187,13 @@ type OperatorName =
 /** Every operator takes one argument; several become an array. */
 export type AggregateOperators = { [name in OperatorName]: (...values: any[]) => any } & { pipeline (): Pipeline }
 
-export interface Geometry { readonly type: string, readonly coordinates: any[], toJSON (): { type: string, coordinates: any[] } }
-export interface Point extends Geometry { readonly longitude: number, readonly latitude: number }
-export interface LineString extends Geometry { readonly points: Point[] }
-export interface Polygon extends Geometry { readonly lines: LineString[] }
-export interface MultiPoint extends Geometry { readonly points: Point[] }
-export interface MultiLineString extends Geometry { readonly lines: LineString[] }
-export interface MultiPolygon extends Geometry { readonly polygons: Polygon[] }
+export interface Geometry<Type extends string = string> { readonly type: Type, readonly coordinates: any, toJSON (): { type: Type, coordinates: any } }
+export interface Point extends Geometry<'Point'> { readonly longitude: number, readonly latitude: number }
+export interface LineString extends Geometry<'LineString'> { readonly points: Point[] }
+export interface Polygon extends Geometry<'Polygon'> { readonly lines: LineString[] }
+export interface MultiPoint extends Geometry<'MultiPoint'> { readonly points: Point[] }
+export interface MultiLineString extends Geometry<'MultiLineString'> { readonly lines: LineString[] }
+export interface MultiPolygon extends Geometry<'MultiPolygon'> { readonly polygons: Polygon[] }
 export interface GeoNearOptions { geometry: Point, maxDistance?: number, minDistance?: number }
 export interface GeoWithinOptions { geometry?: Geometry, centerSphere?: any[] }
 

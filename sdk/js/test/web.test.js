@@ -101,10 +101,8 @@ test('two tabs renew once: the second takes what the first got', async () => {
   const storage = new Map()
   let last = Promise.resolve()
   const exclusive = work => { const run = last.then(work); last = run.catch(() => {}); return run }
-  const tab = () => new Session({
-    app: 'app1', http: new Http({ endpoint: server.url, send: fetchSend }), exclusive,
-    store: { get: () => storage.get('t'), set: text => storage.set('t', text), remove: () => storage.delete('t') }
-  })
+  const store = { get: () => storage.get('t'), set: text => storage.set('t', text), remove: () => storage.delete('t') }
+  const tab = () => new Session({ app: 'app1', http: new Http({ endpoint: server.url, send: fetchSend }), exclusive, store })
   const first = tab()
   await first.signIn('anonymous', {})
   const second = tab()

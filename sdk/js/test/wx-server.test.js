@@ -157,6 +157,15 @@ for (const [name, use] of Object.entries(unsupported)) {
     assert.ok(error.errMsg.startsWith(name + ':fail'), error.errMsg)
   })
 }
+test('watch is refused through its listener', async () => {
+  const { db } = wxServer()
+  for (const target of [db.collection('c').where({ a: 1 }), db.collection('c').doc('x')]) {
+    let listener
+    const error = await new Promise(resolve => { listener = target.watch({ onChange () {}, onError: resolve }) })
+    assert.equal(error.reason, 'unsupported_call')
+    await listener.close()
+  }
+})
 test('namespaces can be awaited, printed and destructured', async () => {
   const { cloud } = wxServer()
   assert.equal(await cloud.openapi, cloud.openapi)

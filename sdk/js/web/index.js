@@ -1,9 +1,10 @@
 'use strict'
+/* global localStorage, location */
 
 const { Http, lost } = require('../core/http')
 const { Session } = require('../core/session')
 const { Client, requireOk } = require('../core/client')
-const { CloudError, local } = require('../core/errors')
+const { CloudError, failure, local } = require('../core/errors')
 const { fetchSend } = require('../core/fetch')
 const { put } = require('./upload')
 
@@ -99,7 +100,6 @@ class Auth {
   }
 }
 
-const { failure } = require('../core/errors')
 const named = error => failure('auth', error)
 
 /** One renewal at a time over all tabs, where the browser can say so: a refresh token works once. */

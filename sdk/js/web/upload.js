@@ -1,4 +1,5 @@
 'use strict'
+/* global XMLHttpRequest */
 
 const { lost } = require('../core/http')
 
