@@ -33,6 +33,7 @@ import (
 	"yunduo/storage/driver"
 	"yunduo/storage/s3"
 	"yunduo/triggers"
+	"yunduo/triggers/cron"
 )
 
 // Server is a whole platform in one process.
@@ -137,7 +138,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.buildFunctions(db, bucket); err != nil {
 		return err
 	}
-	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, triggers.Options{Logger: s.logger})
+	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger})
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
@@ -150,7 +151,7 @@ func (s *Server) build(ctx context.Context) error {
 		return s.rooms.Triggers.DropApp(ctx, yunduo.System(app), app)
 	})
 
-	s.api = api.New(s.rooms, api.Info{Isolation: s.runtime.Isolation(), Version: s.config.Version}, s.logger)
+	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version}, s.logger)
 	s.rooms.Functions.SetHost(s.api.Host(s.localURL()))
 
 	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL}
@@ -199,6 +200,8 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 	return nil
 }
 
+func parseSchedule(line, zone string) (triggers.Schedule, error) { return cron.Parse(line, zone) }
+
 // Rooms are the server's rooms, for programs that embed it, such as "yunduo dev".
 func (s *Server) Rooms() api.Rooms { return s.rooms }
 
@@ -206,7 +209,16 @@ func (s *Server) Rooms() api.Rooms { return s.rooms }
 func (s *Server) API() *api.API { return s.api }
 
 // Isolation tells how functions are kept apart on this machine.
-func (s *Server) Isolation() string { return s.runtime.Isolation() }
+func (s *Server) Isolation() string { return isolation(s.runtime) }
+
+// isolation is "sandbox", or "none" with the reason.
+func isolation(r *node.Runtime) string {
+	mode, why := r.Isolation()
+	if why == "" {
+		return mode
+	}
+	return mode + ": " + why
+}
 
 // URL is the address under which the server can be reached from this machine, or its public one.
 func (s *Server) URL() string {

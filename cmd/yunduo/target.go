@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -76,17 +75,8 @@ func (t target) or(other target) target {
 
 func readTarget(path string) (target, error) {
 	var t target
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &t)
-	}
-	if err != nil {
-		return target{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return t, nil
+	err := readJSON(path, &t)
+	return t, err
 }
 
 // writeJSON writes a file that only its owner reads, whole or not at all.

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"yunduo"
+	"yunduo/apps"
+	"yunduo/console"
+	"yunduo/internal/project"
+	"yunduo/server"
+)
+
+// devInfo is dev.json: how tools reach the platform of a project.
+type devInfo struct {
+	URL         string `json:"url"`
+	App         string `json:"app"`
+	ConsoleURL  string `json:"consoleUrl"`
+	SiteURL     string `json:"siteUrl,omitempty"`
+	APIKey      string `json:"apiKey"`
+	SecretID    string `json:"secretId"`
+	SecretKey   string `json:"secretKey"`
+	WeChatAppID string `json:"wechatAppId"`
+	PID         int    `json:"pid"`
+}
+
+type devOptions struct {
+	dir, data, app, mode, level string
+	port                        int
+}
+
+func devCommand(l language) *cobra.Command {
+	var o devOptions
+	config := server.DefaultConfig()
+	cmd := &cobra.Command{
+		Use: "dev [DIR]", Short: l.say(texts.dev), Args: cobra.MaximumNArgs(1),
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return applySettings(cmd.Flags(), "") },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.dir = folder(args)
+			return dev(cmd.Context(), l, cmd.OutOrStdout(), config, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&o.port, "port", 7300, "port on 127.0.0.1; 0 picks a free one")
+	flags.StringVar(&o.data, "data", "", "data directory; default: .yunduo in the project")
+	flags.StringVar(&o.app, "app", "", "the app's ID; default: the project's environment ID, else its folder's name")
+	flags.StringVar(&o.mode, "mode", "", "also read .env.MODE")
+	flags.StringVar(&o.level, "log-level", "error", "the server's own log: debug, info, warn or error")
+	serverFlags(flags, &config)
+	return cmd
+}
+
+func dev(ctx context.Context, l language, out io.Writer, config server.Config, o devOptions) (err error) {
+	start := time.Now()
+	p, err := project.Load(o.dir, project.Options{Mode: o.mode})
+	if err != nil {
+		return err
+	}
+	app := p.App
+	if o.app != "" {
+		app = yunduo.AppID(o.app)
+	}
+	state := o.data
+	if state == "" {
+		state = filepath.Join(p.Dir, stateDir)
+	}
+	ready := filepath.Join(p.Dir, stateDir, "dev.json")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if config.Logger, err = newLogger(out, o.level, "text"); err != nil {
+		return err
+	}
+	config.DataDir, config.Listen = state, net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port))
+	config.Console, config.Version = console.Files(), version
+	config.Dev = &server.Dev{App: app, WeChatAppID: p.WeChatAppID}
+	s, err := server.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	d := &developer{language: l, out: out, server: s, project: p, options: o, app: app}
+	info, err := d.openApp(ctx, state)
+	if err != nil {
+		return err
+	}
+	site, err := d.openSite(ctx, &info)
+	if err != nil {
+		return err
+	}
+	if site != nil {
+		defer func() { err = errors.Join(err, site.close()) }()
+	}
+	stopLogs := d.printLogs()
+	defer stopLogs()
+
+	group, ctx := errgroup.WithContext(ctx)
+	changes, err := watchTree(ctx, d.roots())
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return s.Run(ctx) })
+	group.Go(func() error {
+		d.deployAll(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := writeJSON(ready, info); err != nil {
+			return err
+		}
+		d.banner(info, time.Since(start))
+		for paths := range changes {
+			d.changed(ctx, paths)
+		}
+		return nil
+	})
+	err = group.Wait()
+	fmt.Fprintln(out, l.say(texts.stopping))
+	if removed := os.Remove(ready); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		err = errors.Join(err, removed)
+	}
+	return err
+}
+
+// openApp makes sure that the project's app exists with the project's settings, and that there are keys for it. Keys
+// are kept with the data, so that tools need not be told new ones at every start.
+func (d *developer) openApp(ctx context.Context, state string) (devInfo, error) {
+	rooms, caller := d.server.Rooms(), yunduo.System(d.app)
+	_, err := rooms.Apps.Create(ctx, caller, apps.App{ID: d.app, WeChat: apps.WeChat{AppID: d.project.WeChatAppID}})
+	if yunduo.ReasonOf(err) == yunduo.ReasonAppExists {
+		_, err = rooms.Apps.Update(ctx, caller, d.app, apps.Change{WeChatAppID: &d.project.WeChatAppID})
+	}
+	if err != nil {
+		return devInfo{}, err
+	}
+	path := filepath.Join(state, "keys-"+string(d.app)+".json")
+	var keys apps.Key
+	if err := readJSON(path, &keys); err != nil {
+		return devInfo{}, err
+	}
+	if holder, err := rooms.Apps.VerifyAPIKey(ctx, keys.APIKey); err != nil || holder != d.app {
+		if keys, err = rooms.Apps.CreateKey(ctx, caller, d.app); err != nil {
+			return devInfo{}, err
+		}
+		if err := writeJSON(path, keys); err != nil {
+			return devInfo{}, err
+		}
+	}
+	return devInfo{
+		URL: d.server.URL(), App: string(d.app), ConsoleURL: d.server.URL() + "/console/#token=" + rooms.Auth.DevToken(),
+		APIKey: keys.APIKey, SecretID: keys.SecretID, SecretKey: keys.SecretKey, WeChatAppID: d.project.WeChatAppID, PID: os.Getpid(),
+	}, nil
+}
+
+func (d *developer) openSite(ctx context.Context, info *devInfo) (*site, error) {
+	if d.project.HostingDir == "" {
+		return nil, nil
+	}
+	s, err := startSite(ctx, d.project.HostingDir, info.App, info.URL)
+	if err != nil {
+		return nil, err
+	}
+	info.SiteURL = s.url()
+	return s, nil
+}
+
+func (d *developer) banner(info devInfo, took time.Duration) {
+	l := d.language
+	line := func(name text, value string) { fmt.Fprintf(d.out, "  %-12s %s\n", l.say(name), value) }
+	fmt.Fprintf(d.out, "\n%s\n\n", l.say(texts.ready, took.Round(time.Millisecond)))
+	line(texts.console, info.ConsoleURL)
+	line(texts.api, info.URL)
+	line(texts.app, info.App)
+	if info.SiteURL != "" {
+		line(texts.site, info.SiteURL)
+	}
+	line(texts.isolation, d.server.Isolation())
+	if !isSandboxed(d.server.Isolation()) {
+		fmt.Fprintln(d.out, "  "+l.say(texts.configProblem, l.say(texts.sandboxOff)))
+	}
+	fmt.Fprintf(d.out, "\n%s\n\n", l.say(texts.watching, d.project.Dir))
+}
