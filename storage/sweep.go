@@ -27,8 +27,11 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 				keys = append(keys, object.Key)
 			}
 		}
+		if len(keys) == 0 {
+			return nil
+		}
 		known, err := s.files.Find(ctx, bson.D{{Key: "object", Value: bson.D{{Key: "$in", Value: keys}}}}, documents.FindOptions{})
-		if err != nil || len(keys) == 0 {
+		if err != nil {
 			return err
 		}
 		has := map[string]bool{}
