@@ -106,6 +106,8 @@ const (
 	ReasonFunctionKilled Reason = "function_killed"
 	// The function's result is larger than 6 MiB of JSON.
 	ReasonFunctionResultTooLarge Reason = "function_result_too_large"
+	// Functions call each other deeper than the limit; often one calls itself without an end.
+	ReasonFunctionChainTooDeep Reason = "function_chain_too_deep"
 	// Too many invocations are running.
 	ReasonFunctionBusy Reason = "function_busy"
 	// This call is not supported here.
@@ -195,6 +197,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonFunctionTimeout:        {"timeout", -504002, "FUNCTIONS_EXECUTE_FAIL", false},
 	ReasonFunctionKilled:         {"function", -504002, "FUNCTIONS_EXECUTE_FAIL", false},
 	ReasonFunctionResultTooLarge: {"too_large", -504002, "FUNCTIONS_EXECUTE_FAIL", false},
+	ReasonFunctionChainTooDeep:   {"exhausted", -504002, "FUNCTIONS_EXECUTE_FAIL", false},
 	ReasonFunctionBusy:           {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", true},
 	ReasonUnsupportedCall:        {"invalid", -604100, "INVALID_PARAM", false},
 	ReasonInvalidBundle:          {"invalid", -504001, "FUNCTIONS_REQUEST_FAIL", false},

@@ -54,6 +54,7 @@ module.exports = {
   function_timeout: [-504002, false],
   function_killed: [-504002, false],
   function_result_too_large: [-504002, false],
+  function_chain_too_deep: [-504002, false],
   function_busy: [-501004, true],
   unsupported_call: [-604100, false],
   invalid_bundle: [-504001, false],
