@@ -11,6 +11,7 @@ import (
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
+	"yunduo/data/query"
 )
 
 var (
@@ -119,4 +120,11 @@ func requireReason(t testing.TB, want yunduo.Reason, err error) {
 	t.Helper()
 	require.Error(t, err)
 	require.Equal(t, want, yunduo.ReasonOf(err), "%v", err)
+}
+
+func filter(t testing.TB, f bson.D) *query.Filter {
+	t.Helper()
+	parsed, err := query.ParseFilter(raw(t, f))
+	require.NoError(t, err)
+	return parsed
 }
