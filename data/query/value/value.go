@@ -134,6 +134,9 @@ func ArrayOf(values ...bson.RawValue) bson.RawValue {
 
 // Of marshals any Go value that the bson package can, for tests and constants. It panics on one that it cannot.
 func Of(v any) bson.RawValue {
+	if v == nil {
+		return Null
+	}
 	t, data, err := bson.MarshalValue(v)
 	if err != nil {
 		panic("value.Of: " + err.Error())
