@@ -56,7 +56,7 @@ func TestQueueDrains(t *testing.T) {
 		require.Equal(t, []string{"00:00:10 succeeded", "00:00:20 succeeded", "00:00:30 succeeded"}, f.statuses(t, "t"))
 		require.Equal(t, []string{"00:00:10", "00:00:20", "00:00:30"}, f.due(t), "in turn, each with its own due time")
 		for i, at := range []int{10, 22, 34} {
-			require.Equal(t, at, f.calls[i].at.Second(), "one after the other")
+			require.Equal(t, at, f.seen()[i].at.Second(), "one after the other")
 		}
 	})
 }
@@ -97,7 +97,7 @@ func TestRunNow(t *testing.T) {
 		}
 		pass(time.Second)
 		require.Equal(t, []string{"00:00:01 running", "00:00:01 running"}, f.statuses(t, "t"), "also when it is off, and both at once")
-		require.Equal(t, "p", f.calls[0].event.Message)
+		require.Equal(t, "p", f.seen()[0].event.Message)
 		pass(time.Minute)
 		require.Equal(t, []string{"00:00:01 succeeded", "00:00:01 succeeded"}, f.statuses(t, "t"))
 		_, err = f.RunNow(t.Context(), owner("one"), "one", "tidy", "none")
