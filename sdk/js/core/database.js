@@ -9,6 +9,9 @@ const { begin, runTransaction } = require('./transaction')
 const { run } = require('./run')
 const { ofReason, unsupported } = require('./errors')
 
+// Shared by all slots of a process: nothing that one of them assigns may be seen by another.
+for (const shared of [command, command.aggregate, command.project, Geo]) Object.freeze(shared)
+
 /** What init().database() returns. It is bound to no request: the transport knows the caller of the moment. */
 class Database {
   /**

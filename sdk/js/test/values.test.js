@@ -124,3 +124,22 @@ test('values of another realm are recognised', () => {
     d: { $date: '1970-01-01T00:00:00.000Z' }, r: { $regularExpression: { pattern: 'x', options: 'i' } }, l: [1], b: { $binary: { base64: 'AQ==', subType: '00' } }
   })
 })
+
+test('random documents survive the round trip', () => {
+  let seed = 20261122
+  const random = n => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return (seed >> 8) % n }
+  const leaves = [
+    () => random(1 << 20) - (1 << 19), () => random(1000) / 7, () => Infinity, () => NaN, () => null, () => random(2) === 1, () => '', () => '中文 "\u2028$',
+    () => new Date((random(1 << 22) - (1 << 21)) * 1e6), () => /a.c/im, () => Buffer.from([random(256), 0, 255]), () => Point(random(180), random(90))
+  ]
+  const make = depth => {
+    const kind = random(depth > 0 ? leaves.length + 4 : leaves.length)
+    if (kind < leaves.length) return leaves[kind]()
+    if (kind % 2) return Array.from({ length: random(4) }, () => make(depth - 1))
+    return Object.fromEntries(Array.from({ length: random(5) }, (x, i) => [['a', 'b.c', 'type', 'coordinates', '键'][i], make(depth - 1)]))
+  }
+  for (let i = 0; i < 500; i++) {
+    const document = { root: make(6) }
+    assert.deepEqual(decode(JSON.parse(JSON.stringify(encode(document)))), document)
+  }
+})

@@ -118,6 +118,7 @@ test('settings of one slot are not seen in another', async () => {
   one.init({ throwOnNotFound: false })
   one.marker = 1
   assert.equal(two.marker, undefined)
+  assert.throws(() => { one.database().command.eq = null }, TypeError)
   assert.equal((await one.database().collection('c').doc('x').get()).data, null)
   await rejection(two.database().collection('c').doc('x').get())
 })
