@@ -39,14 +39,16 @@ func crashOnce(t *testing.T, seed int64) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	for i := range 4 {
-		wg.Go(func() { w.run(ctx, rand.New(rand.NewSource(seed*100+int64(i))), i) })
+	errs := make([]error, 4)
+	for i := range errs {
+		wg.Go(func() { errs[i] = w.run(ctx, rand.New(rand.NewSource(seed*100+int64(i))), i) })
 	}
 	w.after(20 + r.Intn(300))
 	before := w.acknowledged()
 	left := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.Intn(101), RNG: randv2.New(randv2.NewPCG(uint64(seed), 1))})
 	cancel()
 	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
 	require.NoError(t, e.Close())
 
 	e = openIn(t, "store", options(left))
@@ -54,7 +56,7 @@ func crashOnce(t *testing.T, seed int64) {
 	// It goes on working.
 	w, err = newWorkload(t.Context(), e)
 	require.NoError(t, err)
-	w.step(t.Context(), r, 0)
+	require.NoError(t, w.step(t.Context(), r, 0))
 	require.Equal(t, 1, w.steps)
 	require.NoError(t, e.Close())
 }
@@ -102,9 +104,15 @@ func newWorkload(ctx context.Context, e *embedded.Engine) (*workload, error) {
 	return w, errors.Join(c.Err(), c.Close())
 }
 
-func (w *workload) run(ctx context.Context, r *rand.Rand, worker int) {
-	for ctx.Err() == nil {
-		w.step(ctx, r, worker)
+// run writes until the context or the store ends, and returns any other error.
+func (w *workload) run(ctx context.Context, r *rand.Rand, worker int) error {
+	for {
+		if err := w.step(ctx, r, worker); ctx.Err() != nil {
+			return nil
+		} else if err != nil {
+			w.stop()
+			return err
+		}
 	}
 }
 
@@ -139,32 +147,44 @@ func (w *workload) note(values state) {
 	}
 }
 
+// stop ends the waiting of after.
+func (w *workload) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.want > 0 {
+		w.want = 0
+		close(w.reached)
+	}
+}
+
 // step writes one or two counters, plainly or in a transaction.
-func (w *workload) step(ctx context.Context, r *rand.Rand, worker int) {
+func (w *workload) step(ctx context.Context, r *rand.Rand, worker int) error {
 	ids := []string{fmt.Sprintf("%d-%d", worker, r.Intn(10)), fmt.Sprintf("%d-%d", worker, r.Intn(10))}
 	next := state{}
 	known := w.acknowledged()
-	if r.Intn(3) == 0 {
-		tx, err := w.e.Begin(ctx, crashApp)
-		if err != nil {
-			return
+	if r.Intn(3) > 0 {
+		next[ids[0]] = known[ids[0]] + 1
+		if err := w.put(ctx, w.e, ids[0], next[ids[0]]); err != nil {
+			return err
 		}
-		for _, id := range ids {
-			next[id] = max(known[id], next[id]) + 1
-			if err := w.put(ctx, tx, id, next[id]); err != nil {
-				_ = tx.Abort(ctx) // the store is going down
-				return
-			}
-		}
-		if tx.Commit(ctx) == nil {
-			w.note(next)
-		}
-		return
-	}
-	next[ids[0]] = known[ids[0]] + 1
-	if w.put(ctx, w.e, ids[0], next[ids[0]]) == nil {
 		w.note(next)
+		return nil
 	}
+	tx, err := w.e.Begin(ctx, crashApp)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		next[id] = max(known[id], next[id]) + 1
+		if err := w.put(ctx, tx, id, next[id]); err != nil {
+			return errors.Join(err, tx.Abort(ctx))
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	w.note(next)
+	return nil
 }
 
 func (w *workload) put(ctx context.Context, o driver.Operations, id string, n int64) error {

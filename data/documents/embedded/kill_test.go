@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,25 +42,32 @@ func writeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	var wg sync.WaitGroup
+	failed := make(chan error)
 	for i := range 4 {
-		wg.Go(func() {
+		go func() {
 			r := rand.New(rand.NewSource(time.Now().UnixNano() + int64(i)))
 			for {
 				before := w.acknowledged()
-				w.step(context.Background(), r, i)
-				var b strings.Builder
-				for id, n := range w.acknowledged() {
-					if n != before[id] && strings.HasPrefix(id, strconv.Itoa(i)+"-") {
-						fmt.Fprintf(&b, "%s %d\n", id, n)
-					}
+				if err := w.step(context.Background(), r, i); err != nil {
+					failed <- err
+					return
 				}
-				os.Stdout.WriteString(b.String())
+				os.Stdout.WriteString(news(before, w.acknowledged(), i))
 			}
-		})
+		}()
 	}
-	wg.Wait()
-	return nil
+	return <-failed
+}
+
+// news returns what a worker's step changed.
+func news(before, after state, worker int) string {
+	var b strings.Builder
+	for id, n := range after {
+		if n != before[id] && strings.HasPrefix(id, strconv.Itoa(worker)+"-") {
+			fmt.Fprintf(&b, "%s %d\n", id, n)
+		}
+	}
+	return b.String()
 }
 
 // TestKill kills a writing process again and again and looks at what is left.

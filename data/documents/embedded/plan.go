@@ -126,7 +126,7 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 	ranges := []keyRange{{}} // of encoded values
 	points := 0              // leading components that are restricted to points
 	single := true           // and each to one
-	bounded := false
+	bounded := 0             // components that are restricted at all
 	for i, f := range ix.Fields {
 		r, ok := bounds.Paths[f.Path]
 		if !ok || i > points {
@@ -140,7 +140,8 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 		if !ok {
 			break
 		}
-		ranges, bounded = next, true
+		ranges = next
+		bounded++
 		if arePoints {
 			points++
 			single = single && len(intervals) == 1
@@ -153,12 +154,12 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 	case len(o.fields) == 0 && points == len(ix.Fields): // all keys are equal but for the _id
 		p.ordered, p.group, p.reverse = true, points, o.descendingTies
 	}
-	if !bounded && !p.ordered {
+	if bounded == 0 && !p.ordered {
 		return plan{}, -1
 	}
 	p.ranges = ix.absolute(c, ranges)
-	score := 4 * points
-	if bounded {
+	score := 4*points + 2*bounded
+	if bounded > 0 {
 		score += 8
 	}
 	if p.ordered {
