@@ -30,9 +30,14 @@ type fixture struct {
 
 func setUp(t testing.TB, options storage.Options) *fixture {
 	t.Helper()
-	engine, err := embedded.Open("db", embedded.Options{FS: vfs.NewMem()})
-	require.NoError(t, err)
 	bucket, err := disk.Open(filepath.Join(t.TempDir(), "files"))
+	require.NoError(t, err)
+	return setUpOn(t, bucket, options)
+}
+
+func setUpOn(t testing.TB, bucket driver.Bucket, options storage.Options) *fixture {
+	t.Helper()
+	engine, err := embedded.Open("db", embedded.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
 	db := documents.New(engine, documents.Options{})
 	f := &fixture{db: db, bucket: bucket, now: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)}

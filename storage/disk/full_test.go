@@ -4,6 +4,7 @@ package disk_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,11 +39,18 @@ func TestFull(t *testing.T) {
 		t.Skipf("the kernel gives no namespace to mount a small disk in: %v", err)
 	}
 	require.NoError(t, err, "%s", output)
+	if strings.Contains(string(output), "--- SKIP") {
+		t.Skip("the kernel lets nobody mount a small disk in a namespace")
+	}
 	require.Contains(t, string(output), "--- PASS: TestFull")
 }
 
 func testFull(t *testing.T, dir string) {
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"))
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m")
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
 	b := open(t, dir)
 	put(t, b, "kept", "old")
 	large := bytes.Repeat([]byte("x"), 8<<20)
