@@ -123,4 +123,3 @@ func metrics(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Metr
 	}
 	return response, a.activity(ctx, call, response)
 }
-

@@ -27,7 +27,8 @@ func mountConsole(e *echo.Echo, files fs.FS) {
 		name := strings.TrimPrefix(path.Clean("/"+c.Param("*")), "/")
 		if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
 			h.Set("Cache-Control", "no-cache")
-			return c.FileFS("index.html", files)
+			http.ServeFileFS(c.Response(), c.Request(), files, "index.html")
+			return nil
 		}
 		if strings.HasPrefix(name, "assets/") { // Vite puts a content hash into these names
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")

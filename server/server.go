@@ -176,7 +176,11 @@ func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
 		return err
 	}
 	s.rooms.Auth = service
-	return service.Register(wechat.New(s.rooms.Apps, wechat.Options{Endpoint: s.config.WeChatEndpoint, Dev: s.config.Dev != nil}))
+	provider, err := wechat.New(s.rooms.Apps, wechat.Options{Endpoint: s.config.WeChatEndpoint, Dev: s.config.Dev != nil})
+	if err != nil {
+		return err
+	}
+	return service.Register(provider)
 }
 
 func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
@@ -186,13 +190,13 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 	}
 	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), Logger: s.logger}
 	if s.config.AllowPrivateNetwork {
-		options.Egress = func(netip.AddrPort) error { return nil }
+		options.Egress = func(netip.AddrPort) bool { return true }
 	}
 	if s.runtime, err = node.New(options); err != nil {
 		return err
 	}
 	s.later("node", s.runtime.Close)
-	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache")})
+	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil})
 	if err != nil {
 		return err
 	}

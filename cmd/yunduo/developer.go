@@ -112,20 +112,20 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 	}
 	rooms, caller := d.server.Rooms(), yunduo.System(d.app)
 	version, err := rooms.Functions.Deploy(ctx, caller, d.app, functions.DeployRequest{
-		Name: f.Name, Dir: f.Dir, Settings: settings(f), AllowBroken: true,
+		Name: f.Name, Folder: f.Dir, Root: d.project.Dir, Settings: settings(f), KeepBroken: true,
 	})
 	if err != nil {
 		d.say(texts.deployFailed, f.Name, sentence(err))
 		return
 	}
-	if version.Error != nil {
-		d.say(texts.deployFailed, f.Name, sentence(version.Error))
+	if version.Failure != nil {
+		d.say(texts.deployFailed, f.Name, version.Failure.Message)
 		return
 	}
 	for _, warning := range version.Warnings {
 		d.say(texts.configProblem, f.Name+": "+warning)
 	}
-	if version.Changed {
+	if version.Created {
 		d.say(texts.deployed, f.Name, version.Number, time.Since(start).Round(time.Millisecond))
 	}
 	set, err := rooms.Triggers.Set(ctx, caller, d.app, f.Name, definitions(f))
@@ -175,7 +175,9 @@ func (d *developer) changed(ctx context.Context, paths []string) {
 		return
 	}
 	for _, f := range p.Functions {
-		inside := func(path string) bool { return path == f.Dir || strings.HasPrefix(path, f.Dir+string(os.PathSeparator)) }
+		inside := func(path string) bool {
+			return path == f.Dir || strings.HasPrefix(path, f.Dir+string(os.PathSeparator))
+		}
 		if slices.ContainsFunc(paths, inside) {
 			d.deploy(ctx, f)
 		}

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"unicode/utf8"
+
+	"yunduo"
+	"yunduo/functions"
+	"yunduo/functions/bundle"
+	"yunduo/triggers"
+	"yunduo/wire"
+)
+
+// maxSourceText is how much of a source file is shown.
+const maxSourceText = 256 << 10
+
+func functionOperations() []*Operation {
+	return []*Operation{
+		row("functions.invoke", SignedIn, "Run a function with an event", invokeNamed),
+		row("functions.list", Owner, "List functions", listFunctions),
+		row("functions.get", Owner, "Describe a function", getFunction),
+		row("functions.deploy", Owner, "Deploy a function", deployFunction),
+		row("functions.delete", Owner, "Delete a function", deleteFunction),
+		row("functions.versions", Owner, "List the versions of a function", functionVersions),
+		row("functions.rollback", Owner, "Make an earlier version live", rollbackFunction),
+		row("functions.source", Owner, "Show the files of a version", functionSource),
+		row("functions.test", Owner, "Run a function under a chosen identity", testFunction),
+		row("functions.logs", Owner, "List recent invocations", functionLogs),
+	}
+}
+
+// Invoke runs a function and returns its result as JSON text. It is functions.invoke for surfaces on which the body is
+// the event and the reply the bare result.
+func (a *API) Invoke(ctx context.Context, call *Call, name string, event json.RawMessage) (json.RawMessage, error) {
+	if err := a.operations["functions.invoke"].admit(call); err != nil {
+		return nil, err
+	}
+	ctx = withBaseURL(ctx, call.BaseURL)
+	result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
+	return result.JSON, err
+}
+
+func invokeNamed(ctx context.Context, a *API, call *Call, req *wire.InvokeRequest) (*wire.InvokeResponse, error) {
+	result, err := a.Invoke(ctx, call, req.Name, req.Data)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.InvokeResponse{Result: result}, nil
+}
+
+func wireFunction(f functions.Function) wire.Function {
+	v := f.Version
+	function := wire.Function{
+		Name: f.Name, Version: v.Number, Hash: v.Hash, Mode: string(v.Mode), SizeBytes: v.Size, TimeoutSeconds: v.Timeout.Seconds(),
+		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings, Triggers: len(v.Settings.Triggers),
+	}
+	if v.Failure != nil {
+		body := wire.NewErrorBody(v.Failure, "")
+		function.Error = &body
+	}
+	return function
+}
+
+func listFunctions(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.FunctionsResponse, error) {
+	list, err := a.rooms.Functions.List(ctx, call.Caller, call.App)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.FunctionsResponse{Functions: make([]wire.Function, len(list))}
+	for i, f := range list {
+		response.Functions[i] = wireFunction(f)
+	}
+	return response, nil
+}
+
+func getFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Function, error) {
+	f, err := a.rooms.Functions.Get(ctx, call.Caller, call.App, req.Name)
+	if err != nil {
+		return nil, err
+	}
+	function := wireFunction(f)
+	return &function, nil
+}
+
+func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployRequest) (*wire.Function, error) {
+	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
+		return nil, err
+	}
+	request := functions.DeployRequest{Name: req.Name, Settings: functions.Settings{
+		Timeout: seconds(req.Settings.TimeoutSeconds), Handler: req.Settings.Handler, Env: req.Settings.Env,
+		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK,
+	}}
+	definitions := []triggers.Definition{}
+	for _, t := range req.Settings.Triggers {
+		request.Settings.Triggers = append(request.Settings.Triggers, functions.Trigger{Name: t.Name, Schedule: t.Config, TimeZone: t.TimeZone})
+		definitions = append(definitions, triggers.Definition{
+			Name: t.Name, Type: t.Type, Schedule: t.Config, TimeZone: t.TimeZone, Payload: t.Payload, Overlap: triggers.Overlap(t.Overlap),
+		})
+	}
+	for _, f := range req.Files {
+		if !fs.ValidPath(f.Path) {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "files: %q is not a path inside the function's folder", f.Path)
+		}
+		request.Files = append(request.Files, bundle.File{Path: f.Path, Data: f.Content})
+	}
+	if _, err := a.rooms.Functions.Deploy(ctx, call.Caller, call.App, request); err != nil {
+		return nil, err
+	}
+	if _, err := a.rooms.Triggers.Set(ctx, call.Caller, call.App, req.Name, definitions); err != nil {
+		return nil, err
+	}
+	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
+}
+
+func deleteFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Empty, error) {
+	if _, err := a.rooms.Triggers.Set(ctx, call.Caller, call.App, req.Name, nil); err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, a.rooms.Functions.Delete(ctx, call.Caller, call.App, req.Name)
+}
+
+func functionVersions(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.FunctionVersionsResponse, error) {
+	list, err := a.rooms.Functions.Versions(ctx, call.Caller, call.App, req.Name)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.FunctionVersionsResponse{Versions: make([]wire.FunctionVersion, len(list))}
+	for i, v := range list {
+		response.Versions[i] = wire.FunctionVersion{
+			Number: v.Number, Hash: v.Hash, SizeBytes: v.Size, CreatedAt: v.CreatedAt, CreatedBy: v.CreatedBy, Live: v.Live, Warnings: v.Warnings,
+		}
+	}
+	return response, nil
+}
+
+func rollbackFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Function, error) {
+	if _, err := a.rooms.Functions.Rollback(ctx, call.Caller, call.App, req.Name, req.Version); err != nil {
+		return nil, err
+	}
+	return getFunction(ctx, a, call, req)
+}
+
+func functionSource(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.SourceResponse, error) {
+	files, err := a.rooms.Functions.Source(ctx, call.Caller, call.App, req.Name, req.Version)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.SourceResponse{Files: make([]wire.SourceFile, len(files))}
+	for i, f := range files {
+		response.Files[i] = wire.SourceFile{Path: f.Path, Size: int64(len(f.Data))}
+		if len(f.Data) <= maxSourceText && utf8.Valid(f.Data) {
+			response.Files[i].Text = string(f.Data)
+		}
+	}
+	return response, nil
+}
+
+// testFunction is how the console tries a function: what the code threw is part of the answer.
+func testFunction(ctx context.Context, a *API, call *Call, req *wire.TestInvokeRequest) (*wire.TestInvokeResponse, error) {
+	app, err := a.rooms.Apps.Get(ctx, call.App)
+	if err != nil {
+		return nil, err
+	}
+	options := functions.InvokeOptions{Source: functions.SourceClient}
+	if req.OpenID != "" {
+		options.AsUser = &yunduo.Caller{
+			App: call.App, Role: yunduo.RoleUser, OpenID: req.OpenID, UserID: req.OpenID, Provider: "wechat", WeChatAppID: app.WeChat.AppID, ClientIP: call.Caller.ClientIP,
+		}
+	}
+	begun := a.now()
+	result, err := a.rooms.Functions.Invoke(withBaseURL(ctx, call.BaseURL), call.Caller, call.App, req.Name, req.Event, options)
+	response := &wire.TestInvokeResponse{InvocationID: result.InvocationID, Result: result.JSON, Cold: result.Cold, DurationMS: milliseconds(a.now().Sub(begun))}
+	if err == nil {
+		return response, nil
+	}
+	switch yunduo.AsError(err).Code() {
+	case yunduo.CodeFunction, yunduo.CodeTimeout, yunduo.CodeTooLarge:
+		body := wire.NewErrorBody(err, yunduo.RequestID(ctx))
+		response.Error = &body
+		return response, nil
+	}
+	return nil, err
+}

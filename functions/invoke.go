@@ -1,0 +1,174 @@
+package functions
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"yunduo"
+	"yunduo/functions/runtime"
+)
+
+// Sources of invocations, as the code sees them.
+const (
+	SourceClient   = "client"
+	SourceFunction = "function"
+	SourceTimer    = "timer"
+	SourceHTTP     = "http"
+)
+
+// InvokeOptions say more about an invocation. The zero value fits a call of a client.
+type InvokeOptions struct {
+	Source string // by the caller's role if empty
+	// AsUser lets the app's owner try a function as an end user: the identity fields of this caller are used.
+	AsUser    *yunduo.Caller
+	RequestID string // of ctx if empty
+}
+
+// Result is what an invocation gave. InvocationID is set on errors of the code too.
+type Result struct {
+	runtime.Result
+	InvocationID string
+	Version      int64
+}
+
+// Observation is what metrics learn of an invocation.
+type Observation struct {
+	App      yunduo.AppID
+	Function string
+	Source   string
+	Reason   yunduo.Reason // empty for success
+	Duration time.Duration // as the caller saw it
+	Cold     bool
+}
+
+var emptyEvent = json.RawMessage("{}")
+
+// Invoke runs the live version of a function. event is JSON text; empty means {}. The code acts with the identity of
+// the end user on whose behalf the caller calls. Errors: permission_denied, malformed_json, body_too_large,
+// function_not_found, function_chain_too_deep, shutting_down, and those of runtime.Program.Invoke.
+func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, o InvokeOptions) (Result, error) {
+	invocation, err := s.admit(caller, app, name, o)
+	if err != nil {
+		return Result{}, err
+	}
+	if invocation.Event, err = s.event(event); err != nil {
+		return Result{}, err
+	}
+	if invocation.RequestID = o.RequestID; invocation.RequestID == "" {
+		invocation.RequestID = yunduo.RequestID(ctx)
+	}
+	p, err := s.acquire(ctx, app, name)
+	if err != nil {
+		return Result{}, err
+	}
+	defer p.release()
+	rec := &recording{service: s, invocation: invocation, app: app, function: name, version: p.number, started: s.options.Now()}
+	invocation.Log = rec.line
+	if h := s.host.Load(); h != nil {
+		invocation.Host = *h
+	}
+	begun := time.Now()
+	result := Result{InvocationID: invocation.ID, Version: p.number}
+	if p.failure != nil {
+		err = p.failure
+	} else {
+		result.Result, err = p.code.Invoke(ctx, invocation)
+	}
+	rec.end(p, time.Since(begun), result.Result, err)
+	return result, err
+}
+
+// admit decides whether the caller may invoke, and as whom the code acts.
+func (s *Service) admit(caller yunduo.Caller, app yunduo.AppID, name string, o InvokeOptions) (*runtime.Invocation, error) {
+	switch {
+	case !caller.EndUser() && !caller.Privileged():
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller has no role; sign in first")
+	case caller.App != app && !caller.MayManage(app):
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to another app than %s", app)
+	case o.AsUser != nil && !caller.MayManage(app):
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose whom a function runs for", app)
+	}
+	depth := 0
+	if caller.Role == yunduo.RoleFunction {
+		if depth = depthOf(caller.InvocationID) + 1; depth >= s.limits.Depth {
+			return nil, yunduo.Errorf(yunduo.ReasonFunctionChainTooDeep, "functions call each other more than %d deep, the last being %s; does one call itself without an end?", s.limits.Depth, name)
+		}
+	}
+	user := caller
+	if o.AsUser != nil {
+		user = *o.AsUser
+	}
+	id := newInvocationID(s.options.Now(), depth)
+	invocation := &runtime.Invocation{ID: id, Source: o.Source, Caller: yunduo.Caller{
+		App: app, Role: yunduo.RoleFunction, UserID: user.UserID, SessionID: user.SessionID, Provider: user.Provider, OpenID: user.OpenID, UnionID: user.UnionID,
+		WeChatAppID: user.WeChatAppID, Username: user.Username, Function: name, InvocationID: id, ClientIP: user.ClientIP,
+	}}
+	if invocation.Source == "" {
+		switch caller.Role {
+		case yunduo.RoleFunction:
+			invocation.Source = SourceFunction
+		case yunduo.RoleTrigger:
+			invocation.Source = SourceTimer
+		default:
+			invocation.Source = SourceClient
+		}
+	}
+	return invocation, nil
+}
+
+func (s *Service) event(event json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case len(event) == 0:
+		return emptyEvent, nil
+	case len(event) > s.limits.EventBytes:
+		return nil, yunduo.Errorf(yunduo.ReasonBodyTooLarge, "the event has %d bytes; the limit is %d", len(event), s.limits.EventBytes)
+	case !json.Valid(event):
+		return nil, yunduo.Errorf(yunduo.ReasonMalformedJSON, "the event is not valid JSON")
+	}
+	return event, nil
+}
+
+// newInvocationID returns an identifier that sorts by time: 12 hexadecimal digits of milliseconds and 20 random ones.
+// For an invocation by another one, "." and its depth in the chain follow: the depth thus travels with the caller, on
+// every node and after the outer invocation has ended.
+func newInvocationID(now time.Time, depth int) string {
+	var stamp [6]byte
+	ms := uint64(now.UnixMilli())
+	for i := range stamp {
+		stamp[i] = byte(ms >> (8 * (5 - i)))
+	}
+	id := hex.EncodeToString(stamp[:]) + yunduo.NewID()[:20]
+	if depth > 0 {
+		id += "." + strconv.Itoa(depth)
+	}
+	return id
+}
+
+func depthOf(invocationID string) int {
+	_, text, ok := strings.Cut(invocationID, ".")
+	if !ok {
+		return 0
+	}
+	depth, err := strconv.Atoi(text)
+	if err != nil || depth < 0 {
+		return 0
+	}
+	return depth
+}
+
+// reasonOf returns why an invocation failed, and the sentence for its author.
+func reasonOf(err error) (yunduo.Reason, string, string) {
+	if err == nil {
+		return "", "", ""
+	}
+	var e *yunduo.Error
+	if !errors.As(err, &e) {
+		e = yunduo.AsError(err)
+	}
+	return e.Reason, e.Message, e.Stack
+}
