@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bytes"
 	"context"
-	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -11,11 +10,6 @@ import (
 	"yunduo/data/query/expr"
 	"yunduo/data/query/value"
 )
-
-func sortedDistinct(n []int) []int {
-	slices.Sort(n)
-	return slices.Compact(n)
-}
 
 // graphStage is $graphLookup: each row gets the array of documents that can be reached from it.
 type graphStage struct {

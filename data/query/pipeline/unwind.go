@@ -58,6 +58,7 @@ type unwindRows struct {
 	row      bson.Raw // whose array is being unwound, nil if none
 	elements value.Iterator
 	i        int64
+	buffers  [2][]byte // for the row with its element, and with its index
 }
 
 func (r *unwindRows) next(ctx context.Context) (bson.Raw, error) {
@@ -65,7 +66,7 @@ func (r *unwindRows) next(ctx context.Context) (bson.Raw, error) {
 		if r.row != nil {
 			if _, v, ok := r.elements.Next(); ok {
 				r.i++
-				return r.numbered(setPath(r.row, r.path, v), value.Int64Value(r.i-1)), nil
+				return r.numbered(r.with(r.row, v), value.Int64Value(r.i-1)), nil
 			}
 			r.row = nil
 		}
@@ -77,7 +78,7 @@ func (r *unwindRows) next(ctx context.Context) (bson.Raw, error) {
 		case v.Type == bson.TypeArray && !value.IsEmpty(v.Value):
 			r.row, r.elements, r.i = row, value.Elements(v.Value), 0
 		case v.Type == bson.TypeArray && r.keepEmpty:
-			return r.numbered(setPath(row, r.path, bson.RawValue{}), value.Null), nil
+			return r.numbered(r.with(row, bson.RawValue{}), value.Null), nil
 		case v.Type == bson.TypeArray || value.Nullish(v) && !r.keepEmpty:
 		default:
 			return r.numbered(row, value.Null), nil
@@ -85,12 +86,19 @@ func (r *unwindRows) next(ctx context.Context) (bson.Raw, error) {
 	}
 }
 
+// with returns row with v in place of the array.
+func (r *unwindRows) with(row bson.Raw, v bson.RawValue) bson.Raw {
+	r.buffers[0] = appendSet(r.buffers[0][:0], row, r.path, v)
+	return r.buffers[0]
+}
+
 // numbered adds the element's index where the stage asks for it.
 func (r *unwindRows) numbered(row bson.Raw, i bson.RawValue) bson.Raw {
 	if r.index == nil {
 		return row
 	}
-	return setPath(row, r.index, i)
+	r.buffers[1] = appendSet(r.buffers[1][:0], row, r.index, i)
+	return r.buffers[1]
 }
 
 func (r *unwindRows) close() error { return r.in.close() }
