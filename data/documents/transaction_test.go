@@ -113,7 +113,7 @@ func TestTransaction_DefinesNothing(t *testing.T) {
 func TestTransaction_Expires(t *testing.T) {
 	engine := openEngine(t, t.TempDir())
 	defer engine.Close()
-	ctx := t.Context()
+	ctx := context.Background() // one that the bubble shares with nobody
 	setup := documents.New(engine, documents.Options{})
 	require.NoError(t, setup.As(owner).CreateCollection(ctx, "notes"))
 	setup.Close()
