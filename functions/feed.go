@@ -1,63 +1,75 @@
 package functions
 
 import (
+	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"yunduo"
+	"yunduo/functions/runtime"
 )
 
-// feedBuffer is how many entries a slow listener may lag behind before entries are left out.
-const feedBuffer = 256
-
-// Entry is something that listeners are told: a line as it is printed, or an invocation as it ends.
+// Entry is something that happened in a function just now: a line it printed, or the end of an invocation.
 type Entry struct {
-	App          yunduo.AppID
 	Function     string
 	InvocationID string
-	Line         *Line       // set for a line
-	Ended        *Invocation // set for the end
+	Line         *runtime.LogLine // nil for an end
+	Ended        *Invocation      // nil for a line; shared, not to be changed
 }
 
-// listener is one who follows an app or one of its functions.
-type listener struct {
-	app      yunduo.AppID
-	function string // empty for all
-	entries  chan Entry
-}
+// feedBuffer is how many entries wait for a subscriber; the next ones are left out.
+const feedBuffer = 1024
 
-// feed tells listeners what happens now. A slow listener misses entries; it never slows an invocation.
+// feed hands entries to whoever is watching.
 type feed struct {
-	mu        sync.Mutex
-	listeners map[*listener]struct{}
-	closed    bool
+	watched atomic.Int64 // subscribers: nobody watching costs nothing
+	mu      sync.Mutex
+	closed  bool
+	all     map[*subscriber]struct{}
 }
 
-// Subscribe follows what an app's functions do from now on; function may be empty for all. The channel is closed by
-// the returned function and when the service closes. Errors: permission_denied.
-func (s *Service) Subscribe(caller yunduo.Caller, app yunduo.AppID, function string) (<-chan Entry, func(), error) {
+type subscriber struct {
+	app      yunduo.AppID
+	function string
+	entries  chan Entry
+	missed   int
+}
+
+// Subscribe follows an app's functions, or one of them, on this machine. The channel is closed by stop and when the
+// service closes. Who reads too slowly gets a line that tells how many entries were left out.
+func (s *Service) Subscribe(caller yunduo.Caller, app yunduo.AppID, function string) (entries <-chan Entry, stop func(), err error) {
 	if err := manage(caller, app); err != nil {
 		return nil, nil, err
 	}
-	l := &listener{app: app, function: function, entries: make(chan Entry, feedBuffer)}
-	f := &s.feed
+	sub := &subscriber{app: app, function: function, entries: make(chan Entry, feedBuffer)}
+	if !s.feed.add(sub) {
+		return nil, nil, errClosing
+	}
+	return sub.entries, func() { s.feed.remove(sub) }, nil
+}
+
+func (f *feed) add(sub *subscriber) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, nil, errClosing
+		return false
 	}
-	if f.listeners == nil {
-		f.listeners = map[*listener]struct{}{}
+	if f.all == nil {
+		f.all = make(map[*subscriber]struct{})
 	}
-	f.listeners[l] = struct{}{}
-	return l.entries, func() { f.remove(l) }, nil
+	f.all[sub] = struct{}{}
+	f.watched.Store(int64(len(f.all)))
+	return true
 }
 
-func (f *feed) remove(l *listener) {
+func (f *feed) remove(sub *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.listeners[l]; ok {
-		delete(f.listeners, l)
-		close(l.entries)
+	if _, ok := f.all[sub]; ok {
+		delete(f.all, sub)
+		close(sub.entries)
+		f.watched.Store(int64(len(f.all)))
 	}
 }
 
@@ -65,30 +77,41 @@ func (f *feed) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
-	for l := range f.listeners {
-		close(l.entries)
+	for sub := range f.all {
+		close(sub.entries)
 	}
-	f.listeners = nil
+	f.all = nil
+	f.watched.Store(0)
 }
 
-func (f *feed) publishLine(app yunduo.AppID, function, invocation string, line Line) {
-	f.send(Entry{App: app, Function: function, InvocationID: invocation, Line: &line})
-}
-
-func (f *feed) publish(i Invocation) {
-	f.send(Entry{App: i.App, Function: i.Function, InvocationID: i.ID, Ended: &i})
-}
-
-func (f *feed) send(e Entry) {
+func (f *feed) publish(app yunduo.AppID, e Entry) {
+	if f.watched.Load() == 0 {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for l := range f.listeners {
-		if l.app != e.App || l.function != "" && l.function != e.Function {
-			continue
+	for sub := range f.all {
+		if sub.app == app && (sub.function == "" || sub.function == e.Function) {
+			sub.send(e)
 		}
+	}
+}
+
+// send never waits: a slow reader must not slow functions down.
+func (sub *subscriber) send(e Entry) {
+	if sub.missed > 0 {
+		note := runtime.LogLine{Time: time.Now(), Level: "warn", Message: fmt.Sprintf("%d entries came too fast and are left out", sub.missed)}
 		select {
-		case l.entries <- e:
-		default: // too slow
+		case sub.entries <- Entry{Function: e.Function, InvocationID: e.InvocationID, Line: &note}:
+			sub.missed = 0
+		default:
+			sub.missed++
+			return
 		}
+	}
+	select {
+	case sub.entries <- e:
+	default:
+		sub.missed++
 	}
 }

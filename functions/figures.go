@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -8,173 +9,216 @@ import (
 )
 
 const (
-	bucketTime = time.Second
-	bucketSpan = 300 // buckets kept: the last five minutes
+	figuresSpan = 300 // seconds that are remembered
+	// quietPerSecond is how many successful invocations without output are recorded of a function in one second.
+	quietPerSecond = 50
 )
 
-// latencyBounds are the upper bounds of the latency classes: from 50 µs, a quarter more each, to about 15 minutes.
-var latencyBounds = func() []time.Duration {
-	var bounds []time.Duration
-	for d := 50 * time.Microsecond; d < 16*time.Minute; d += d / 4 {
-		bounds = append(bounds, d)
-	}
-	return bounds
-}()
-
-// figures are the recent figures of every function that was called on this machine.
-type figures struct {
-	mu        sync.Mutex
-	functions map[string]*functionFigures
-}
-
-// functionFigures are a function's figures of the last minutes, second by second.
-type functionFigures struct {
-	mu      sync.Mutex
-	buckets [bucketSpan]bucket
-	last    *LastError
-}
-
-type bucket struct {
-	second    int64
-	calls     int64
-	errors    int64
-	latencies map[uint8]int64 // count by class
+// Second is what happened in an app's functions in one second.
+type Second struct {
+	Time   time.Time
+	Calls  int64
+	Errors int64
+	P50    time.Duration
+	P99    time.Duration
 }
 
 // LastError is the latest failure of a function.
 type LastError struct {
-	InvocationID string
-	At           time.Time
-	Reason       yunduo.Reason
-	Message      string
+	Time    time.Time
+	Reason  yunduo.Reason
+	Message string
 }
 
-// Stat is an app's activity in one second.
-type Stat struct {
-	Time          time.Time
-	Calls, Errors int64
-	P50, P99      time.Duration // of the calls that ended in it; zero without calls
+// Stats returns an app's last seconds on this machine, oldest first and without the running one; at most 300.
+func (s *Service) Stats(caller yunduo.Caller, app yunduo.AppID, seconds int) ([]Second, error) {
+	return s.stats(caller, app, "", seconds)
 }
 
-func (f *figures) of(app yunduo.AppID, name string) *functionFigures {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.functions == nil {
-		f.functions = map[string]*functionFigures{}
-	}
-	id := functionID(app, name)
-	if f.functions[id] == nil {
-		f.functions[id] = &functionFigures{}
-	}
-	return f.functions[id]
+// FunctionStats is Stats of one function.
+func (s *Service) FunctionStats(caller yunduo.Caller, app yunduo.AppID, function string, seconds int) ([]Second, error) {
+	return s.stats(caller, app, function, seconds)
 }
 
-func (f *figures) forget(app yunduo.AppID, name string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.functions, functionID(app, name))
-}
-
-func (f *figures) lastError(app yunduo.AppID, name string) *LastError {
-	f.mu.Lock()
-	one := f.functions[functionID(app, name)]
-	f.mu.Unlock()
-	if one == nil {
-		return nil
-	}
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	return one.last
-}
-
-func (f *functionFigures) add(started time.Time, took time.Duration, i Invocation) {
-	second := started.Add(took).Unix()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	b := &f.buckets[second%bucketSpan]
-	if b.second != second {
-		*b = bucket{second: second, latencies: map[uint8]int64{}}
-	}
-	b.calls++
-	b.latencies[class(took)]++
-	if i.Reason != "" {
-		b.errors++
-		f.last = &LastError{InvocationID: i.ID, At: started.Add(took).UTC(), Reason: i.Reason, Message: i.Message}
-	}
-}
-
-func class(d time.Duration) uint8 {
-	for n, bound := range latencyBounds {
-		if d <= bound {
-			return uint8(n)
-		}
-	}
-	return uint8(len(latencyBounds) - 1)
-}
-
-// Stats returns an app's activity on this machine in the last seconds, 1 to 300, oldest first. Errors:
-// permission_denied.
-func (s *Service) Stats(caller yunduo.Caller, app yunduo.AppID, seconds int) ([]Stat, error) {
+func (s *Service) stats(caller yunduo.Caller, app yunduo.AppID, function string, seconds int) ([]Second, error) {
 	if err := manage(caller, app); err != nil {
 		return nil, err
 	}
-	seconds = min(max(seconds, 1), bucketSpan-1)
-	now := s.options.Now().Unix()
-	stats := make([]Stat, seconds)
-	latencies := make([]map[uint8]int64, seconds)
-	for i := range stats {
-		stats[i].Time = time.Unix(now-int64(seconds-1-i), 0).UTC()
-		latencies[i] = map[uint8]int64{}
+	if seconds < 1 || seconds >= figuresSpan {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "seconds: %d is not between 1 and %d", seconds, figuresSpan-1)
 	}
-	for _, f := range s.figures.ofApp(app) {
-		f.sum(now-int64(seconds-1), stats, latencies)
-	}
-	for i := range stats {
-		stats[i].P50, stats[i].P99 = percentile(latencies[i], stats[i].Calls, 0.50), percentile(latencies[i], stats[i].Calls, 0.99)
-	}
-	return stats, nil
+	return s.figures.seconds(app, function, s.options.Now(), seconds), nil
 }
 
-func (f *figures) ofApp(app yunduo.AppID) []*functionFigures {
+// figures are the figures of every function that ran.
+type figures struct {
+	mu   sync.Mutex
+	apps map[yunduo.AppID]map[string]*functionFigures
+}
+
+// functionFigures are counts of one function by second.
+type functionFigures struct {
+	mu    sync.Mutex
+	ring  [figuresSpan]*second
+	quiet struct {
+		unix  int64
+		count int
+	}
+	failed *LastError
+}
+
+type second struct {
+	unix    int64
+	calls   uint32
+	errors  uint32
+	latency histogram
+}
+
+func (f *figures) of(app yunduo.AppID, function string) *functionFigures {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.apps == nil {
+		f.apps = make(map[yunduo.AppID]map[string]*functionFigures)
+	}
+	if f.apps[app] == nil {
+		f.apps[app] = make(map[string]*functionFigures)
+	}
+	own := f.apps[app][function]
+	if own == nil {
+		own = &functionFigures{}
+		f.apps[app][function] = own
+	}
+	return own
+}
+
+func (f *figures) forget(app yunduo.AppID, function string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.apps[app], function)
+	if len(f.apps[app]) == 0 {
+		delete(f.apps, app)
+	}
+}
+
+func (f *figures) lastError(app yunduo.AppID, function string) *LastError {
+	f.mu.Lock()
+	own := f.apps[app][function]
+	f.mu.Unlock()
+	if own == nil {
+		return nil
+	}
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	return own.failed
+}
+
+func (f *figures) seconds(app yunduo.AppID, function string, now time.Time, count int) []Second {
+	f.mu.Lock()
 	var list []*functionFigures
-	prefix := functionID(app, "")
-	for id, one := range f.functions {
-		if len(id) > len(prefix) && id[:len(prefix)] == prefix {
-			list = append(list, one)
+	for name, own := range f.apps[app] {
+		if function == "" || function == name {
+			list = append(list, own)
 		}
 	}
-	return list
+	f.mu.Unlock()
+	first := now.Unix() - int64(count)
+	sums := make([]second, count)
+	for _, own := range list {
+		own.mu.Lock()
+		for _, s := range own.ring {
+			if s == nil || s.unix < first || s.unix >= first+int64(count) {
+				continue
+			}
+			sum := &sums[s.unix-first]
+			sum.calls += s.calls
+			sum.errors += s.errors
+			sum.latency.merge(&s.latency)
+		}
+		own.mu.Unlock()
+	}
+	result := make([]Second, count)
+	for i := range sums {
+		result[i] = Second{
+			Time: time.Unix(first+int64(i), 0).UTC(), Calls: int64(sums[i].calls), Errors: int64(sums[i].errors),
+			P50: sums[i].latency.quantile(0.5), P99: sums[i].latency.quantile(0.99),
+		}
+	}
+	return result
 }
 
-// sum adds the function's buckets to those of its app, which begin at a second.
-func (f *functionFigures) sum(from int64, stats []Stat, latencies []map[uint8]int64) {
+// add counts an invocation in the second in which it ended. quiet says that it is one of too many successful ones to
+// be recorded, should it have printed nothing.
+func (f *functionFigures) add(started time.Time, took time.Duration, i *Invocation) (quiet bool) {
+	ended := started.Add(took)
+	unix := ended.Unix()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := range stats {
-		b := &f.buckets[(from+int64(i))%bucketSpan]
-		if b.second != from+int64(i) {
-			continue
-		}
-		stats[i].Calls += b.calls
-		stats[i].Errors += b.errors
-		for class, n := range b.latencies {
-			latencies[i][class] += n
-		}
+	place := &f.ring[unix%figuresSpan]
+	if *place == nil {
+		*place = &second{}
+	}
+	s := *place
+	if s.unix != unix {
+		*s = second{unix: unix}
+	}
+	s.calls++
+	s.latency.add(took)
+	if i.Reason != "" {
+		s.errors++
+		f.failed = &LastError{Time: ended, Reason: i.Reason, Message: i.Message}
+		return false
+	}
+	if f.quiet.unix != unix {
+		f.quiet.unix, f.quiet.count = unix, 0
+	}
+	f.quiet.count++
+	return f.quiet.count > quietPerSecond
+}
+
+// histogram counts durations by size: each bucket reaches half as far again as the one before it.
+type histogram [40]uint32
+
+const (
+	histogramFirst = 50 * time.Microsecond
+	histogramRatio = 1.5
+)
+
+func (h *histogram) add(d time.Duration) {
+	i := 0
+	if d > histogramFirst {
+		i = int(math.Ceil(math.Log(float64(d)/float64(histogramFirst)) / math.Log(histogramRatio)))
+	}
+	h[min(i, len(h)-1)]++
+}
+
+func (h *histogram) merge(other *histogram) {
+	for i, n := range other {
+		h[i] += n
 	}
 }
 
-// percentile returns the upper bound of the class in which the share of all calls is reached.
-func percentile(latencies map[uint8]int64, calls int64, share float64) time.Duration {
-	if calls == 0 {
+// quantile estimates the duration below which the share q of all lies; 0 if there are none.
+func (h *histogram) quantile(q float64) time.Duration {
+	var total, seen float64
+	for _, n := range h {
+		total += float64(n)
+	}
+	if total == 0 {
 		return 0
 	}
-	want, seen := int64(float64(calls)*share+0.999999), int64(0)
-	for n := range latencyBounds {
-		if seen += latencies[uint8(n)]; seen >= want {
-			return latencyBounds[n]
+	for i, n := range h {
+		if n == 0 {
+			continue
 		}
+		if seen+float64(n) >= q*total {
+			upper := float64(histogramFirst) * math.Pow(histogramRatio, float64(i))
+			lower := upper / histogramRatio
+			if i == 0 {
+				lower = 0
+			}
+			return time.Duration(lower + (upper-lower)*(q*total-seen)/float64(n))
+		}
+		seen += float64(n)
 	}
-	return latencyBounds[len(latencyBounds)-1]
+	return 0
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -159,16 +158,4 @@ func depthOf(invocationID string) int {
 		return 0
 	}
 	return depth
-}
-
-// reasonOf returns why an invocation failed, and the sentence for its author.
-func reasonOf(err error) (yunduo.Reason, string, string) {
-	if err == nil {
-		return "", "", ""
-	}
-	var e *yunduo.Error
-	if !errors.As(err, &e) {
-		e = yunduo.AsError(err)
-	}
-	return e.Reason, e.Message, e.Stack
 }

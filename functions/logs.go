@@ -3,153 +3,247 @@ package functions
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"golang.org/x/sync/errgroup"
 
 	"yunduo"
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
+	"yunduo/functions/runtime"
 )
 
-const (
-	logQueue    = 8192                   // records that wait to be written; more are dropped and counted
-	logBatch    = 500                    // records written at once
-	logInterval = 250 * time.Millisecond // how long a record waits at most
-	logTimeout  = 30 * time.Second       // for one write
-)
-
-// Invocation is what is kept of one run.
+// Invocation is what is kept of one run of a function.
 type Invocation struct {
-	ID        string        `bson:"_id"`
-	App       yunduo.AppID  `bson:"app"`
-	Function  string        `bson:"function"`
-	Version   int64         `bson:"version"`
-	Source    string        `bson:"source"`
-	User      string        `bson:"user,omitempty"` // openid or user ID of the end user
-	RequestID string        `bson:"requestId,omitempty"`
-	StartedAt time.Time     `bson:"startedAt"`
-	Duration  time.Duration `bson:"duration"`
-	Cold      bool          `bson:"cold,omitempty"`
-	Reason    yunduo.Reason `bson:"reason,omitempty"` // why it failed; empty for success
-	Message   string        `bson:"message,omitempty"`
-	Stack     string        `bson:"stack,omitempty"`
-	Lines     []Line        `bson:"lines,omitempty"`
-	Truncated bool          `bson:"truncated,omitempty"` // there were more lines
+	ID        string
+	App       yunduo.AppID
+	Function  string
+	Version   int64
+	Source    string
+	User      string // openid or ID of the end user; empty for none
+	RequestID string
+	StartedAt time.Time
+	Duration  time.Duration // as the caller saw it
+	Cold      bool
+	Reason    yunduo.Reason // why it failed; empty for success
+	Message   string
+	Stack     string // of the author's code
+	Lines     []runtime.LogLine
 }
 
-// Line is one line that the code printed.
-type Line struct {
+// logRecord is an Invocation as it is stored. Its ID begins with the app and sorts by time.
+type logRecord struct {
+	ID         string        `bson:"_id"`
+	App        yunduo.AppID  `bson:"app"`
+	Function   string        `bson:"function"`
+	Version    int64         `bson:"version"`
+	Source     string        `bson:"source"`
+	User       string        `bson:"user,omitempty"`
+	RequestID  string        `bson:"requestId,omitempty"`
+	StartedAt  time.Time     `bson:"startedAt"`
+	DurationUS int64         `bson:"durationUs"`
+	Cold       bool          `bson:"cold,omitempty"`
+	Reason     yunduo.Reason `bson:"reason,omitempty"`
+	Message    string        `bson:"message,omitempty"`
+	Stack      string        `bson:"stack,omitempty"`
+	Lines      []lineRecord  `bson:"lines,omitempty"`
+}
+
+type lineRecord struct {
 	Time    time.Time `bson:"time"`
 	Level   string    `bson:"level"`
 	Message string    `bson:"message"`
 }
 
-// logWriter writes invocation records in batches, off the path of invocations.
-type logWriter struct {
-	records *documents.Records[Invocation]
-	queue   chan Invocation
-	logger  *slog.Logger
-
-	mu     sync.RWMutex // adding holds it for reading, so that closing waits
-	closed bool
+func newLogRecord(i *Invocation) logRecord {
+	r := logRecord{
+		ID: logID(i.App, i.ID), App: i.App, Function: i.Function, Version: i.Version, Source: i.Source, User: i.User, RequestID: i.RequestID,
+		StartedAt: i.StartedAt, DurationUS: i.Duration.Microseconds(), Cold: i.Cold, Reason: i.Reason, Message: i.Message, Stack: i.Stack,
+	}
+	for _, l := range i.Lines {
+		r.Lines = append(r.Lines, lineRecord(l))
+	}
+	return r
 }
 
-func newLogWriter(db *documents.DB, age time.Duration, logger *slog.Logger) *logWriter {
+func (r *logRecord) invocation() Invocation {
+	i := Invocation{
+		ID: strings.TrimPrefix(r.ID, string(r.App)+"/"), App: r.App, Function: r.Function, Version: r.Version, Source: r.Source, User: r.User, RequestID: r.RequestID,
+		StartedAt: r.StartedAt, Duration: time.Duration(r.DurationUS) * time.Microsecond, Cold: r.Cold, Reason: r.Reason, Message: r.Message, Stack: r.Stack,
+	}
+	for _, l := range r.Lines {
+		i.Lines = append(i.Lines, runtime.LogLine(l))
+	}
+	return i
+}
+
+func logID(app yunduo.AppID, invocation string) string { return string(app) + "/" + invocation }
+
+// LogQuery says which invocations to list.
+type LogQuery struct {
+	Function string // empty for all of the app
+	Before   string // only those that began before the one of this ID
+	After    string // only those that began after it
+	Limit    int    // 50 by default, 500 at most
+}
+
+// Logs lists invocations, newest first. A successful one that printed nothing may be missing when there were many in
+// the same second; Stats counts it all the same.
+func (s *Service) Logs(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, q LogQuery) ([]Invocation, error) {
+	if err := manage(caller, app); err != nil {
+		return nil, err
+	}
+	if q.Limit < 0 || q.Limit > 500 {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is not between 0 and 500", q.Limit)
+	}
+	if q.Limit == 0 {
+		q.Limit = 50
+	}
+	// '0' follows '/', so that the range holds every ID of the app and none of another.
+	from, to := string(app)+"/", string(app)+"0"
+	if q.After != "" {
+		from = logID(app, q.After)
+	}
+	if q.Before != "" {
+		to = logID(app, q.Before)
+	}
+	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: from}, {Key: "$lt", Value: to}}}}
+	if q.Function != "" {
+		filter = append(bson.D{{Key: "app", Value: app}, {Key: "function", Value: q.Function}}, filter...)
+	}
+	records, err := s.logs.records.Find(ctx, filter, documents.FindOptions{Sort: bson.D{{Key: "_id", Value: -1}}, Limit: int64(q.Limit)})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Invocation, len(records))
+	for i := range records {
+		list[i] = records[i].invocation()
+	}
+	return list, nil
+}
+
+const (
+	logQueue    = 8192                   // entries that wait to be written; more are dropped
+	logBatch    = 512                    // entries written together
+	logInterval = 200 * time.Millisecond // how long an entry waits for others
+	logWriters  = 16                     // writes at the same time, which the engine commits together
+)
+
+// logWriter stores invocations in the background, so that nobody waits for it.
+type logWriter struct {
+	records *documents.Records[logRecord]
+	log     *slog.Logger
+	queue   chan logEntry
+	dropped atomic.Int64
+	ending  chan struct{}
+	once    sync.Once
+}
+
+// logEntry is an invocation that ended, or a line that one printed afterwards.
+type logEntry struct {
+	record *logRecord
+	id     string
+	line   lineRecord
+}
+
+func newLogWriter(db *documents.DB, age time.Duration, log *slog.Logger) *logWriter {
 	return &logWriter{
-		logger: logger, queue: make(chan Invocation, logQueue),
-		records: documents.NewRecords[Invocation](db, "invocations", documents.RecordOptions{Silent: true, Indexes: []driver.Index{
+		log: log, queue: make(chan logEntry, logQueue), ending: make(chan struct{}),
+		records: documents.NewRecords[logRecord](db, "function_logs", documents.RecordOptions{Silent: true, Indexes: []driver.Index{
 			{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "_id"}}},
-			{Name: "expiry", Fields: []driver.IndexField{{Path: "startedAt"}}, ExpireAfter: age},
+			{Name: "age", Fields: []driver.IndexField{{Path: "startedAt"}}, ExpireAfter: age},
 		}}),
 	}
 }
 
-// add queues a record. It never waits: when writing cannot keep up, the record is lost and said to be.
-func (w *logWriter) add(i Invocation) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return // an invocation that outlived the time for closing
-	}
+// add takes an entry; false if there are too many.
+func (w *logWriter) add(e logEntry) bool {
 	select {
-	case w.queue <- i:
+	case w.queue <- e:
+		return true
 	default:
-		w.logger.Warn("an invocation record was dropped because too many wait", "invocation", i.ID, "app", string(i.App), "function", i.Function)
+		w.dropped.Add(1)
+		return false
 	}
 }
 
-// run writes until the queue is closed and empty.
+// close writes what is queued and ends run.
+func (w *logWriter) close() { w.once.Do(func() { close(w.ending) }) }
+
 func (w *logWriter) run() {
-	ids, batch := make([]string, 0, logBatch), make([]Invocation, 0, logBatch)
-	tick := time.NewTicker(logInterval)
-	defer tick.Stop()
-	flush := func() {
-		if len(batch) == 0 {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), logTimeout)
-		defer cancel()
-		if err := w.records.InsertMany(ctx, ids, batch); err != nil {
-			w.logger.Warn("invocation records could not be written", "records", len(batch), "error", err)
-		}
-		ids, batch = ids[:0], batch[:0]
-	}
-	for {
+	for ending := false; !ending; {
+		var batch []logEntry
 		select {
-		case i, ok := <-w.queue:
-			if !ok {
-				flush()
-				return
+		case e := <-w.queue:
+			batch = append(batch, e)
+		case <-w.ending:
+			ending = true
+		}
+		if !ending {
+			timer := time.NewTimer(logInterval)
+			select {
+			case <-timer.C:
+			case <-w.ending:
+				ending = true
 			}
-			ids, batch = append(ids, i.ID), append(batch, i)
-			if len(batch) == logBatch {
-				flush()
+			timer.Stop()
+		}
+		for {
+			batch = w.take(batch)
+			if len(batch) == 0 {
+				break
 			}
-		case <-tick.C:
-			flush()
+			w.write(batch)
+			batch = batch[:0]
 		}
 	}
 }
 
-// close lets run write what is left and end.
-func (w *logWriter) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.closed = true
-	close(w.queue)
+// take adds what is queued to the batch.
+func (w *logWriter) take(batch []logEntry) []logEntry {
+	for len(batch) < logBatch {
+		select {
+		case e := <-w.queue:
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *logWriter) write(batch []logEntry) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(logWriters)
+	late := make(map[string][]lineRecord)
+	for _, e := range batch {
+		if e.record == nil {
+			late[e.id] = append(late[e.id], e.line)
+			continue
+		}
+		group.Go(func() error { return w.records.Insert(ctx, e.record.ID, *e.record) })
+	}
+	err := group.Wait()
+	for id, lines := range late {
+		if err == nil {
+			_, err = w.records.Update(ctx, id, bson.D{{Key: "$push", Value: bson.D{{Key: "lines", Value: bson.D{{Key: "$each", Value: lines}}}}}})
+		}
+	}
+	if err != nil {
+		w.log.Error("invocation records could not be stored", "count", len(batch), "error", err)
+	}
+	if n := w.dropped.Swap(0); n > 0 {
+		w.log.Warn("invocation records came too fast and were dropped", "count", n)
+	}
 }
 
 func (w *logWriter) dropApp(ctx context.Context, app yunduo.AppID) error {
 	_, err := w.records.DeleteMany(ctx, bson.D{{Key: "app", Value: app}})
 	return err
-}
-
-// LogQuery says which invocations to list.
-type LogQuery struct {
-	Function string // empty for all
-	Before   string // ID of an invocation: only older ones
-	Limit    int    // 0 is 50, at most 500
-}
-
-// Logs returns invocations, newest first. IDs sort by time. Errors: permission_denied, invalid_request.
-func (s *Service) Logs(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, q LogQuery) ([]Invocation, error) {
-	if err := manage(caller, app); err != nil {
-		return nil, err
-	}
-	if q.Limit == 0 {
-		q.Limit = 50
-	}
-	if q.Limit < 1 || q.Limit > 500 {
-		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit is %d; allowed are 1 to 500", q.Limit)
-	}
-	filter := bson.D{{Key: "app", Value: app}}
-	if q.Function != "" {
-		filter = append(filter, bson.E{Key: "function", Value: q.Function})
-	}
-	if q.Before != "" {
-		filter = append(filter, bson.E{Key: "_id", Value: bson.D{{Key: "$lt", Value: q.Before}}})
-	}
-	return s.logs.records.Find(ctx, filter, documents.FindOptions{Sort: bson.D{{Key: "_id", Value: -1}}, Limit: int64(q.Limit)})
 }

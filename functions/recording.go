@@ -3,18 +3,19 @@ package functions
 import (
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"yunduo"
 	"yunduo/functions/runtime"
 )
 
-// What is kept of what an invocation prints; beyond it, lines are counted as truncated.
 const (
-	maxLines     = 1000
-	maxLineBytes = 256 << 10
+	maxLines     = 1000     // lines kept of one invocation
+	maxLineBytes = 16 << 10 // of one line
+	maxLogBytes  = 256 << 10
 )
 
-// recording gathers what one invocation prints, and files its record at the end.
+// recording gathers what one invocation prints and how it ends.
 type recording struct {
 	service    *Service
 	invocation *runtime.Invocation
@@ -23,51 +24,78 @@ type recording struct {
 	version    int64
 	started    time.Time
 
-	mu        sync.Mutex
-	lines     []Line
-	bytes     int
-	truncated bool
-	ended     bool
+	mu    sync.Mutex
+	lines []runtime.LogLine
+	count int
+	bytes int
+	ended *Invocation
+	kept  bool // the record was handed to the writer
 }
 
-// line takes a printed line. Lines that come after the reply are only shown live: the record is written by then.
+// line takes what the code prints, also after the reply.
 func (r *recording) line(l runtime.LogLine) {
-	line := Line(l)
-	r.service.feed.publishLine(r.app, r.function, r.invocation.ID, line)
+	l.Message = cut(l.Message, maxLineBytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	r.count++
+	r.bytes += len(l.Message)
+	full := r.count > maxLines || r.bytes > maxLogBytes
+	if full && r.count > maxLines+1 {
 		return
 	}
-	if len(r.lines) == maxLines || r.bytes+len(line.Message) > maxLineBytes {
-		r.truncated = true
-		return
+	if full {
+		r.count = maxLines + 1
+		l = runtime.LogLine{Time: l.Time, Level: "warn", Message: "further output of this invocation is left out"}
 	}
-	r.lines = append(r.lines, line)
-	r.bytes += len(line.Message)
+	r.service.feed.publish(r.app, Entry{Function: r.function, InvocationID: r.invocation.ID, Line: &l})
+	switch {
+	case r.ended == nil:
+		r.lines = append(r.lines, l)
+	case r.kept:
+		r.service.logs.add(logEntry{id: logID(r.app, r.invocation.ID), line: lineRecord(l)})
+	default: // it seemed not worth keeping until now
+		late := *r.ended
+		late.Lines = []runtime.LogLine{l}
+		record := newLogRecord(&late)
+		r.kept = r.service.logs.add(logEntry{record: &record})
+	}
 }
 
-// end files the record of the invocation and counts it.
+// end takes how the invocation ended.
 func (r *recording) end(p *program, took time.Duration, result runtime.Result, err error) {
+	i := &Invocation{
+		ID: r.invocation.ID, App: r.app, Function: r.function, Version: r.version, Source: r.invocation.Source, RequestID: r.invocation.RequestID,
+		StartedAt: r.started, Duration: took, Cold: result.Cold,
+	}
+	if i.User = r.invocation.Caller.OpenID; i.User == "" {
+		i.User = r.invocation.Caller.UserID
+	}
+	if err != nil {
+		e := yunduo.AsError(err)
+		i.Reason, i.Message, i.Stack = e.Reason, cut(e.Message, maxLineBytes), cut(e.Stack, maxLineBytes)
+	}
+	quiet := p.figures.add(r.started, took, i)
 	r.mu.Lock()
-	r.ended = true
-	lines, truncated := r.lines, r.truncated
+	i.Lines = r.lines
+	r.ended = i
+	if r.kept = !quiet || len(i.Lines) > 0; r.kept {
+		record := newLogRecord(i)
+		r.kept = r.service.logs.add(logEntry{record: &record})
+	}
+	r.service.feed.publish(r.app, Entry{Function: r.function, InvocationID: i.ID, Ended: i})
 	r.mu.Unlock()
-	reason, message, stack := reasonOf(err)
-	caller := r.invocation.Caller
-	user := caller.OpenID
-	if user == "" {
-		user = caller.UserID
-	}
-	record := Invocation{
-		ID: r.invocation.ID, App: r.app, Function: r.function, Version: r.version, Source: r.invocation.Source, User: user,
-		RequestID: r.invocation.RequestID, StartedAt: r.started.UTC(), Duration: took, Cold: result.Cold,
-		Reason: reason, Message: message, Stack: stack, Lines: lines, Truncated: truncated,
-	}
-	p.figures.add(r.started, took, record)
-	r.service.logs.add(record)
-	r.service.feed.publish(record)
 	if observe := r.service.options.Observe; observe != nil {
-		observe(Observation{App: r.app, Function: r.function, Source: record.Source, Reason: reason, Duration: took, Cold: result.Cold})
+		observe(Observation{App: r.app, Function: r.function, Source: i.Source, Reason: i.Reason, Duration: took, Cold: i.Cold})
 	}
+}
+
+// cut shortens a text to a number of bytes, between characters.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
 }

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -212,45 +210,5 @@ func (f *folder) extract(t *tar.Reader, header *tar.Header) error {
 		return err
 	}
 	f.files = append(f.files, file)
-	return nil
-}
-
-// Materialize writes the folder of the bundle to dir, which must not exist yet.
-func (b *Bundle) Materialize(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	files := b.Files
-	if b.Mode == ModeUnbundled && b.Code != nil {
-		files = append(files[:len(files):len(files)], File{Path: b.Entry, Mode: 0o644, Data: b.Code})
-	}
-	return writeFiles(dir, files)
-}
-
-// writeFiles writes files below dir. An os.Root keeps a link among them from leading a later file out of dir.
-func writeFiles(dir string, files []File) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	made := make(map[string]bool)
-	for _, f := range files {
-		name := filepath.FromSlash(f.Path)
-		if parent := filepath.Dir(name); parent != "." && !made[parent] {
-			if err := root.MkdirAll(parent, 0o755); err != nil {
-				return err
-			}
-			made[parent] = true
-		}
-		if f.Link != "" {
-			err = root.Symlink(filepath.FromSlash(f.Link), name)
-		} else {
-			err = root.WriteFile(name, f.Data, f.Mode)
-		}
-		if err != nil {
-			return err
-		}
-	}
 	return nil
 }
