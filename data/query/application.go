@@ -145,7 +145,7 @@ func (a *application) appendElements(dst []byte, c *change, count int) ([]byte, 
 		if field.index-count > maxPadding {
 			return dst, notApplicable("the element '%s' lies too far behind the array's end", field.path)
 		}
-		element, err := a.appendField(nil, arrayIndex(field.index), &field.change, bson.RawValue{})
+		element, err := a.appendField(nil, field.name, &field.change, bson.RawValue{})
 		if err != nil {
 			return dst, err
 		}
@@ -163,11 +163,7 @@ func (a *application) appendElements(dst []byte, c *change, count int) ([]byte, 
 
 // selected returns what c does to element i of an array, nil if nothing.
 func (a *application) selected(c *change, i int, element bson.RawValue) (inside *change, err error) {
-	for _, field := range c.fields {
-		if field.index == i {
-			inside = &field.change
-		}
-	}
+	inside = c.at(i)
 	if c.every != nil {
 		if inside, err = merge(inside, c.every); err != nil {
 			return nil, err

@@ -31,7 +31,10 @@ func newBitsPredicate(path, operator string, v bson.RawValue) (*bitsPredicate, e
 			p.positions = append(p.positions, int(n))
 		}
 	case bson.TypeBinary:
-		_, data := v.Binary()
+		_, data, ok := v.BinaryOK()
+		if !ok {
+			return nil, invalidFilter("the field '%s' has %s with malformed binary data", path, operator)
+		}
 		for i := range len(data) * 8 {
 			if data[i/8]>>(i%8)&1 == 1 {
 				p.positions = append(p.positions, i)
@@ -54,7 +57,10 @@ func newBitsPredicate(path, operator string, v bson.RawValue) (*bitsPredicate, e
 func (p *bitsPredicate) matches(v bson.RawValue) bool {
 	bit := func(int) bool { return false }
 	if v.Type == bson.TypeBinary {
-		_, data := v.Binary()
+		_, data, ok := v.BinaryOK()
+		if !ok {
+			return false
+		}
 		bit = func(i int) bool { return i/8 < len(data) && data[i/8]>>(i%8)&1 == 1 }
 	} else {
 		n, ok := value.Int64(v)

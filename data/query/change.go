@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"yunduo/data/query/value"
@@ -104,8 +103,7 @@ func (c *change) step(path, name, prefix string) (*change, error) {
 	case name[0] == '$' && name != "$id" && name != "$ref" && name != "$db":
 		return nil, invalidUpdate("the path '%s' has the field name '%s', which must not begin with $", path, name)
 	}
-	index := value.ParsePath(name).Parts()[0].Index
-	return enter(&c.fields, name, index, prefix), nil
+	return enter(&c.fields, name, value.ArrayIndex(name), prefix), nil
 }
 
 func enter(list *[]*child, name string, index int, prefix string) *change {
@@ -116,22 +114,46 @@ func enter(list *[]*child, name string, index int, prefix string) *change {
 	return &(*list)[i].change
 }
 
-// compareNames is the order in which new fields are added: indexes by number, other names by their bytes.
+// compareNames is the order in which new fields are added: indexes by number, then other names by their bytes.
 func compareNames(a, b *child) int {
-	if a.index >= 0 && b.index >= 0 {
+	switch {
+	case a.index >= 0 && b.index >= 0:
 		return cmp.Compare(a.index, b.index)
+	case a.index >= 0:
+		return -1
+	case b.index >= 0:
+		return 1
 	}
 	return strings.Compare(a.name, b.name)
 }
 
+const fewFields = 16 // up to here a linear search is faster
+
 // find returns the change for a field name, nil if there is none, and its position.
 func (c *change) find(name []byte) (*change, int) {
+	if len(c.fields) > fewFields {
+		wanted := string(name)
+		i, found := slices.BinarySearchFunc(c.fields, &child{name: wanted, index: value.ArrayIndex(wanted)}, compareNames)
+		if !found {
+			return nil, -1
+		}
+		return &c.fields[i].change, i
+	}
 	for i, field := range c.fields {
 		if field.name == string(name) {
 			return &field.change, i
 		}
 	}
 	return nil, -1
+}
+
+// at returns the change for an array element, nil if there is none.
+func (c *change) at(index int) *change {
+	i, found := slices.BinarySearchFunc(c.fields, &child{index: index}, compareNames)
+	if !found {
+		return nil
+	}
+	return &c.fields[i].change
 }
 
 // merge returns what both changes do, for an array element that several components select; it returns
@@ -180,6 +202,3 @@ func mergeLists(a, b []*child) ([]*child, error) {
 }
 
 const maxPadding = 1_500_000 // nulls that an update may put before a new array element
-
-// arrayIndex formats the key of an array element.
-func arrayIndex(i int) string { return strconv.Itoa(i) }

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"strings"
 	"testing"
 
 	"yunduo"
@@ -63,8 +64,8 @@ func FuzzParseUpdate(f *testing.F) {
 			}
 			return
 		}
-		// Setting paths inside a document nested 100 levels deep may exceed the limit, which is for the caller to check.
-		if err := value.Validate(after); err != nil && len(after) < 100*8 {
+		// Setting a path may nest the document deeper than the limit, which is for the caller to check.
+		if err := value.Validate(after); err != nil && !strings.Contains(err.Error(), "deeper") {
 			t.Fatalf("%s on %s: %v", ejson.Append(nil, raw), ejson.Append(nil, document), err)
 		}
 		if !differs && string(after) != string(document) {
@@ -86,8 +87,8 @@ func FuzzParseProjection(f *testing.F) {
 			return
 		}
 		after, err := p.Apply(document)
-		if err == nil && value.Validate(document) == nil && len(after) < 100*8 {
-			if err := value.Validate(after); err != nil {
+		if err == nil && value.Validate(document) == nil {
+			if err := value.Validate(after); err != nil && !strings.Contains(err.Error(), "deeper") {
 				t.Fatal(err)
 			}
 		}

@@ -25,6 +25,7 @@ type shown struct {
 	name   string
 	action action
 	inside []*shown
+	index  map[string]*shown // of inside by name, when there are many
 
 	skip, limit int64             // of actionSlice; skip from the end if negative
 	last        bool              // of actionSlice: the last limit elements
@@ -107,7 +108,7 @@ func (p *Projection) add(path string) (*shown, error) {
 		next := at.find([]byte(name))
 		if next == nil {
 			next = &shown{path: strings.TrimPrefix(at.path+"."+name, "."), name: name}
-			at.inside = append(at.inside, next)
+			at.enter(next)
 		}
 		at = next
 	}
@@ -117,7 +118,23 @@ func (p *Projection) add(path string) (*shown, error) {
 	return at, nil
 }
 
+func (s *shown) enter(next *shown) {
+	s.inside = append(s.inside, next)
+	switch {
+	case s.index != nil:
+		s.index[next.name] = next
+	case len(s.inside) > fewFields:
+		s.index = make(map[string]*shown, 2*len(s.inside))
+		for _, inside := range s.inside {
+			s.index[inside.name] = inside
+		}
+	}
+}
+
 func (s *shown) find(name []byte) *shown {
+	if s.index != nil {
+		return s.index[string(name)]
+	}
 	for _, inside := range s.inside {
 		if inside.name == string(name) {
 			return inside

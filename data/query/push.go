@@ -178,13 +178,29 @@ func (o addToSetOperation) apply(_ *application, path string, old bson.RawValue)
 	default:
 		return old, wrongType("$addToSet", path, old)
 	}
-	known := elements(old.Value)
-	slices.SortFunc(known, value.Compare)
+	if len(o.values) == 1 {
+		equal := func(v bson.RawValue) bool { return value.Equal(v, o.values[0]) }
+		if slices.ContainsFunc(elements(old.Value), equal) {
+			return old, nil
+		}
+		return extended(old, o.values), nil
+	}
+	known := map[string]bool{}
+	for _, v := range elements(old.Value) {
+		key, err := value.AppendKey(nil, v)
+		if err != nil {
+			return old, err
+		}
+		known[string(key)] = true
+	}
 	var fresh []bson.RawValue
 	for _, v := range o.values {
-		i, found := slices.BinarySearchFunc(known, v, value.Compare)
-		if !found {
-			known = slices.Insert(known, i, v)
+		key, err := value.AppendKey(nil, v)
+		if err != nil {
+			return old, err
+		}
+		if !known[string(key)] {
+			known[string(key)] = true
 			fresh = append(fresh, v)
 		}
 	}

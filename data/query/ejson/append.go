@@ -115,13 +115,18 @@ func (a appender) rare(dst []byte, v bson.RawValue) []byte {
 	switch v.Type {
 	case bson.TypeBinary:
 		dst = append(dst, `{"$binary":{"base64":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, v.Value[5:])
+		data := v.Value[5:]
+		if v.Value[4] == bson.TypeBinaryBinaryOld && len(data) >= 4 {
+			data = data[4:] // the length, which this form repeats
+		}
+		dst = base64.StdEncoding.AppendEncode(dst, data)
 		dst = append(dst, `","subType":"`...)
 		return append(hex.AppendEncode(dst, v.Value[4:5]), `"}}`...)
 	case bson.TypeRegex:
-		pattern, options := v.Regex()
-		dst = appendText(append(dst, `{"$regularExpression":{"pattern":`...), []byte(pattern))
-		return append(appendText(append(dst, `,"options":`...), []byte(options)), "}}"...)
+		if pattern, options, ok := v.RegexOK(); ok {
+			dst = appendText(append(dst, `{"$regularExpression":{"pattern":`...), []byte(pattern))
+			return append(appendText(append(dst, `,"options":`...), []byte(options)), "}}"...)
+		}
 	case bson.TypeTimestamp:
 		t, i := v.Timestamp()
 		dst = strconv.AppendUint(append(dst, `{"$timestamp":{"t":`...), uint64(t), 10)
@@ -142,9 +147,10 @@ func (a appender) rare(dst []byte, v bson.RawValue) []byte {
 			return append(a.document(append(dst, `,"$scope":`...), scope), '}')
 		}
 	case bson.TypeDBPointer:
-		ns, id := v.DBPointer()
-		dst = appendText(append(dst, `{"$dbPointer":{"$ref":`...), []byte(ns))
-		return append(hex.AppendEncode(append(dst, `,"$id":{"$oid":"`...), id[:]), `"}}}`...)
+		if ns, id, ok := v.DBPointerOK(); ok {
+			dst = appendText(append(dst, `{"$dbPointer":{"$ref":`...), []byte(ns))
+			return append(hex.AppendEncode(append(dst, `,"$id":{"$oid":"`...), id[:]), `"}}}`...)
+		}
 	}
 	return append(dst, "null"...)
 }

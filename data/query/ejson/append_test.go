@@ -42,7 +42,7 @@ func TestAppendRelaxed(t *testing.T) {
 }
 
 func TestAppendOfMalformedBytesIsStillJSON(t *testing.T) {
-	doc, _ := bson.Marshal(bson.D{{Key: "a", Value: "text"}, {Key: "b", Value: bson.D{{Key: "c", Value: bson.CodeWithScope{Code: "x", Scope: bson.D{}}}}}})
+	doc, _ := bson.Marshal(bson.D{{Key: "a", Value: "text"}, {Key: "p", Value: bson.DBPointer{DB: "x"}}, {Key: "r", Value: bson.Regex{Pattern: "y"}}, {Key: "old", Value: bson.Binary{Subtype: 2, Data: []byte{1}}}, {Key: "b", Value: bson.D{{Key: "c", Value: bson.CodeWithScope{Code: "x", Scope: bson.D{}}}}}})
 	for i := range doc {
 		for _, b := range []byte{0, 1, 0x7f, 0xff, 0x0f, 0x0b} {
 			broken := append([]byte(nil), doc...)

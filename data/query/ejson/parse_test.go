@@ -44,6 +44,7 @@ var parseCases = []struct{ in, out string }{
 	{`{"a":{"$serverDate":{"offset":1000}},"b":{"$tcb_server_date":{"offset":{"$numberInt":"-123"}}},"c":{"$date":{"offset":0}},"d":{"$tcb_server_date":{}}}`,
 		`{"a":{"$date":{"$numberLong":"1700000001123"}},"b":{"$date":{"$numberLong":"1700000000000"}},"c":{"$date":{"$numberLong":"1700000000123"}},"d":{"$date":{"$numberLong":"1700000000123"}}}`},
 	{`{"a":{"$binary":{"base64":"AQID","subType":"05"}}}`, `{"a":{"$binary":{"base64":"AQID","subType":"05"}}}`},
+	{`{"a":{"$binary":{"base64":"AQID","subType":"02"}}}`, `{"a":{"$binary":{"base64":"AQID","subType":"02"}}}`},
 	{`{"a":{"$binary":"AQI","$type":"80"}}`, `{"a":{"$binary":{"base64":"AQI=","subType":"80"}}}`},
 	{`{"a":{"$uuid":"00112233-4455-6677-8899-aabbccddeeff"}}`, `{"a":{"$binary":{"base64":"ABEiM0RVZneImaq7zN3u/w==","subType":"04"}}}`},
 	{`{"a":{"$regularExpression":{"pattern":"^a","options":"gimi"}}}`, `{"a":{"$regularExpression":{"pattern":"^a","options":"im"}}}`},
@@ -63,7 +64,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v", c.in, err)
 			continue
 		}
-		if err := doc.Validate(); err != nil {
+		if err := value.Validate(doc); err != nil {
 			t.Errorf("%s gives malformed BSON: %v", c.in, err)
 		}
 		if got := string(ejson.AppendCanonical(nil, doc)); got != c.out {
@@ -114,8 +115,8 @@ func TestEqualKeysInALargeObject(t *testing.T) {
 	}
 	text.WriteString("}")
 	doc, err := ejson.Parse([]byte(text.String()), ejson.Options{})
-	if err != nil || doc.Validate() != nil {
-		t.Fatal(err, doc.Validate())
+	if err != nil || value.Validate(doc) != nil {
+		t.Fatal(err, value.Validate(doc))
 	}
 	if n := value.Count(doc); n != 26 {
 		t.Errorf("%d fields are left, want 26: %v", n, doc)
@@ -171,7 +172,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if err := doc.Validate(); err != nil {
+		if err := value.Validate(doc); err != nil {
 			t.Fatalf("malformed BSON: %v", err)
 		}
 		again, err := ejson.Parse(ejson.AppendCanonical(nil, doc), ejson.Options{Now: now})

@@ -25,7 +25,7 @@ func key(t testing.TB, v bson.RawValue) []byte {
 // TestKeysOrderAsValues is the property that every index and sort rests on.
 func TestKeysOrderAsValues(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200_000 {
+	for range 60_000 {
 		a, b := random.Value(r, 3), random.Value(r, 3)
 		want := value.Compare(a, b)
 		if back := value.Compare(b, a); back != -want {
@@ -48,7 +48,7 @@ func TestKeysOrderAsValues(t *testing.T) {
 
 func TestCompareIsTransitive(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 100_000 {
+	for range 30_000 {
 		a, b, c := random.Value(r, 2), random.Value(r, 2), random.Value(r, 2)
 		if value.Compare(a, b) <= 0 && value.Compare(b, c) <= 0 && value.Compare(a, c) > 0 {
 			t.Fatalf("%v <= %v <= %v but not %v <= %v", a, b, c, a, c)
@@ -150,7 +150,7 @@ func FuzzCompare(f *testing.F) {
 		if value.Compare(y, x) != -order {
 			t.Fatal("not antisymmetric")
 		}
-		if bson.Raw(a).Validate() != nil || bson.Raw(b).Validate() != nil {
+		if value.Validate(a) != nil || value.Validate(b) != nil {
 			return
 		}
 		if got := bytes.Compare(key(t, x), key(t, y)); got != order {

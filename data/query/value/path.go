@@ -23,13 +23,14 @@ type Part struct {
 func ParsePath(text string) Path {
 	parts := make([]Part, 0, strings.Count(text, ".")+1)
 	for name := range strings.SplitSeq(text, ".") {
-		parts = append(parts, Part{name, arrayIndex(name)})
+		parts = append(parts, Part{name, ArrayIndex(name)})
 	}
 	return Path{text, parts}
 }
 
-// arrayIndex returns the number that name writes in its shortest form, -1 if it is none.
-func arrayIndex(name string) int {
+// ArrayIndex returns the array element that a path component addresses: the number that name writes in its shortest
+// form, -1 if it is none.
+func ArrayIndex(name string) int {
 	if name == "" || len(name) > 9 || (name[0] == '0' && len(name) > 1) || name[0] < '0' || name[0] > '9' {
 		return -1
 	}
@@ -64,7 +65,7 @@ func Lookup(doc bson.Raw, path string) (v bson.RawValue, ok bool) {
 		case bson.TypeEmbeddedDocument:
 			v, ok = Field(v.Value, name)
 		case bson.TypeArray:
-			v, ok = Element(v.Value, arrayIndex(name))
+			v, ok = Element(v.Value, ArrayIndex(name))
 		default:
 			return bson.RawValue{}, false
 		}

@@ -85,11 +85,17 @@ func ObjectID(id bson.ObjectID) bson.RawValue {
 	return bson.RawValue{Type: bson.TypeObjectID, Value: id[:]}
 }
 
-// Binary returns data as a value of type binData.
+// Binary returns data as a value of type binData. Subtype 2, the old form, repeats the length inside.
 func Binary(subtype byte, data []byte) bson.RawValue {
-	b := make([]byte, 0, len(data)+5)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
-	b = append(b, subtype)
+	size := len(data)
+	if subtype == bson.TypeBinaryBinaryOld {
+		size += 4
+	}
+	b := make([]byte, 0, size+5)
+	b = append(binary.LittleEndian.AppendUint32(b, uint32(size)), subtype)
+	if subtype == bson.TypeBinaryBinaryOld {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+	}
 	return bson.RawValue{Type: bson.TypeBinary, Value: append(b, data...)}
 }
 
