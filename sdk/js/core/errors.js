@@ -27,6 +27,9 @@ const labels = {
   [-604100]: 'unsupported call'
 }
 
+// Words that code looks for in errMsg, whatever the server's sentence is.
+const matched = { duplicate_key: 'duplicate key', collection_exists: 'already exists' }
+
 /** errCode of mistakes that are found before anything is sent. */
 const LOCAL = -1
 
@@ -86,7 +89,8 @@ function failure (api, thrown) {
   if (!wire) return local(api, thrown instanceof Error ? thrown.message : (thrown && thrown.errMsg) || String(thrown))
   const errCode = typeof wire.errCode === 'number' && wire.errCode !== 0 ? wire.errCode : errCodeOf(wire.reason)
   let detail = wire.message || ''
-  if (wire.reason === 'duplicate_key' && !/duplicate key/i.test(detail)) detail = `duplicate key: ${detail}`
+  const words = matched[wire.reason]
+  if (words && !detail.toLowerCase().includes(words)) detail = `${words}: ${detail}`
   return new CloudError({
     errCode,
     errMsg: `${api}:fail ${errCode} ${labelOf(errCode)}. ${detail}`,

@@ -56,13 +56,15 @@ const errors = [
   [missing, -502005, 'collection.get:fail -502005 database collection not exists. Db or Table not exist: c', false],
   [failure('permission_denied', 'no'), -502003, 'collection.get:fail -502003 database permission denied. no', false],
   [failure('duplicate_key', 'E11000 _id'), -502001, 'collection.get:fail -502001 database request fail. duplicate key: E11000 _id', false],
+  [failure('duplicate_key', 'Duplicate key _id'), -502001, 'collection.get:fail -502001 database request fail. Duplicate key _id', false],
+  [failure('collection_exists', 'there is a c'), -502001, 'collection.get:fail -502001 database request fail. already exists: there is a c', false],
   [failure('rate_limited', 'slow down'), -501003, 'collection.get:fail -501003 exceed request limit. slow down', true],
   [failure('from_a_newer_server', 'what', { errCode: -509999 }), -509999, 'collection.get:fail -509999 unknown error. what', false],
   [{ error: { reason: 'timeout', message: 'late', retryable: true } }, -501002, 'collection.get:fail -501002 resource server timeout. late', true],
   [new Error('the socket closed'), -1, 'collection.get:fail the socket closed', false]
 ]
 for (const [thrown, errCode, errMsg, retryable] of errors) {
-  test(`errors: ${thrown.reason || thrown.message || thrown.error.reason}`, async () => {
+  test(`errors: ${errMsg}`, async () => {
     const { db, host } = wxServer()
     host.replies['documents.find'] = () => { throw thrown }
     const error = await rejection(db.collection('c').get())
