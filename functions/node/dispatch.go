@@ -13,6 +13,7 @@ const (
 	probeLimit   = 5 * time.Millisecond  // how long a silent process is given to show that it still reads
 	growPatience = 50 * time.Millisecond // how long a request waits before another process beyond the ordinary number starts
 	extraIdle    = 30 * time.Second      // how long a second and further process is kept
+	apartFor     = 5 * time.Minute       // how long a function that has hogged a process does not share one
 	crowded      = 4                     // requests in one process from which on another one is started beside it
 )
 
@@ -62,12 +63,29 @@ func (p *Program) place(ctx context.Context, limit <-chan time.Time) (placing, e
 	return placing{}, err
 }
 
+// separate keeps requests in processes of their own for a while: one of them has been seen to hog its process, and
+// those that have begun beside such a one can only share its fate.
+func (p *Program) separate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apart = time.Now().Add(apartFor)
+}
+
+// capacity is how many requests a process takes now. p.mu is held.
+func (p *Program) capacity() int {
+	if !p.apart.IsZero() && time.Now().Before(p.apart) {
+		return 1
+	}
+	return p.slots * p.bundle.Concurrency
+}
+
 // pick takes the best free slot: in the process with the fewest running requests, and the lowest slot, which is the
 // most likely to be evaluated already. p.mu is held.
 func (p *Program) pick() (placing, bool) {
 	var best *replica
+	capacity := p.capacity()
 	for _, rep := range p.replicas {
-		if !rep.leaving && rep.busy < p.slots*p.bundle.Concurrency && (best == nil || rep.busy < best.busy) && rep.proc.responsive() {
+		if !rep.leaving && rep.busy < capacity && (best == nil || rep.busy < best.busy) && rep.proc.responsive() {
 			best = rep
 			if best.busy == 0 {
 				break
@@ -114,8 +132,9 @@ func (p *Program) serve() {
 func (p *Program) grow() {
 	waited := time.Since(p.queue[0].since)
 	silent := false
+	capacity := p.capacity()
 	for _, rep := range p.replicas {
-		if !rep.leaving && rep.busy < p.slots*p.bundle.Concurrency {
+		if !rep.leaving && rep.busy < capacity {
 			silent = true
 			rep.proc.probe()
 		}

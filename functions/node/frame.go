@@ -12,32 +12,32 @@ type frameType uint8
 
 // The frames. Host to process: load, map, invoke, reply, stop, ping. The others go the other way.
 const (
-	frameHello  frameType = 1
-	frameLoad   frameType = 2
-	frameMap    frameType = 3
-	frameInvoke frameType = 4
-	frameReply  frameType = 5
-	frameStop   frameType = 6
-	framePing   frameType = 7
-	framePong   frameType = 8
-	frameStart  frameType = 9
-	frameResult frameType = 10
-	frameError  frameType = 11
-	frameDone   frameType = 12
-	frameCall   frameType = 13
-	frameLog    frameType = 14
-	frameCache  frameType = 15
-	frameLoaded frameType = 16
+	frameHello   frameType = 1
+	frameLoad    frameType = 2
+	frameMap     frameType = 3
+	frameInvoke  frameType = 4
+	frameReply   frameType = 5
+	frameStop    frameType = 6
+	framePing    frameType = 7
+	framePong    frameType = 8
+	frameDropped frameType = 9
+	frameResult  frameType = 10
+	frameError   frameType = 11
+	frameDone    frameType = 12
+	frameCall    frameType = 13
+	frameLog     frameType = 14
+	frameCache   frameType = 15
+	frameLoaded  frameType = 16
 )
 
 // Flags, by frame type.
 const (
-	flagLatin1      = 1 // load: the code has one byte per character
-	flagHasCode     = 2 // load: the program is a bundle, not a folder
-	flagAcknowledge = 1 // invoke: answer with a start frame before user code runs
-	flagFailed      = 1 // reply: the call failed
-	flagLinger      = 1 // result, error: started calls are still running
-	flagFatal       = 2 // error: the process must be replaced
+	flagLatin1  = 1 // load: the code has one byte per character
+	flagHasCode = 2 // load: the program is a bundle, not a folder
+	flagClaim   = 1 // invoke: take a token before user code runs, or drop the invocation
+	flagFailed  = 1 // reply: the call failed
+	flagLinger  = 1 // result, error: started calls are still running
+	flagFatal   = 2 // error: the process must be replaced
 )
 
 const (
@@ -65,7 +65,7 @@ func limitOf(kind frameType) (limit uint32, ok bool) {
 	switch kind {
 	case frameHello:
 		return 4 << 10, true
-	case framePong, frameStart, frameDone:
+	case framePong, frameDropped, frameDone:
 		return 0, true
 	case frameResult:
 		return maxResult, true

@@ -50,10 +50,8 @@ func (p *process) next(in *bufio.Reader) error {
 		return p.failed(o, h, payload)
 	case frameDone:
 		p.quiet(h.id)
-	case frameStart:
-		if r := p.find(h.id); r != nil {
-			r.started.Store(true)
-		}
+	case frameDropped:
+		p.dropped(h.id)
 	case frameCall:
 		return p.call(h, payload)
 	case frameLog:
@@ -72,12 +70,6 @@ func (p *process) next(in *bufio.Reader) error {
 		return fmt.Errorf("unexpected frame of type %d", h.kind)
 	}
 	return nil
-}
-
-func (p *process) find(id uint32) *run {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.runs[id]
 }
 
 // failed takes an error frame. One without an invocation and without a known culprit fails all that run.

@@ -70,8 +70,9 @@ type bootSpec struct {
 
 // boot is what a starting process learns from its environment.
 type boot struct {
-	FD      int      `json:"fd,omitempty"`   // the open socket, or
-	Port    int      `json:"port,omitempty"` // the loopback port to connect to
+	FD      int      `json:"fd,omitempty"`     // the open socket, or
+	Port    int      `json:"port,omitempty"`   // the loopback port to connect to
+	Tokens  int      `json:"tokens,omitempty"` // the pipe with the tokens, see claims.go
 	Token   string   `json:"token"`
 	Sandbox bool     `json:"sandbox"`
 	Egress  string   `json:"egress,omitempty"`
@@ -89,7 +90,41 @@ type child struct {
 	conn   func() (net.Conn, error) // waits for the connection where the process has to make it
 	token  string
 	stderr *tail
-	closer func() // releases what belongs to the child alone, once it is gone
+	begun  func()  // lets go of what the child has inherited, once it has started or failed to
+	tokens *tokens // nil where there are none
+	closer func()  // closes the connection
+}
+
+// close releases what belongs to the child alone, once it is gone.
+func (c *child) close() {
+	c.closer()
+	if c.tokens != nil {
+		c.tokens.close()
+	}
+}
+
+// prepare makes the connection and the tokens of a child that is about to start.
+func (c *child) prepare(portable bool, cmd *exec.Cmd, b *boot) error {
+	transport, err := openTransport(portable, cmd, b)
+	if err != nil {
+		return err
+	}
+	c.conn, c.closer, c.begun = transport.conn, transport.close, transport.started
+	if b.FD == 0 {
+		return nil
+	}
+	if c.tokens, err = newTokens(); err != nil {
+		c.begun()
+		c.closer()
+		return err
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, c.tokens.file)
+	b.Tokens = 2 + len(cmd.ExtraFiles)
+	c.begun = func() {
+		transport.started()
+		c.tokens.started()
+	}
+	return nil
 }
 
 // starter runs functions on one operating system thread: Linux ends a child when the thread that started it ends.
@@ -125,11 +160,9 @@ func (l *launcher) startPlain(spec bootSpec) (*child, error) {
 	c := &child{token: yunduo.NewSecret(), stderr: &tail{}}
 	b := boot{Token: c.token, Preload: []string{}}
 	cmd := exec.Command(l.opts.NodePath, nodeArgs(spec.heapBytes, filepath.Join(l.runner, "main.js"))...)
-	transport, err := openTransport(l.opts.portable, cmd, &b)
-	if err != nil {
+	if err := c.prepare(l.opts.portable, cmd, &b); err != nil {
 		return nil, err
 	}
-	c.conn, c.closer = transport.conn, transport.close
 	text, err := json.Marshal(b)
 	if err != nil {
 		return nil, err
@@ -140,9 +173,9 @@ func (l *launcher) startPlain(spec bootSpec) (*child, error) {
 	setPlainAttributes(cmd)
 	c.cmd = cmd
 	err = l.starter.do(cmd.Start)
-	transport.started()
+	c.begun()
 	if err != nil {
-		transport.close()
+		c.close()
 		return nil, fmt.Errorf("start Node.js: %w", err)
 	}
 	return c, nil

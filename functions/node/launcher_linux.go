@@ -79,7 +79,7 @@ func (l *launcher) prepare() error {
 		return err
 	}
 	err = c.cmd.Wait()
-	c.closer()
+	c.close()
 	if err != nil {
 		return fmt.Errorf("%s", strings.TrimSpace(c.stderr.String()+" "+err.Error()))
 	}
@@ -127,11 +127,9 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{stageName}
 	cmd.Dir = "/"
-	transport, err := openTransport(false, cmd, &b)
-	if err != nil {
+	if err := c.prepare(false, cmd, &b); err != nil {
 		return nil, err
 	}
-	c.conn, c.closer = transport.conn, transport.close
 	binds := map[string]string{}
 	if spec.folder != "" {
 		binds[sandboxFolder] = spec.folder
@@ -183,9 +181,9 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 		}
 		return cmd.Start()
 	})
-	transport.started()
+	c.begun()
 	if err != nil {
-		transport.close()
+		c.close()
 		return nil, fmt.Errorf("start the sandbox: %w", err)
 	}
 	return c, nil

@@ -105,12 +105,12 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		name:  string(p.bundle.App) + "/" + p.bundle.Function,
 		grace: p.bundle.Limits.Grace, loaded: replies,
 		freed: func(r *run) { p.freed(r) },
-		sign:  p.dispatch, leaves: p.leaving,
+		sign:  p.dispatch, leaves: p.leaving, hogged: p.separate,
 		cache: func(data []byte) { p.cache.Store(&data) },
 		ended: p.ended,
 	}
 	if replies != nil {
-		o.freed, o.sign, o.ended, o.leaves = func(*run) {}, func() {}, func(*process) {}, func(*process) {}
+		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
 	proc.owner.Store(o)
 	if later {

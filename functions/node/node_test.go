@@ -1,15 +1,13 @@
 package node_test
 
 import (
-	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"testing"
-	"time"
 
 	"yunduo/functions/node"
 	"yunduo/functions/runtime"
+	"yunduo/functions/runtimetest"
 )
 
 func TestMain(m *testing.M) {
@@ -17,20 +15,30 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestEcho(t *testing.T) {
-	r, err := node.New(node.Options{Sandbox: node.SandboxRequire, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+func newRuntime(t testing.TB, opts node.Options) *node.Runtime {
+	t.Helper()
+	opts.ServerSDK = []byte(runtimetest.ServerSDK)
+	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	r, err := node.New(opts)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("new runtime: %v", err)
 	}
-	defer r.Close(context.Background())
-	p, err := r.Load(t.Context(), runtime.Bundle{App: "a", Function: "f", Code: []byte("exports.main = async (e, c) => ({ e, cwd: process.cwd(), d: __dirname, id: c.request_id, uid: process.getuid(), l: require('fs').readdirSync('/') })")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		start := time.Now()
-		res, err := p.Invoke(t.Context(), &runtime.Invocation{ID: "1", RequestID: "r", Event: json.RawMessage(`{"a":1}`)})
-		t.Log(string(res.JSON), res.Cold, time.Since(start), err)
+	return r
+}
 
+func suite(opts node.Options) runtimetest.Suite {
+	return runtimetest.Suite{
+		New:       func(t testing.TB) runtime.Runtime { return newRuntime(t, opts) },
+		Sandboxed: opts.Sandbox == node.SandboxRequire,
 	}
+}
+
+func TestSandboxed(t *testing.T) { suite(node.Options{Sandbox: node.SandboxRequire}).Run(t) }
+
+func TestPlain(t *testing.T) { suite(node.Options{Sandbox: node.SandboxOff}).Run(t) }
+
+func TestPortable(t *testing.T) {
+	s := suite(node.Portable(node.Options{Sandbox: node.SandboxOff}))
+	s.Apart = true
+	s.Run(t)
 }

@@ -37,17 +37,22 @@ type process struct {
 	calls   sync.WaitGroup
 	lastID  atomic.Uint32
 
-	mu       sync.Mutex
-	runs     map[uint32]*run
-	late     []*run // answered, in the order of their expiry
-	busy     int    // runs without an answer, and lingering ones
-	frozen   bool
-	retired  bool
-	dead     bool
-	reason   *yunduo.Error // why the host killed it
-	inFlight int           // calls to the host
-	inBytes  int
-	logs     logBudget
+	mu        sync.Mutex
+	runs      map[uint32]*run
+	late      []*run // answered, in the order of their expiry
+	busy      int    // runs without an answer, and lingering ones
+	frozen    bool
+	retired   bool
+	dead      bool
+	reason    *yunduo.Error // why the host killed it
+	inFlight  int           // calls to the host
+	inBytes   int
+	logs      logBudget
+	offers    []*run // sent with a token, in order; answered ones go lazily
+	offered   int64  // when the last one was sent
+	withdrawn int    // runs that were taken back and that the process has not met yet
+	watch     *time.Timer
+	watching  bool
 }
 
 // owner is what a specialised process reports to.
@@ -57,6 +62,7 @@ type owner struct {
 	heap   int64
 	freed  func(*run)     // the run's slot may take another one
 	leaves func(*process) // it takes no more runs
+	hogged func()         // one request kept the others from running
 	sign   func()         // a frame came while probing
 	cache  func([]byte)   // the compiled form of the code
 	loaded chan loadReply // for checks; nil otherwise
@@ -84,7 +90,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	if err != nil {
 		c.cmd.Process.Kill()
 		c.cmd.Wait()
-		c.closer()
+		c.close()
 		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
 	}
 	p.conn = conn
@@ -142,10 +148,10 @@ func (p *process) end(cause error) {
 	p.child.cmd.Process.Kill()
 	waitErr := p.child.cmd.Wait()
 	p.conn.Close()
-	p.child.closer()
 
 	p.mu.Lock()
 	p.dead = true
+	taken := p.withdraw()
 	failure := p.reason
 	if failure == nil {
 		failure = p.classify(cause, waitErr)
@@ -154,8 +160,10 @@ func (p *process) end(cause error) {
 	p.runs, p.late, p.busy = map[uint32]*run{}, nil, 0
 	p.mu.Unlock()
 
+	p.giveBack(taken)
 	for _, r := range runs {
-		r.finish(outcome{err: failure, died: true})
+		r.finish(outcome{err: failure})
+		r.cancel()
 	}
 	p.calls.Wait()
 	p.out.flushing.Wait()
@@ -171,6 +179,12 @@ func (p *process) end(cause error) {
 		}
 		o.ended(p)
 	}
+	p.mu.Lock()
+	if p.watch != nil {
+		p.watch.Stop()
+	}
+	p.child.close()
+	p.mu.Unlock()
 	close(p.gone)
 }
 
@@ -219,6 +233,9 @@ func (p *process) retire() {
 func (p *process) responsive() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.retired || p.dead || p.withdrawn > 0 {
+		return false
+	}
 	return p.busy == 0 || now()-p.heard.Load() < int64(2*time.Millisecond)
 }
 

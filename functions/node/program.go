@@ -27,6 +27,7 @@ type Program struct {
 	queue    []*waiter
 	starting int
 	recheck  *time.Timer
+	apart    time.Time // until then every request gets a process of its own
 	closed   bool
 	drained  chan struct{} // closed once nothing runs any more after Close
 }
@@ -85,8 +86,11 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 	setDefault(&b.Limits.HeapBytes, r.opts.HeapBytes)
 	setDefault(&b.Limits.Grace, r.opts.Grace)
 	b.Concurrency = max(1, b.Concurrency)
+	if !canShare || r.opts.portable {
+		b.Concurrency = 1
+	}
 	p := &Program{rt: r, bundle: b, slots: r.opts.Slots, drained: make(chan struct{})}
-	if b.Exclusive {
+	if b.Exclusive || !canShare || r.opts.portable {
 		p.slots = 1
 	}
 	p.load = newLoadFrame(r, b)
@@ -95,25 +99,35 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 
 // Invoke implements runtime.Program.
 func (p *Program) Invoke(ctx context.Context, inv *runtime.Invocation) (runtime.Result, error) {
-	for attempt := 0; ; attempt++ {
-		deadline := inv.Deadline
-		if deadline.IsZero() {
-			deadline = time.Now().Add(p.bundle.Limits.Timeout)
-		}
-		result, again, err := p.try(ctx, inv, deadline)
-		if !again || attempt == 3 {
+	last := inv.Deadline
+	if last.IsZero() {
+		// The time limit is the function's: waiting for a process does not count, within reason.
+		last = time.Now().Add(p.bundle.Limits.Timeout + waitLimit)
+	}
+	for {
+		result, again, err := p.try(ctx, inv, last)
+		if !again {
 			return result, err
 		}
 	}
 }
 
+// waitLimit is how long an invocation without a deadline waits for a process.
+const waitLimit = 30 * time.Second
+
 // try runs the invocation once. again says that user code has not seen it.
-func (p *Program) try(ctx context.Context, inv *runtime.Invocation, deadline time.Time) (result runtime.Result, again bool, err error) {
-	limit := time.NewTimer(time.Until(deadline))
+func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Time) (result runtime.Result, again bool, err error) {
+	limit := time.NewTimer(time.Until(last))
 	defer limit.Stop()
 	at, err := p.place(ctx, limit.C)
 	if err != nil {
 		return result, false, err
+	}
+	begun := time.Now()
+	deadline := last
+	if inv.Deadline.IsZero() {
+		deadline = begun.Add(p.bundle.Limits.Timeout)
+		limit.Reset(p.bundle.Limits.Timeout)
 	}
 	meta, err := p.meta(inv, deadline)
 	if err != nil {
@@ -122,7 +136,6 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, deadline tim
 	}
 	r := &run{slot: at.slot, invocation: inv, done: make(chan outcome, 1)}
 	r.ctx, r.cancel = callContext(ctx, inv.RequestID)
-	begun := time.Now()
 	if !at.replica.proc.begin(r, meta) {
 		r.cancel()
 		p.release(at.replica, at.slot)
@@ -135,7 +148,7 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, deadline tim
 		if o.err == nil {
 			return result, false, nil
 		}
-		return result, o.died && !r.started.Load(), o.err
+		return result, o.again, o.err
 	case <-limit.C:
 		why := yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function did not answer within its time limit of %s and was stopped", deadline.Sub(begun).Round(time.Millisecond))
 		p.abandon(at.replica, r, why)

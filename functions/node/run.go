@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"yunduo"
@@ -22,11 +21,11 @@ type run struct {
 	cancel     context.CancelFunc
 	done       chan outcome
 	once       sync.Once
-	started    atomic.Bool // user code may have run
-	fresh      bool        // the first of its process
+	fresh      bool // the first of its process
 
 	// Guarded by the process's mutex.
 	answered  bool
+	withdrawn bool // taken back before it began
 	lingering bool
 	expires   time.Time
 }
@@ -35,15 +34,12 @@ type run struct {
 type outcome struct {
 	result []byte
 	err    *yunduo.Error
-	died   bool // the process went away
+	again  bool // user code has not seen the invocation
 }
 
 // finish gives the run its outcome. Only the first one counts.
 func (r *run) finish(o outcome) {
 	r.once.Do(func() { r.done <- o })
-	if o.died {
-		r.cancel()
-	}
 }
 
 // invocationMeta is what function code learns about its invocation: the SDK's context().
@@ -94,10 +90,8 @@ func (p *process) begin(r *run, meta []byte) bool {
 	r.id = p.lastID.Add(1)
 	r.fresh = r.id == 1
 	var flags uint8
-	if p.busy > 0 {
-		flags = flagAcknowledge
-	} else {
-		r.started.Store(true)
+	if p.busy > 0 && p.child.tokens != nil {
+		flags = p.offer(r)
 	}
 	p.busy++
 	p.runs[r.id] = r
@@ -197,9 +191,11 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 	r.answered = true
 	p.busy--
 	delete(p.runs, r.id)
+	taken := p.withdraw()
 	others := p.busy
 	p.mu.Unlock()
 	r.cancel()
+	p.giveBack(taken)
 	if others == 0 {
 		p.kill(why)
 		p.owner.Load().freed(r)
@@ -215,6 +211,7 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 	case <-p.gone:
 	}
 	if p.heard.Load() == before {
+		p.owner.Load().hogged()
 		p.kill(yunduo.Errorf(yunduo.ReasonFunctionKilled, "another request of this function kept its process busy beyond the time limit, and both were stopped"))
 	}
 	p.free(r)

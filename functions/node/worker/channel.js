@@ -15,7 +15,7 @@ exports.Type = Object.freeze({
   STOP: 6,
   PING: 7,
   PONG: 8,
-  START: 9,
+  DROPPED: 9,
   RESULT: 10,
   ERROR: 11,
   DONE: 12,

@@ -64,7 +64,7 @@ class Failures {
 
   stack (text) {
     const lines = this.translate(text.slice(0, 4 * STACK_LIMIT)).split('\n')
-    return lines.filter(line => !/^\s+at /.test(line) || !(line.includes(__dirname) || /\(?node:internal\//.test(line))).join('\n')
+    return lines.filter(line => !/^\s+at /.test(line) || !(line.includes(__dirname) || /\(?node:(internal\/|async_hooks)/.test(line))).join('\n')
   }
 }
 

@@ -64,7 +64,7 @@ class Loader {
   /** Runs a wrapper as the module's code. */
   evaluate (module, wrapper) {
     const require = request => this.require(request, module)
-    require.resolve = (request, options) => Module._resolveFilename(request, module, false, options)
+    require.resolve = (request, options) => resolve(request, module, options)
     require.resolve.paths = request => Module._resolveLookupPaths(request, module)
     require.cache = this.cache
     require.main = this.main
@@ -92,7 +92,7 @@ class Loader {
     const provided = this.provided(request)
     if (provided !== undefined) return provided
     if (Module.isBuiltin(request)) return require(request)
-    const filename = Module._resolveFilename(request, parent, false)
+    const filename = resolve(request, parent)
     if (Module.isBuiltin(filename)) return require(filename)
     const cached = this.cache[filename]
     if (cached !== undefined) return cached.exports
@@ -133,6 +133,18 @@ class Loader {
       addons.set(filename, record.exports)
     }
     return addons.get(filename)
+  }
+}
+
+/** Like Node.js, but a package.json that is not JSON is as good as none: such projects exist. */
+function resolve (request, parent, options) {
+  try {
+    return Module._resolveFilename(request, parent, false, options)
+  } catch (e) {
+    if (!(e instanceof SyntaxError) && !/package\.json/.test(e.message)) throw e
+    const filename = Module._findPath(request, Module._resolveLookupPaths(request, parent), false)
+    if (!filename) throw e
+    return filename
   }
 }
 

@@ -13,6 +13,8 @@ const boot = JSON.parse(process.env.YUNDUO_BOOT)
 for (const name of Object.keys(process.env)) if (name !== 'TZ') delete process.env[name]
 
 const parse = JSON.parse
+const { readSync } = fs
+const token = Buffer.alloc(1)
 const failures = new Failures()
 let program = null
 
@@ -38,9 +40,11 @@ function uncaught (error, kind) {
 function onFrame (type, flags, slot, id, buffer, start, end) {
   switch (type) {
     case Type.INVOKE: {
+      if (flags & 1 && !claim()) return channel.bytes(Type.DROPPED, 0, slot, id)
       const split = start + 4 + buffer.readUInt32LE(start)
-      program.invoke(slot, id, parse(buffer.utf8Slice(start + 4, split)), parse(buffer.utf8Slice(split, end)), (flags & 1) !== 0)
-      return
+      const meta = parse(buffer.utf8Slice(start + 4, split))
+      const event = parse(buffer.utf8Slice(split, end))
+      return program.invoke(slot, id, meta, event)
     }
     case Type.REPLY:
       return calls.reply(flags, id, buffer, start, end)
@@ -53,6 +57,15 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
       return failures.setMap(buffer.utf8Slice(start, end))
     case Type.LOAD:
       return load(flags, buffer, start, end)
+  }
+}
+
+/** Takes the token of an invocation. Without one, the host has given the invocation to another process. */
+function claim () {
+  try {
+    return readSync(boot.tokens, token, 0, 1, null) === 1
+  } catch {
+    return false
   }
 }
 

@@ -81,16 +81,12 @@ class Program {
     this.gate.write(slot.number, invocation ? invocation.id : 0, level, this.failures.translate(text))
   }
 
-  /** Starts an invocation. With acknowledge the host wants to know before user code runs. */
-  invoke (slotNumber, id, meta, event, acknowledge) {
+  /** Starts an invocation. */
+  invoke (slotNumber, id, meta, event) {
     const slot = this.slot(slotNumber)
     const invocation = { id, slot, meta, calls: 0, settled: false, stopped: false, onQuiet: null }
     this.running.set(id, invocation)
     slot.current = invocation
-    if (acknowledge) {
-      this.channel.bytes(Type.START, 0, slotNumber, id)
-      this.channel.flush()
-    }
     this.storage.run(invocation, run, this, slot, invocation, event)
   }
 

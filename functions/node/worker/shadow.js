@@ -29,7 +29,7 @@ function slotConsole (log) {
   const stdout = { write: text => { log(level, chomp(text)); return true }, on () {}, once () {}, removeListener () {}, listenerCount: () => 0 }
   const stderr = { ...stdout, write: text => { log(level === LEVELS.info ? LEVELS.error : level, chomp(text)); return true } }
   const console = new Console({ stdout, stderr, colorMode: false })
-  for (const [name, value] of [['debug', LEVELS.debug], ['warn', LEVELS.warn], ['error', LEVELS.error], ['trace', LEVELS.error], ['assert', LEVELS.error]]) {
+  for (const [name, value] of [['debug', LEVELS.debug], ['warn', LEVELS.warn], ['error', LEVELS.error], ['trace', LEVELS.error]]) {
     const plain = console[name]
     console[name] = (...args) => {
       level = value

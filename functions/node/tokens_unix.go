@@ -1,0 +1,73 @@
+//go:build unix
+
+package node
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// canShare says that processes may run several requests at once, because untouched ones can be taken back.
+const canShare = true
+
+// tokens is a pipe that both the host and the process read.
+type tokens struct {
+	read, write int
+	file        *os.File // another handle of the read end, for the process to inherit
+}
+
+func newTokens() (*tokens, error) {
+	var fds [2]int
+	syscall.ForkLock.RLock()
+	err := unix.Pipe(fds[:])
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	t := &tokens{read: fds[0], write: fds[1]}
+	inherited, err := unix.FcntlInt(uintptr(t.read), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.close()
+		return nil, fmt.Errorf("copy a pipe: %w", err)
+	}
+	t.file = os.NewFile(uintptr(inherited), "tokens")
+	return t, nil
+}
+
+// started makes the pipe ready for use: handing a file to a process makes it blocking.
+func (t *tokens) started() {
+	t.file.Close()
+	unix.SetNonblock(t.read, true)
+	unix.SetNonblock(t.write, true)
+}
+
+// put adds a token. A pipe takes thousands, far more than a process has slots.
+func (t *tokens) put() { unix.Write(t.write, []byte{1}) }
+
+// takeAll takes every token that is left and returns their number.
+func (t *tokens) takeAll() int {
+	var buffer [512]byte
+	total := 0
+	for {
+		n, err := unix.Read(t.read, buffer[:])
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 || err != nil {
+			return total
+		}
+		total += n
+	}
+}
+
+func (t *tokens) close() {
+	unix.Close(t.read)
+	unix.Close(t.write)
+}
