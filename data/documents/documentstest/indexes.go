@@ -104,7 +104,8 @@ var indexTests = map[string]func(f *fixture){
 		f.createIndex(driver.Index{Name: "a", Fields: fields("a")})
 		f.reason(yunduo.ReasonInvalidDocument, f.e.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "a", string(make([]byte, 40<<10))))}, driver.WriteOptions{}))
 	},
-	"Explain": explainTest,
+	"ManyOfOneValue": manyOfOneValueTest,
+	"Explain":        explainTest,
 }
 
 // uses requires that an engine which explains itself reads this index and as many documents.
@@ -144,7 +145,43 @@ func explainTest(f *fixture) {
 		{nil, d("c", -1), 3, "c", 3},
 		{d("c", d("$in", bson.A{1, 2, 500})), nil, 0, "c", 2},
 		{d("a", d("$in", bson.A{1, 2}), "b", 11), nil, 0, "ab", 10},
+		{d("$or", bson.A{d("c", 7), d("a", 3, "b", 3)}), nil, 0, "c", 11},
+		{d("$or", bson.A{d("c", 7), d("x", 3)}), nil, 0, "", 200},
 	} {
 		f.uses(c.index, driver.Find{Filter: f.filter(c.filter), Sort: f.sort(c.sort), Limit: c.limit}, c.documents)
+	}
+}
+
+// manyOfOneValueTest reads long runs of equal keys in all orders.
+func manyOfOneValueTest(f *fixture) {
+	var docs []bson.Raw
+	for i := range 12_000 {
+		docs = append(docs, raw(d("_id", i, "a", i%2, "b", i%3)))
+	}
+	require.NoError(f, f.e.Insert(f.ctx, f.ns, docs, driver.WriteOptions{}))
+	type question struct {
+		filter, sort any
+	}
+	questions := []question{
+		{nil, d("a", 1)}, {nil, d("a", -1)}, {nil, d("a", 1, "_id", -1)}, {nil, d("a", -1, "_id", -1)},
+		{d("a", 1), nil}, {d("a", 1), d("_id", -1)}, {d("a", d("$in", bson.A{0, 1})), d("a", -1)},
+		{d("a", d("$gte", 0)), nil}, {d("b", 2), d("a", -1)}, {d("$or", bson.A{d("a", 1), d("a", 0)}), d("_id", -1)},
+	}
+	answer := func(q question) (list []int64) {
+		for _, doc := range f.rawFound(driver.Find{Filter: f.filter(q.filter), Sort: f.sort(q.sort)}) {
+			list = append(list, doc.Lookup("_id").AsInt64())
+		}
+		return list
+	}
+	var want [][]int64
+	for _, q := range questions {
+		want = append(want, answer(q))
+	}
+	for _, index := range []driver.Index{{Name: "a", Fields: fields("a")}, {Name: "ab", Fields: fields("a", "b")}} {
+		f.createIndex(index)
+		for i, q := range questions {
+			require.Equal(f, want[i], answer(q), "%v", q)
+		}
+		require.NoError(f, f.e.DropIndex(f.ctx, f.ns, index.Name))
 	}
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -168,7 +169,7 @@ func (e *Engine) fillBatch(b *pebble.Batch, c commit) (changes []driver.Change, 
 		w.merge(key(prefixCounters, s.collection.app, s.collection.id), encodeCounters(s.documents, s.bytes))
 	}
 	changes = append(changes, c.changes...)
-	now := e.options.Now()
+	now := e.options.Now().UTC().Truncate(time.Millisecond) // as it is read back
 	var logged int64
 	for i := range changes {
 		changes[i].Position = driver.Position{Epoch: c.log.epoch, Offset: c.log.next + uint64(i)}

@@ -36,7 +36,11 @@ func (r *reader) find(ctx context.Context, ns driver.Namespace, find driver.Find
 	if err != nil {
 		return nil, err
 	}
-	found, err := newRows(r.view, coll, find.Filter, find.Sort, r.e.options.QueryBytes)
+	var want int64 // 0: all
+	if find.Limit > 0 && find.Skip < 1<<40 && find.Limit < 1<<40 {
+		want = find.Skip + find.Limit
+	}
+	found, err := newRows(r.view, coll, find.Filter, find.Sort, want, r.e.options.QueryBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +48,7 @@ func (r *reader) find(ctx context.Context, ns driver.Namespace, find driver.Find
 	if c.limit == 0 {
 		c.limit = -1
 	}
-	if !found.plan.ordered || (find.Filter.Near() != nil && len(find.Sort.Fields()) == 0) {
-		var want int64
-		if find.Limit > 0 && find.Skip < 1<<40 {
-			want = find.Skip + find.Limit
-		}
+	if !found.ordered(find.Sort) {
 		if c.items, err = sortRows(ctx, found, find.Sort, want, r.e.options.QueryBytes); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}

@@ -29,6 +29,8 @@ type plan struct {
 	ordered bool
 	reverse bool
 	group   int
+	// exact: every key in ranges is a document that matches, and every match is one key.
+	exact bool
 	// descendingTies: equal sort keys are ordered by descending _id.
 	descendingTies bool
 }
@@ -53,19 +55,48 @@ func orderOf(sort *query.Sort) order {
 
 // choose returns the plan for a filter and an order. Call it when the view exists already: flags of indexes that are
 // set later belong to documents that the view does not show.
-func (c *collection) choose(filter *query.Filter, sort *query.Sort) plan {
-	o := orderOf(sort)
+func (c *collection) choose(v view, filter *query.Filter, o order) plan {
 	bounds := filter.Bounds()
 	if p, ok := c.planID(bounds, o); ok {
 		return p
 	}
-	best, score := c.planScan(o), -1
+	best, score := []plan{c.planScan(o)}, -1
 	if filter.Near() != nil {
-		return best
+		return best[0]
 	}
 	for _, ix := range c.indexes {
-		if p, s := c.planIndex(ix, bounds, o); s > score {
-			best, score = p, s
+		switch p, s := c.planIndex(ix, bounds, o); {
+		case s > score:
+			best, score = []plan{p}, s
+		case s == score && s >= 0:
+			best = append(best, p)
+		}
+	}
+	return narrowest(v, best)
+}
+
+// probe is how many keys are counted to find the narrower of two equally good plans.
+const probe = 100
+
+// narrowest returns the plan with the fewest keys in its ranges.
+func narrowest(v view, plans []plan) plan {
+	best := plans[0]
+	if len(plans) == 1 {
+		return best
+	}
+	fewest := probe + 1
+	for _, p := range plans {
+		w := newKeyWalk(v, p.ranges, false)
+		n := 0
+		for n < fewest {
+			if ok, err := w.next(); !ok || err != nil { // an error comes again when the plan is used
+				break
+			}
+			n++
+		}
+		_ = w.close()
+		if n < fewest {
+			best, fewest = p, n
 		}
 	}
 	return best
@@ -127,6 +158,7 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 	points := 0              // leading components that are restricted to points
 	single := true           // and each to one
 	bounded := 0             // components that are restricted at all
+	exact := bounds.Complete && !multikey
 	for i, f := range ix.Fields {
 		r, ok := bounds.Paths[f.Path]
 		if !ok || i > points {
@@ -142,6 +174,7 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 		}
 		ranges = next
 		bounded++
+		exact = exact && r.Exact
 		if arePoints {
 			points++
 			single = single && len(intervals) == 1
@@ -158,6 +191,7 @@ func (c *collection) planIndex(ix *index, bounds query.Bounds, o order) (plan, i
 		return plan{}, -1
 	}
 	p.ranges = ix.absolute(c, ranges)
+	p.exact = exact && bounded == len(bounds.Paths)
 	score := 4*points + 2*bounded
 	if bounded > 0 {
 		score += 8

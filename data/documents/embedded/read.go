@@ -18,12 +18,24 @@ func (e *Engine) Find(ctx context.Context, ns driver.Namespace, find driver.Find
 		return nil, err
 	}
 	defer e.gate.leave()
-	r, release := e.newReader()
+	r, release := e.readerFor(ns, find.Filter)
 	c, err := r.find(ctx, ns, find)
 	if err := errors.Join(err, storageError(release())); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// readerFor returns the current state, without a snapshot where a single look-up is all there is to do.
+func (e *Engine) readerFor(ns driver.Namespace, filter *query.Filter) (*reader, func() error) {
+	c := e.catalog.Load()
+	if coll, err := c.collection(ns); err == nil {
+		if _, ok := coll.singleID(filter); ok {
+			none := func() error { return nil }
+			return &reader{e: e, view: liveView{e.db}, catalog: c, retain: func() func() error { return none }}, none
+		}
+	}
+	return e.newReader()
 }
 
 // Count counts the documents that match; without a filter it reads a counter.

@@ -57,7 +57,10 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 	if err != nil {
 		return 0, err
 	}
-	rows, err := newRows(r.view, coll, filter, nil, r.e.options.QueryBytes)
+	if p := coll.choose(r.view, filter, order{}); p.exact {
+		return countKeys(ctx, newKeyWalk(r.view, p.ranges, false))
+	}
+	rows, err := newRows(r.view, coll, filter, nil, 0, r.e.options.QueryBytes)
 	if err != nil {
 		return 0, err
 	}
@@ -68,6 +71,19 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 			return n, err
 		}
 		n++
+	}
+}
+
+// countKeys counts the keys of a walk.
+func countKeys(ctx context.Context, w *keyWalk) (n int64, err error) {
+	defer func() { err = errors.Join(err, storageError(w.close())) }()
+	for ; ; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if ok, err := w.next(); err != nil || !ok {
+			return n, storageError(err)
+		}
 	}
 }
 

@@ -29,32 +29,9 @@ type rows struct {
 	keys, documents int64 // examined
 }
 
-// newRows plans a search. Rows come in the wanted order only if plan.ordered says so.
-func newRows(v view, c *collection, filter *query.Filter, sort *query.Sort, memory int64) (*rows, error) {
-	r := &rows{view: v, coll: c, filter: filter, plan: c.choose(filter, sort)}
-	switch p := r.plan; {
-	case p.points != nil:
-		r.source = &pointSource{ids: p.points}
-	case p.index == nil:
-		r.source = &documentSource{walk: newKeyWalk(v, p.ranges, p.reverse)}
-	case p.ordered:
-		r.source = newEntrySource(v, p)
-	default:
-		ids, examined, ok, err := collectIDs(v, p, memory)
-		if err != nil {
-			return nil, storageError(err)
-		}
-		r.keys = examined
-		if ok {
-			r.source = &pointSource{ids: ids}
-			r.plan.ordered = len(orderOf(sort).fields) == 0
-			break
-		}
-		// The index leads to more documents than it is good for.
-		r.plan = c.planScan(orderOf(sort))
-		r.source = &documentSource{walk: newKeyWalk(v, r.plan.ranges, r.plan.reverse)}
-	}
-	return r, nil
+// ordered reports whether rows come in the wanted order by themselves.
+func (r *rows) ordered(sort *query.Sort) bool {
+	return r.plan.ordered && (r.filter.Near() == nil || len(sort.Fields()) > 0)
 }
 
 // next moves to the next matching document. id and document are valid until the next call.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 
@@ -35,6 +34,7 @@ type keyWalk struct {
 	ranges  []keyRange // those not yet begun
 	reverse bool
 	it      iterator
+	placed  bool // it stands on the next key already
 	visited int64
 }
 
@@ -85,12 +85,28 @@ func (w *keyWalk) begin() bool {
 
 func (w *keyWalk) advance() bool {
 	switch {
+	case w.placed:
+		w.placed = false
+		return true
 	case !w.it.Valid():
 		return false
 	case w.reverse:
 		return w.it.Prev()
 	}
 	return w.it.Next()
+}
+
+// pass moves behind all keys that begin with prefix, so that next yields the one after them.
+func (w *keyWalk) pass(prefix []byte) error {
+	if w.reverse {
+		w.placed = w.it.SeekLT(prefix)
+	} else {
+		w.placed = w.it.SeekGE(keyEnd(prefix))
+	}
+	if !w.placed {
+		return errors.Join(w.it.Error(), w.close())
+	}
+	return nil
 }
 
 func (w *keyWalk) close() error {
@@ -120,115 +136,27 @@ func (s *documentSource) next() ([]byte, bson.Raw, bool, error) {
 
 func (s *documentSource) close() error { return s.walk.close() }
 
-// entrySource yields the ids of an index in the order of its keys, those of equal keys by _id.
-type entrySource struct {
-	index      *index
-	walk       *keyWalk
-	group      int  // how many components make a key
-	buffered   bool // ids of one key do not come by themselves in the wanted order
-	descending bool // of ids
-
-	ids   [][]byte // of the current key, not yet yielded
-	ahead bool     // walk stands on the first entry of the next key
-	ended bool
-}
-
-func newEntrySource(v view, p plan) *entrySource {
-	s := &entrySource{index: p.index, walk: newKeyWalk(v, p.ranges, p.reverse), group: p.group, descending: p.descendingTies}
-	whole := p.group == len(p.index.Fields)
-	s.buffered = !whole || (p.reverse != p.descendingTies && !p.index.Unique)
-	return s
-}
-
-func (s *entrySource) next() ([]byte, bson.Raw, bool, error) {
-	if !s.buffered {
-		if ok, err := s.walk.next(); !ok || err != nil {
-			return nil, nil, false, err
-		}
-		_, id, err := s.entry()
-		return id, nil, err == nil, err
+// collectIDs reads the ids that a plan's index ranges or points lead to; they may repeat. ok is false if they are more
+// than limit or take more than memory bytes.
+func collectIDs(v view, p plan, limit, memory int64) (ids [][]byte, examined int64, ok bool, err error) {
+	if p.points != nil {
+		return p.points, 0, int64(len(p.points)) <= limit, nil
 	}
-	if len(s.ids) == 0 {
-		if err := s.fill(); err != nil {
-			return nil, nil, false, err
-		}
-		if len(s.ids) == 0 {
-			return nil, nil, false, nil
-		}
-	}
-	id := s.ids[0]
-	s.ids = s.ids[1:]
-	return id, nil, true, nil
-}
-
-func (s *entrySource) entry() (group, id []byte, err error) {
-	v, err := s.walk.it.ValueAndErr()
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.index.splitEntry(s.walk.it.Key(), v, s.group)
-}
-
-// fill reads the ids of the next key.
-func (s *entrySource) fill() error {
-	var current []byte
-	for !s.ended {
-		if !s.ahead {
-			ok, err := s.walk.next()
-			if err != nil {
-				return err
-			}
-			if !ok {
-				s.ended = true
-				break
-			}
-		}
-		group, id, err := s.entry()
-		if err != nil {
-			return err
-		}
-		if s.ahead = len(s.ids) > 0 && !bytes.Equal(group, current); s.ahead {
-			break
-		}
-		current = append(current[:0], group...)
-		s.ids = append(s.ids, slices.Clone(id))
-	}
-	slices.SortFunc(s.ids, bytes.Compare)
-	if s.descending {
-		slices.Reverse(s.ids)
-	}
-	return nil
-}
-
-func (s *entrySource) close() error { return s.walk.close() }
-
-// collectIDs reads the ids that index ranges lead to, sorted, each once. ok is false if they take more than limit
-// bytes.
-func collectIDs(v view, p plan, limit int64) (ids [][]byte, examined int64, ok bool, err error) {
 	s := &entrySource{index: p.index, walk: newKeyWalk(v, p.ranges, false)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	var size int64
 	for {
 		more, err := s.walk.next()
-		if err != nil {
-			return nil, s.walk.visited, false, err
-		}
-		if !more {
-			break
+		if err != nil || !more {
+			return ids, s.walk.visited, err == nil, err
 		}
 		_, id, err := s.entry()
 		if err != nil {
 			return nil, s.walk.visited, false, err
 		}
-		if size += int64(len(id)) + 24; size > limit {
+		if size += int64(len(id)) + sliceBytes; size > memory || int64(len(ids)) >= limit {
 			return nil, s.walk.visited, false, nil
 		}
 		ids = append(ids, slices.Clone(id))
 	}
-	slices.SortFunc(ids, bytes.Compare)
-	ids = slices.CompactFunc(ids, bytes.Equal)
-	if p.descendingTies {
-		slices.Reverse(ids)
-	}
-	return ids, s.walk.visited, true, nil
 }

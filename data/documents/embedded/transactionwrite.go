@@ -82,6 +82,10 @@ type transactionWriter struct{ t *transaction }
 
 var _ writer = transactionWriter{}
 
+func (w transactionWriter) collection(ns driver.Namespace) (*collection, error) {
+	return w.t.catalog.collection(ns)
+}
+
 func (w transactionWriter) reader() (*reader, func() error) {
 	r := w.t.reader()
 	return r, func() error { return nil }

@@ -33,6 +33,15 @@ type iterator interface {
 
 var _ iterator = (*pebble.Iterator)(nil)
 
+// liveView is the store as it is at each read: only for one look-up.
+type liveView struct{ *pebble.DB }
+
+var _ view = liveView{}
+
+func (v liveView) iterate(lower, upper []byte) (iterator, error) {
+	return v.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+}
+
 // snapshot is a view that does not change. It is shared by counting references.
 type snapshot struct {
 	*pebble.Snapshot

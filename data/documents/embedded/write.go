@@ -19,6 +19,8 @@ const maxPending = 256
 
 // writer is where updates and deletes go: straight to the store, or into a transaction.
 type writer interface {
+	// collection returns a collection's catalog entry.
+	collection(ns driver.Namespace) (*collection, error)
 	// reader returns the state to search in and how to let go of it.
 	reader() (*reader, func() error)
 	// mutate calls change with the current document (nil if there is none) under its lock, and stores what it
@@ -40,6 +42,10 @@ type autocommit struct {
 }
 
 var _ writer = (*autocommit)(nil)
+
+func (a *autocommit) collection(ns driver.Namespace) (*collection, error) {
+	return a.e.catalog.Load().collection(ns)
+}
 
 func (a *autocommit) reader() (*reader, func() error) { return a.e.newReader() }
 
@@ -117,7 +123,7 @@ func eachMatch(ctx context.Context, w writer, ns driver.Namespace, filter *query
 	if err != nil {
 		return err
 	}
-	rows, err := newRows(r.view, coll, filter, nil, r.e.options.QueryBytes)
+	rows, err := newRows(r.view, coll, filter, nil, 0, r.e.options.QueryBytes)
 	if err != nil {
 		return err
 	}
@@ -136,21 +142,24 @@ func eachMatch(ctx context.Context, w writer, ns driver.Namespace, filter *query
 // firstMatch returns the encoded _id of the first match in the order of sort; nil if there is none. certain says
 // that no other document can match now: the filter names one _id.
 func firstMatch(ctx context.Context, w writer, ns driver.Namespace, filter *query.Filter, sort *query.Sort) (id []byte, certain bool, err error) {
-	r, release := w.reader()
-	defer func() { err = errors.Join(err, storageError(release())) }()
-	coll, err := r.catalog.collection(ns)
+	coll, err := w.collection(ns)
 	if err != nil {
 		return nil, false, err
 	}
-	rows, err := newRows(r.view, coll, filter, sort, r.e.options.QueryBytes)
+	if id, ok := coll.singleID(filter); ok {
+		return id, true, nil
+	}
+	r, release := w.reader()
+	defer func() { err = errors.Join(err, storageError(release())) }()
+	if coll, err = r.catalog.collection(ns); err != nil {
+		return nil, false, err
+	}
+	rows, err := newRows(r.view, coll, filter, sort, 1, r.e.options.QueryBytes)
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, storageError(rows.close())) }()
-	if len(rows.plan.points) == 1 && rows.plan.index == nil {
-		return rows.plan.points[0], true, nil
-	}
-	if !rows.plan.ordered {
+	if !rows.ordered(sort) {
 		items, err := sortRows(ctx, rows, sort, 1, r.e.options.QueryBytes)
 		if err != nil || len(items) == 0 {
 			return nil, false, err

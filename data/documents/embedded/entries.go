@@ -1,0 +1,146 @@
+package embedded
+
+import (
+	"bytes"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+)
+
+// sliceBytes is what a slice counts beside its content.
+const sliceBytes = 24
+
+// maxBuffered is how many ids of one key are kept to bring them into order, where there is another way.
+const maxBuffered = 4096
+
+// entrySource yields the ids of an index in the order of its keys, those of equal keys by _id.
+type entrySource struct {
+	index      *index
+	walk       *keyWalk
+	group      int   // how many components make a key
+	memory     int64 // for the ids of one key
+	buffered   bool  // ids of one key do not come by themselves in the wanted order
+	descending bool  // of ids
+
+	ids     [][]byte // of the current key, not yet yielded
+	current []byte   // the current key
+	within  *keyWalk // over the current key in the other direction: it has too many ids for ids
+	ahead   bool     // walk stands on the first entry of the next key
+	ended   bool
+}
+
+func newEntrySource(v view, p plan, memory int64) *entrySource {
+	s := &entrySource{index: p.index, walk: newKeyWalk(v, p.ranges, p.reverse), group: p.group, descending: p.descendingTies, memory: memory}
+	s.buffered = !s.whole() || (p.reverse != p.descendingTies && !p.index.Unique)
+	return s
+}
+
+// whole reports whether entries with an equal key are stored in the order of ids.
+func (s *entrySource) whole() bool { return s.group == len(s.index.Fields) }
+
+func (s *entrySource) next() ([]byte, bson.Raw, bool, error) {
+	if !s.buffered {
+		if ok, err := s.walk.next(); !ok || err != nil {
+			return nil, nil, false, err
+		}
+		_, id, err := s.entry()
+		return id, nil, err == nil, err
+	}
+	if s.within != nil {
+		id, err := s.nextWithin()
+		if id != nil || err != nil {
+			return id, nil, err == nil, err
+		}
+	}
+	if len(s.ids) == 0 {
+		if err := s.fill(); err != nil {
+			return nil, nil, false, err
+		}
+		if s.within != nil {
+			return s.next()
+		}
+		if len(s.ids) == 0 {
+			return nil, nil, false, nil
+		}
+	}
+	id := s.ids[0]
+	s.ids = s.ids[1:]
+	return id, nil, true, nil
+}
+
+func (s *entrySource) entry() (group, id []byte, err error) { return s.entryOf(s.walk) }
+
+func (s *entrySource) entryOf(w *keyWalk) (group, id []byte, err error) {
+	v, err := w.it.ValueAndErr()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.index.splitEntry(w.it.Key(), v, s.group)
+}
+
+// fill reads the ids of the next key, or makes within walk over them.
+func (s *entrySource) fill() error {
+	var size int64
+	for !s.ended {
+		if !s.ahead {
+			ok, err := s.walk.next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				s.ended = true
+				break
+			}
+		}
+		group, id, err := s.entry()
+		if err != nil {
+			return err
+		}
+		if s.ahead = len(s.ids) > 0 && !bytes.Equal(group, s.current); s.ahead {
+			break
+		}
+		s.current = append(s.current[:0], group...)
+		s.ids = append(s.ids, slices.Clone(id))
+		size += int64(len(id)) + sliceBytes
+		if len(s.ids) > maxBuffered && s.whole() {
+			s.ids = nil
+			key := slices.Clone(s.current)
+			s.within = newKeyWalk(s.walk.view, []keyRange{{key, keyEnd(key)}}, !s.walk.reverse)
+			return s.walk.pass(key)
+		}
+		if size > s.memory {
+			return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "too many documents have the same value in index %q to sort them: sort by more of its fields", s.index.Name)
+		}
+	}
+	slices.SortFunc(s.ids, bytes.Compare)
+	if s.descending {
+		slices.Reverse(s.ids)
+	}
+	return nil
+}
+
+// nextWithin returns the next id of the current key; nil behind the last.
+func (s *entrySource) nextWithin() ([]byte, error) {
+	ok, err := s.within.next()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		err := s.within.close()
+		s.within = nil
+		return nil, err
+	}
+	_, id, err := s.entryOf(s.within)
+	return id, err
+}
+
+func (s *entrySource) close() error {
+	if s.within != nil {
+		if err := s.within.close(); err != nil {
+			return err
+		}
+	}
+	return s.walk.close()
+}
