@@ -34,7 +34,7 @@ func (d *developer) applyData(ctx context.Context) {
 	for collection, rules := range d.project.Rules {
 		err := ensure(collection)
 		if err == nil {
-			err = s.SetRules(ctx, collection, rulesText(rules))
+			err = s.SetRules(ctx, collection, rules)
 		}
 		report("rules of "+collection, err)
 	}
@@ -45,19 +45,10 @@ func (d *developer) applyData(ctx context.Context) {
 		}
 		report(fmt.Sprintf("index %s of %s", index.Name, index.Collection), err)
 	}
-	if d.project.StorageRules != nil {
-		preset := storage.Preset(rulesText(d.project.StorageRules))
+	if d.project.StorageRules != "" {
+		preset := storage.Preset(d.project.StorageRules)
 		report("storage rules", d.server.Rooms().Storage.SetRules(ctx, yunduo.System(d.app), preset))
 	}
-}
-
-// rulesText is the name of a preset, or the JSON text of expressions.
-func rulesText(rules json.RawMessage) string {
-	var preset string
-	if json.Unmarshal(rules, &preset) == nil {
-		return preset
-	}
-	return string(rules)
 }
 
 func driverIndex(index project.Index) driver.Index {
