@@ -219,7 +219,7 @@ func (w *logWriter) take(batch []logEntry) []logEntry {
 func (w *logWriter) write(batch []logEntry) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(logWriters)
 	late := make(map[string][]lineRecord)
 	for _, e := range batch {

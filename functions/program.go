@@ -260,6 +260,19 @@ func (s *Service) forgetAll() {
 	}
 }
 
+// Running tells how many invocations of a function run on this machine now.
+func (s *Service) Running(app yunduo.AppID, name string) int {
+	s.mu.RLock()
+	p := s.loaded[functionID(app, name)]
+	s.mu.RUnlock()
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.users
+}
+
 // function returns a function's record; function_not_found if there is none.
 func (s *Service) function(ctx context.Context, app yunduo.AppID, name string) (functionRecord, error) {
 	record, err := s.live.Get(ctx, functionID(app, name))
