@@ -50,9 +50,6 @@ func (p *process) withdrawSilent() {
 	p.watching = false // without tokens there is nothing to watch: what is left has begun
 	taken := p.withdraw()
 	p.mu.Unlock()
-	if len(taken) > 0 {
-		p.owner.Load().hogged()
-	}
 	p.giveBack(taken)
 }
 

@@ -178,7 +178,9 @@ func (p *Program) startReplica() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.starting--
-		if err == nil {
+		if err == nil && p.over {
+			proc.kill(errClosed)
+		} else if err == nil {
 			p.replicas = append(p.replicas, &replica{proc: proc, used: make([]int, p.slots), idle: time.Now()})
 		} else if p.size() == 0 {
 			for _, w := range p.queue {

@@ -27,8 +27,9 @@ type Program struct {
 	queue    []*waiter
 	starting int
 	recheck  *time.Timer
-	apart    time.Time // until then every request gets a process of its own
-	closed   bool
+	apart    time.Time     // until then every request gets a process of its own
+	closed   bool          // takes no more invocations
+	over     bool          // has no more processes
 	drained  chan struct{} // closed once nothing runs any more after Close
 }
 
@@ -184,6 +185,7 @@ func (p *Program) Close(ctx context.Context) error {
 	replicas := p.replicas
 	queue := p.queue
 	p.queue = nil
+	p.over = true
 	if p.recheck != nil {
 		p.recheck.Stop()
 	}

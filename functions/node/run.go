@@ -125,20 +125,27 @@ func (p *process) answer(id uint32, o outcome, lingering bool) bool {
 		p.busy--
 	}
 	p.mu.Unlock()
-	r.finish(o)
+	// The slot first: who reads the answer and asks again must find the warm slot free.
 	if !lingering {
-		p.free(r)
+		p.owner.Load().freed(r)
 	}
+	r.finish(o)
+	p.endIfOver()
 	return true
 }
 
-// free gives the run's slot back, and ends a retired process with its last run.
+// free gives the run's slot back.
 func (p *process) free(r *run) {
-	p.mu.Lock()
-	last := p.retired && p.busy == 0
-	p.mu.Unlock()
 	p.owner.Load().freed(r)
-	if last {
+	p.endIfOver()
+}
+
+// endIfOver ends a retired process after its last run.
+func (p *process) endIfOver() {
+	p.mu.Lock()
+	over := p.retired && p.busy == 0
+	p.mu.Unlock()
+	if over {
 		p.kill(errRetired)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,8 +137,9 @@ func testLate(t *testing.T, b *bench) {
 		host, seen := recorder()
 		b.call(t, p, `{"late":true}`, withHost(host), as("li"))
 		b.call(t, p, `{}`, withHost(host), as("wang"))
-		want(t, <-seen, "now wang")
-		want(t, <-seen, "late li")
+		calls := []string{<-seen, <-seen} // on a busy machine the later one may come first
+		slices.Sort(calls)
+		want(t, strings.Join(calls, ", "), "late li, now wang")
 	})
 	t.Run("the grace period ends", func(t *testing.T) {
 		p := b.load(t, `const { call } = require('wx-server-sdk'); exports.main = async e => { if (e.go) call('endless'); return 1 }`, func(b *runtime.Bundle) { b.Limits.Grace = 200 * time.Millisecond })
