@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
-	"yunduo/data/query/value"
 )
 
 // maxRanges bounds the key ranges of one scan; a filter that needs more examines more keys instead.
@@ -245,84 +242,4 @@ func (p *plan) arrange(ix *index, points int, o order) {
 		p.reverse = o.descendingTies
 	}
 	p.ordered, p.group = true, points+len(wanted)
-}
-
-// absolute turns ranges of encoded values into ranges of keys.
-func (ix *index) absolute(c *collection, ranges []keyRange) []keyRange {
-	prefix := ix.prefix(c)
-	out := make([]keyRange, len(ranges))
-	for i, r := range ranges {
-		out[i].low = append(slices.Clone(prefix), r.low...)
-		if r.high == nil {
-			out[i].high = keyEnd(out[i].low)
-		} else {
-			out[i].high = append(slices.Clone(prefix), r.high...)
-		}
-	}
-	slices.SortFunc(out, func(a, b keyRange) int { return bytes.Compare(a.low, b.low) })
-	return out
-}
-
-// extend appends a component's intervals to ranges that are points so far (high nil). points is true if all are
-// points again.
-func extend(ranges []keyRange, intervals []query.Interval, descending bool) (out []keyRange, points, ok bool) {
-	if len(ranges)*len(intervals) > maxRanges {
-		return nil, false, false
-	}
-	points = true
-	out = []keyRange{}
-	for _, r := range ranges {
-		for _, in := range intervals {
-			low, high, err := encodeInterval(in, descending)
-			if err != nil {
-				return nil, false, false
-			}
-			next := keyRange{low: append(slices.Clone(r.low), low...)}
-			if isPoint(in) {
-				out = append(out, next)
-				continue
-			}
-			points = false
-			next.high = append(slices.Clone(r.low), high...)
-			out = append(out, next)
-		}
-	}
-	if !points {
-		for i := range out {
-			if out[i].high == nil {
-				out[i].high = keyEnd(out[i].low)
-			}
-		}
-	}
-	return out, points, true
-}
-
-func isPoint(in query.Interval) bool {
-	return !in.LowOpen && !in.HighOpen && value.Equal(in.Low, in.High)
-}
-
-// encodeInterval returns the encodings from low to before high that lie in an interval. No encoding is a prefix of
-// another, so what follows a component in a key does not matter.
-func encodeInterval(in query.Interval, descending bool) (low, high []byte, err error) {
-	lowValue, highValue, lowOpen, highOpen := in.Low, in.High, in.LowOpen, in.HighOpen
-	if descending {
-		lowValue, highValue, lowOpen, highOpen = highValue, lowValue, highOpen, lowOpen
-	}
-	if low, err = encodeBound(lowValue, descending); err != nil {
-		return nil, nil, err
-	}
-	if lowOpen {
-		low = keyEnd(low)
-	}
-	if high, err = encodeBound(highValue, descending); err != nil {
-		return nil, nil, err
-	}
-	if !highOpen {
-		high = keyEnd(high)
-	}
-	return low, high, nil
-}
-
-func encodeBound(v bson.RawValue, descending bool) ([]byte, error) {
-	return appendComponent(nil, v, descending, nil)
 }
