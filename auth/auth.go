@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"yunduo"
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
@@ -80,6 +82,7 @@ type Service struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	signing   []byte
+	parser    *jwt.Parser
 	sealer    *documents.Sealer
 	providers map[string]Provider
 	passwords *passwords
@@ -109,6 +112,7 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		now:       o.Now,
 		logger:    o.Logger,
 		signing:   o.Keys.Derive("signing of access tokens"),
+		parser:    newParser(o.Now),
 		sealer:    sealer,
 		providers: make(map[string]Provider),
 		passwords: newPasswords(runtime.GOMAXPROCS(0)),

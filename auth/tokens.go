@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -28,6 +29,12 @@ func (c *claims) app() string {
 		return ""
 	}
 	return c.Audience[0]
+}
+
+func newParser(now func() time.Time) *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), // neither "none" nor a public-key method
+		jwt.WithIssuer(issuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(now), jwt.WithStrictDecoding())
 }
 
 // sign issues the access token of a session.
@@ -67,9 +74,7 @@ func (s *Service) parse(text string) (*claims, error) {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenInvalid, "the access token is longer than %d bytes", maxAccessToken)
 	}
 	var c claims
-	_, err := jwt.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return s.signing, nil },
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), // neither "none" nor a public-key method
-		jwt.WithIssuer(issuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.now), jwt.WithStrictDecoding())
+	_, err := s.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return s.signing, nil })
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return nil, yunduo.Errorf(yunduo.ReasonTokenExpired, "the access token has expired; renew it with the refresh token")

@@ -1,6 +1,7 @@
 package documents_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -141,6 +142,8 @@ func TestUpdate_Refuses(t *testing.T) {
 		"many returned":    {documents.Update{Change: raw(t, d("$set", d("a", 1))), Multi: true, Return: 1}, yunduo.ReasonInvalidRequest},
 		"bad filter":       {documents.Update{Filter: raw(t, d("$nope", 1)), Change: raw(t, d("$set", d("a", 1)))}, yunduo.ReasonUnknownOperator},
 		"upsert id regex":  {documents.Update{Filter: raw(t, d("x", 1)), Change: raw(t, d("_id", bson.Regex{Pattern: "a"})), Upsert: true}, yunduo.ReasonInvalidDocument},
+		"deep path":        {documents.Update{Change: raw(t, d("$set", d(strings.Repeat("a.", 100)+"a", 1)))}, yunduo.ReasonInvalidUpdate},
+		"deep rename":      {documents.Update{Change: raw(t, d("$rename", d("n", strings.Repeat("a.", 100)+"a")))}, yunduo.ReasonInvalidUpdate},
 		"unknown operator": {documents.Update{Change: raw(t, d("$nope", d("a", 1)))}, yunduo.ReasonUnknownOperator},
 	} {
 		for _, caller := range []yunduo.Caller{owner, li} {

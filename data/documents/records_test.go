@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
 	"yunduo/data/documents"
@@ -106,6 +105,15 @@ func TestRecords_MoreThanClientsMayRead(t *testing.T) {
 	list, err := r.Find(t.Context(), nil, documents.FindOptions{})
 	require.NoError(t, err)
 	require.Len(t, list, 1200)
+}
+
+func TestRecords_InsertMany(t *testing.T) {
+	r := jobs(open(t), 10)
+	require.NoError(t, r.InsertMany(t.Context(), []string{"a", "b"}, []job{{Name: "1"}, {Name: "2"}}))
+	requireReason(t, yunduo.ReasonDuplicateKey, r.InsertMany(t.Context(), []string{"c", "a"}, []job{{Name: "3"}, {Name: "4"}}))
+	list, err := r.Find(t.Context(), nil, documents.FindOptions{})
+	require.NoError(t, err)
+	require.Len(t, list, 2)
 }
 
 // Of many that want the same work, each piece goes to exactly one.
@@ -229,73 +237,4 @@ func TestSealer(t *testing.T) {
 	require.Empty(t, text)
 	_, err = documents.NewSealer(key[:16])
 	requireReason(t, yunduo.ReasonInvalidConfig, err)
-}
-
-func BenchmarkRecordsGetCached(b *testing.B) {
-	r := jobs(open(b), 10)
-	require.NoError(b, r.Insert(b.Context(), "a", job{Name: "x"}))
-	for b.Loop() {
-		if _, err := r.Get(b.Context(), "a"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-var sessionCallers = map[string]yunduo.Caller{"owner": owner, "user": li}
-
-func BenchmarkSessionFind(b *testing.B) {
-	for name, caller := range sessionCallers {
-		b.Run(name, func(b *testing.B) {
-			db := shop(b)
-			s := db.As(li)
-			fill(b, s, 1000)
-			s = db.As(caller)
-			query := documents.Query{Filter: raw(b, d("_id", 500)), Limit: 1}
-			b.ReportAllocs()
-			for b.Loop() {
-				cursor, err := s.Find(b.Context(), "notes", query)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if rows, err := documents.All(b.Context(), cursor); err != nil || len(rows) != 1 {
-					b.Fatal(err, len(rows))
-				}
-			}
-		})
-	}
-}
-
-// The engine alone, to compare the session with.
-func BenchmarkEngineFind(b *testing.B) {
-	engine := openEngine(b, b.TempDir())
-	defer engine.Close()
-	db := documents.New(engine, documents.Options{})
-	require.NoError(b, db.As(owner).CreateCollection(b.Context(), "notes"))
-	fill(b, db.As(owner), 1000)
-	find := driver.Find{Filter: filter(b, d("_id", 500)), Limit: 1}
-	b.ReportAllocs()
-	for b.Loop() {
-		cursor, err := engine.Find(b.Context(), driver.Namespace{App: "shop", Collection: "notes"}, find)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if rows, err := documents.All(b.Context(), cursor); err != nil || len(rows) != 1 {
-			b.Fatal(err, len(rows))
-		}
-	}
-}
-
-func BenchmarkSessionInsert(b *testing.B) {
-	for name, caller := range sessionCallers {
-		b.Run(name, func(b *testing.B) {
-			s := shop(b).As(caller)
-			doc := []bson.Raw{raw(b, d("title", "a note", "text", "some text of a usual length", "n", 1, "tags", bson.A{"a", "b"}))}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.Insert(b.Context(), "notes", doc); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

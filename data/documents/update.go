@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -76,6 +77,9 @@ func (s *Session) parseUpdate(u Update) (driver.Update, error) {
 			return update, err
 		}
 	}
+	if err := checkPaths(u.Change); err != nil {
+		return update, err
+	}
 	if update.Change.IsReplacement() {
 		if u.Multi {
 			return update, yunduo.Errorf(yunduo.ReasonInvalidUpdate, "multi: a whole document replaces one document only; use operators to change many")
@@ -93,4 +97,23 @@ func (s *Session) parseUpdate(u Update) (driver.Update, error) {
 	}
 	update.Sort, err = parseSort(u.Sort)
 	return update, err
+}
+
+// checkPaths refuses operators on paths that are deeper than a document may be: they would make it so.
+func checkPaths(change bson.Raw) error {
+	elements, _ := change.Elements() // the change was checked before
+	for _, e := range elements {
+		fields, ok := e.Value().DocumentOK()
+		if !ok || !strings.HasPrefix(e.Key(), "$") {
+			continue
+		}
+		targets, _ := fields.Elements()
+		for _, t := range targets {
+			to, _ := t.Value().StringValueOK() // of a $rename
+			if strings.Count(t.Key(), ".") >= MaxDepth || e.Key() == "$rename" && strings.Count(to, ".") >= MaxDepth {
+				return yunduo.Errorf(yunduo.ReasonInvalidUpdate, "update: a path of %s has more than %d parts", e.Key(), MaxDepth)
+			}
+		}
+	}
+	return nil
 }
