@@ -36,6 +36,39 @@ var conflictTests = map[string]func(f *fixture){
 		require.Equal(f, texts(f, d("_id", 1, "n", 1)), f.all())
 		require.NoError(f, f.inc(f.e))
 	},
+	"CrossedWritesLetOneThrough": func(f *fixture) {
+		f.insert(d("_id", 1, "n", 0), d("_id", 2, "n", 0))
+		write := func(tx driver.Transaction, ids ...int) error {
+			for _, id := range ids {
+				change := driver.Update{Filter: f.filter(d("_id", id)), Change: f.change(d("$inc", d("n", 1)))}
+				if _, err := tx.Update(f.ctx, f.ns, change, driver.WriteOptions{}); err != nil {
+					return errors.Join(err, tx.Abort(f.ctx))
+				}
+			}
+			return tx.Commit(f.ctx)
+		}
+		older, younger := f.begin(), f.begin()
+		first := make(chan error)
+		go func() { first <- write(older, 1, 2) }()
+		second := write(younger, 2, 1)
+		require.True(f, <-first == nil || second == nil, "both gave way")
+	},
+	"DepthThroughUpdatesIsBounded": func(f *fixture) {
+		f.insert(d("_id", 1, "a", d()))
+		path, deep := "a", error(nil)
+		for range 10 {
+			for range 20 {
+				path += ".a"
+			}
+			_, deep = f.e.Update(f.ctx, f.ns, driver.Update{Filter: f.filter(d("_id", 1)), Change: f.change(d("$set", d(path, 1)))}, driver.WriteOptions{})
+			if deep != nil {
+				break
+			}
+			_, err := f.e.Update(f.ctx, f.ns, driver.Update{Filter: f.filter(d("_id", 1)), Change: f.change(d("$set", d(path, d())))}, driver.WriteOptions{})
+			require.NoError(f, err)
+		}
+		require.Error(f, deep)
+	},
 	"WriteAfterSnapshot": func(f *fixture) {
 		f.insert(d("_id", 1, "n", 0))
 		tx := f.begin()

@@ -3,8 +3,6 @@ package embedded
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -41,9 +39,7 @@ func (e *Engine) ensureAppLocked(name yunduo.AppID) (*app, error) {
 	if a := e.catalog.Load().apps[name]; a != nil {
 		return a, nil
 	}
-	var random [8]byte
-	rand.Read(random[:])
-	epoch := binary.BigEndian.Uint64(random[:])>>1 | 1
+	epoch := newEpoch()
 	a := &app{name: name, collections: map[string]*collection{}}
 	b := e.db.NewBatch()
 	defer b.Close()
@@ -91,7 +87,7 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, opti
 		return err
 	}
 	if a.collections[ns.Collection] != nil {
-		return yunduo.Errorf(yunduo.ReasonCollectionExists, "there is a collection %q already", ns.Collection)
+		return yunduo.Errorf(yunduo.ReasonCollectionExists, "the collection %q exists already", ns.Collection)
 	}
 	coll := &collection{app: a.id, log: a.log, name: ns.Collection, settings: slices.Clone(options.Settings), collectionState: &collectionState{}}
 	b := e.db.NewBatch()

@@ -33,6 +33,8 @@ type Engine struct {
 	stripes [stripeCount]stripe
 	seed    maphash.Seed
 
+	begun atomic.Uint64 // transactions so far
+
 	commitSection sync.Mutex
 	sequence      uint64 // of the last commit; guarded by commitSection
 	reserved      uint64 // sequences up to this one are reserved on disk; guarded by commitSection
@@ -75,7 +77,7 @@ func Open(dir string, options Options) (*Engine, error) {
 	if e.db, err = pebble.Open(dir, e.pebbleOptions(fs)); err != nil {
 		return nil, storageError(err)
 	}
-	if err := e.load(); err != nil {
+	if err := errors.Join(e.renewEpochs(dir), e.load()); err != nil {
 		return nil, storageError(errors.Join(err, e.db.Close()))
 	}
 	ctx, stop := context.WithCancel(context.Background())

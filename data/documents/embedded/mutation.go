@@ -41,6 +41,9 @@ func newMutation(c *collection, id []byte, before, after bson.Raw, options drive
 
 func (m *mutation) prepareIndexes() (err error) {
 	for _, ix := range m.collection.indexes {
+		if m.before != nil && m.after != nil && ix.untouched(m.before, m.after) {
+			continue
+		}
 		var before, after []indexEntry
 		var multikey bool
 		if m.before != nil {
@@ -63,6 +66,18 @@ func (m *mutation) prepareIndexes() (err error) {
 		}
 	}
 	return nil
+}
+
+// untouched reports whether two states of a document are the same in all top-level fields that the index looks at.
+func (ix *index) untouched(before, after bson.Raw) bool {
+	for _, p := range ix.paths {
+		a, _ := value.Field(before, p.Parts()[0].Name)
+		b, _ := value.Field(after, p.Parts()[0].Name)
+		if a.Type != b.Type || !bytes.Equal(a.Value, b.Value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *mutation) documentKey() []byte {
@@ -101,11 +116,11 @@ func documentID(doc bson.Raw) ([]byte, error) {
 }
 
 func duplicateKey(c *collection, ix *index) error {
-	return yunduo.Errorf(yunduo.ReasonDuplicateKey, "another document in %q has the same value in the unique index %q", c.name, ix.Name)
+	return yunduo.Errorf(yunduo.ReasonDuplicateKey, "duplicate key: another document in %q has the same value in the unique index %q", c.name, ix.Name)
 }
 
 func duplicateID(collection string) error {
-	return yunduo.Errorf(yunduo.ReasonDuplicateKey, "another document in %q has the same _id", collection)
+	return yunduo.Errorf(yunduo.ReasonDuplicateKey, "duplicate key: another document in %q has the same _id", collection)
 }
 
 // uniqueKeys collects the unique keys that a commit gives up and takes, to find clashes within it and with what is

@@ -20,6 +20,8 @@ type transaction struct {
 	e    *Engine
 	app  yunduo.AppID
 	done chan struct{} // closed at the end, after the intents are gone
+	// number is smaller for transactions that began earlier.
+	number uint64
 
 	mu       sync.Mutex // Close of the engine may end it while it is in use
 	ended    bool
@@ -41,7 +43,7 @@ func (e *Engine) Begin(ctx context.Context, name yunduo.AppID) (driver.Transacti
 		return nil, err
 	}
 	defer e.gate.leave()
-	t := &transaction{e: e, app: name, done: make(chan struct{}), writes: map[string]*mutation{}}
+	t := &transaction{e: e, app: name, done: make(chan struct{}), number: e.begun.Add(1), writes: map[string]*mutation{}}
 	for t.catalog != e.catalog.Load() {
 		if t.snapshot != nil {
 			_ = t.snapshot.release() // the catalog changed in between

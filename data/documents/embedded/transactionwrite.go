@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -14,6 +15,9 @@ import (
 
 // intentBytes is what an entry of the transaction's tables counts beside its content.
 const intentBytes = 200
+
+// conflictWait is how long the older of two transactions waits for the younger one to give way.
+const conflictWait = time.Second
 
 // Insert stores documents, all or nothing.
 func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, documents []bson.Raw, o driver.WriteOptions) error {
@@ -47,7 +51,7 @@ func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, documents
 		return storageError(err)
 	}
 	for i := range mutations {
-		if err := t.claim(mutations[i]); err != nil {
+		if err := t.claim(ctx, mutations[i]); err != nil {
 			return err
 		}
 	}
@@ -93,7 +97,7 @@ func (w transactionWriter) reader() (*reader, func() error) {
 
 func (w transactionWriter) wait() error { return nil }
 
-func (w transactionWriter) mutate(_ context.Context, ns driver.Namespace, id []byte, o driver.WriteOptions, change changeFunc) error {
+func (w transactionWriter) mutate(ctx context.Context, ns driver.Namespace, id []byte, o driver.WriteOptions, change changeFunc) error {
 	t := w.t
 	coll, err := t.catalog.collection(ns)
 	if err != nil {
@@ -114,7 +118,7 @@ func (w transactionWriter) mutate(_ context.Context, ns driver.Namespace, id []b
 	if err := checkUnique(t.overlay.Get, []mutation{m}); err != nil {
 		return storageError(err)
 	}
-	if err := t.claim(m); err != nil {
+	if err := t.claim(ctx, m); err != nil {
 		return err
 	}
 	t.put(m)
@@ -123,7 +127,10 @@ func (w transactionWriter) mutate(_ context.Context, ns driver.Namespace, id []b
 
 // claim puts the transaction's intent on a document. It returns transaction_conflict if another transaction has
 // written it or somebody else changed it after the snapshot, and transaction_too_large.
-func (t *transaction) claim(m mutation) error {
+//
+// Of two transactions that write each other's documents one must get through: the one that began first waits a moment
+// for the other, which gives way at once.
+func (t *transaction) claim(ctx context.Context, m mutation) error {
 	size := len(m.after) + len(m.id) + intentBytes
 	for _, change := range m.indexes {
 		for _, e := range slices.Concat(change.removed, change.added) {
@@ -140,11 +147,15 @@ func (t *transaction) claim(m mutation) error {
 	}
 	s := &t.e.stripes[t.e.stripeOf(k)]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.intents[string(k)] != nil {
-		t.doomed = true
-		return errConflict()
+	for other := s.intents[string(k)]; other != nil; other = s.intents[string(k)] {
+		s.mu.Unlock()
+		if other.number < t.number || !other.endsWithin(ctx, conflictWait) {
+			t.doomed = true
+			return errConflict()
+		}
+		s.mu.Lock()
 	}
+	defer s.mu.Unlock()
 	current, exists, err := getRecord(t.e.db.Get, m.collection, m.id)
 	if err != nil {
 		return storageError(err)
@@ -161,6 +172,19 @@ func (t *transaction) claim(m mutation) error {
 	// Before the write is known: nothing to commit, but the intent is given up at the end.
 	t.writes[string(k)] = &mutation{collection: m.collection, id: m.id, before: m.before, after: m.before, silent: true}
 	return nil
+}
+
+// endsWithin waits for the end of the transaction and reports whether it came in time.
+func (t *transaction) endsWithin(ctx context.Context, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // put makes a claimed write visible to the transaction itself.

@@ -83,6 +83,11 @@ func (e *Engine) updateOne(ctx context.Context, w writer, ns driver.Namespace, i
 		if err != nil {
 			return nil, false, err
 		}
+		if differs {
+			if err := fit(after); err != nil {
+				return nil, false, err
+			}
+		}
 		matched = true
 		result.Matched = 1
 		switch u.Return {
@@ -99,10 +104,24 @@ func (e *Engine) updateOne(ctx context.Context, w writer, ns driver.Namespace, i
 	return result, matched, err
 }
 
+// maxDocument is the largest document that an update may make, in bytes of BSON.
+const maxDocument = 16 << 20
+
+// fit checks what an update has made: many small updates could otherwise grow or deepen a document without end.
+func fit(doc bson.Raw) error {
+	if len(doc) > maxDocument {
+		return yunduo.Errorf(yunduo.ReasonDocumentTooLarge, "the update makes a document larger than %d MiB", maxDocument>>20)
+	}
+	return value.Validate(doc)
+}
+
 // upsert inserts the document that an update which matched nothing makes. again says that somebody else inserted the
 // same _id meanwhile, so that the update may match now.
 func (e *Engine) upsert(ctx context.Context, w writer, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (result driver.UpdateResult, again bool, err error) {
 	doc, err := query.UpsertDocument(u.Filter, u.Change, u.NewID, e.options.Now())
+	if err == nil {
+		err = fit(doc)
+	}
 	if err != nil {
 		return result, false, err
 	}
