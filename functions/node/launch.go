@@ -93,11 +93,15 @@ type child struct {
 	begun  func()  // lets go of what the child has inherited, once it has started or failed to
 	tokens *tokens // nil where there are none
 	closer func()  // closes the connection
+	leave  func()  // closes the way out; nil where there is none
 }
 
 // close releases what belongs to the child alone, once it is gone.
 func (c *child) close() {
 	c.closer()
+	if c.leave != nil {
+		c.leave()
+	}
 	if c.tokens != nil {
 		c.tokens.close()
 	}

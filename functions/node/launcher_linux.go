@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,8 @@ type launcher struct {
 	root     bool // the host may give every sandbox a user of its own and mount into it
 	mounter  *mounter
 	lastUser atomic.Uint32
+	egress   *egress
+	outlets  string // folder of the sockets to the outside
 }
 
 func newLauncher(opts Options, runner string) (*launcher, error) {
@@ -58,6 +61,17 @@ func (l *launcher) prepare() error {
 	var err error
 	if l.layout, err = newLayout(l.opts.NodePath, l.runner); err != nil {
 		return err
+	}
+	l.egress = &egress{allow: l.opts.Egress, resolver: net.DefaultResolver}
+	if l.egress.allow == nil {
+		l.egress.allow = PublicOnly
+	}
+	l.outlets = filepath.Join(l.opts.Dir, "outlets")
+	if err := os.RemoveAll(l.outlets); err != nil { // of a server that was killed
+		return fmt.Errorf("clear the folder of the ways out: %w", err)
+	}
+	if err := os.Mkdir(l.outlets, 0o700); err != nil {
+		return fmt.Errorf("make the folder of the ways out: %w", err)
 	}
 	if l.root {
 		// The thread that starts processes gets a view of the file system in which the sandbox's root is ready made.
@@ -117,6 +131,9 @@ func (l *launcher) close() {
 		l.mounter.close()
 	}
 	l.starter.close()
+	if l.outlets != "" {
+		os.RemoveAll(l.outlets)
+	}
 }
 
 // startSandbox starts this program again as the first stage of a sandbox (see SandboxInit), which becomes Node.js.
@@ -130,7 +147,18 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	if err := c.prepare(false, cmd, &b); err != nil {
 		return nil, err
 	}
-	binds := map[string]string{}
+	folder, out, err := l.openOutlet()
+	if err != nil {
+		c.begun()
+		c.close()
+		return nil, err
+	}
+	c.leave = func() {
+		out.close()
+		os.RemoveAll(folder)
+	}
+	binds := map[string]string{sandboxRun: folder}
+	b.Egress = filepath.Join(sandboxRun, outletName)
 	if spec.folder != "" {
 		binds[sandboxFolder] = spec.folder
 	}

@@ -30,7 +30,7 @@ const (
 // Options configure a Runtime. The zero value of a field means its default.
 type Options struct {
 	NodePath  string // the Node.js binary; default: node from PATH
-	Dir       string // scratch folder of the runtime; default: a new temporary folder, removed by Close
+	Dir       string // scratch folder of the runtime; used by nobody else; default: a new temporary folder, removed by Close
 	ServerSDK []byte // CommonJS text that exports create(host): the modules that answer to the vendor's SDK names
 	Sandbox   Sandbox
 	Logger    *slog.Logger

@@ -183,8 +183,8 @@ func (p *process) end(cause error) {
 	if p.watch != nil {
 		p.watch.Stop()
 	}
-	p.child.close()
 	p.mu.Unlock()
+	p.child.close()
 	close(p.gone)
 }
 

@@ -2,6 +2,7 @@
 // Compatibility around the sandbox: calls that it forbids answer with a clear error. The boundary is the kernel's.
 const os = require('node:os')
 const process = require('node:process')
+const { install } = require('./egress')
 
 /** program() is the loaded program, or null. */
 function guard (boot, program) {
@@ -15,6 +16,7 @@ function guard (boot, program) {
   accessor('console', () => { const s = slot(); return s ? s.console : realConsole })
   if (!boot.sandbox) return
   os.networkInterfaces = () => ({})
+  if (boot.egress) install(boot.egress)
   const workers = require('node:worker_threads')
   workers.Worker = class Worker {
     constructor () { throw unsupported('worker threads cannot be started inside a function') }
