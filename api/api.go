@@ -126,7 +126,22 @@ func (a *API) Do(ctx context.Context, name string, call *Call) (any, error) {
 	if err := o.admit(call); err != nil {
 		return nil, err
 	}
+	if o.Access != Operator { // which make and remove apps
+		if err := a.exists(ctx, call); err != nil {
+			return nil, err
+		}
+	}
 	return o.handle(ctx, a, call)
+}
+
+// exists makes sure that there is the app a call is about. Credentials of an app prove it; an operator's hold for any
+// name, and nothing must be made in an app that there is not.
+func (a *API) exists(ctx context.Context, call *Call) error {
+	if call.App == "" || call.Caller.App == call.App {
+		return nil
+	}
+	_, err := a.rooms.Apps.Get(ctx, call.App)
+	return err
 }
 
 func (o *Operation) admit(call *Call) error {

@@ -31,7 +31,7 @@ func (s *Service) Login(ctx context.Context, app yunduo.AppID, provider string, 
 	default:
 		p, ok := s.providers[provider]
 		if !ok {
-			return Tokens{}, yunduo.Errorf(yunduo.ReasonProviderUnavailable, "there is no login provider %q", clip(provider, 32))
+			return Tokens{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "there is no login provider %q", clip(provider, 32))
 		}
 		if identity, err = p.Authenticate(ctx, app, credential); err == nil {
 			u, err = s.byIdentity(ctx, app, provider, identity)

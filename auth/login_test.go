@@ -121,7 +121,7 @@ func TestLogin_Refuses(t *testing.T) {
 	requireReason(t, yunduo.ReasonAppNotFound, err)
 	for _, provider := range []string{"", "operator", "apikey", "wechat", strings.Repeat("x", 1000)} {
 		_, err := s.Login(t.Context(), "shop", provider, nil, home)
-		requireReason(t, yunduo.ReasonProviderUnavailable, err)
+		requireReason(t, yunduo.ReasonInvalidRequest, err)
 	}
 	for _, bad := range []string{`{"name":""}`, `{"name":"` + strings.Repeat("x", 129) + `"}`} {
 		_, err := s.Login(t.Context(), "shop", "vouching", json.RawMessage(bad), home)

@@ -51,7 +51,7 @@ func New(o Options) *Gateway {
 	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry())}
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = exchange.Fail(c, fromEcho(err)) }
 	e.Pre(requestID)
-	e.Use(g.observe(o.Logger), recoverPanics(o.Logger), securityHeaders, cors(o.Rooms.Apps, o.Dev))
+	e.Use(g.observe(o.Logger), recoverPanics(o.Logger), securityHeaders, cors(o.Rooms.Apps, o.Dev), plainParams)
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", g.ready(o.Ready))

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -53,8 +55,8 @@ func (g *Gateway) observe(logger *slog.Logger) echo.MiddlewareFunc {
 
 func logFailure(logger *slog.Logger, c echo.Context, status int, err error, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError && yunduo.AsError(err).Code() != yunduo.CodeFunction {
-		level = slog.LevelError
+	if e := yunduo.AsError(err); status >= http.StatusInternalServerError && e.Code() != yunduo.CodeFunction && e.Reason != yunduo.ReasonFunctionTimeout {
+		level = slog.LevelError // the server's own trouble, not that of an author's code
 	}
 	logger.LogAttrs(c.Request().Context(), level, "request failed",
 		slog.String("request_id", exchange.RequestID(c)), slog.String("method", c.Request().Method),
@@ -79,6 +81,26 @@ func recoverPanics(logger *slog.Logger) echo.MiddlewareFunc {
 			}()
 			return next(c)
 		}
+	}
+}
+
+// plainParams decodes the parameters of a path. The router matches the path as it was sent when it was escaped in an
+// unusual way, so that an escaped slash stays inside its parameter, and leaves the parameters escaped then.
+func plainParams(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().URL.RawPath == "" {
+			return next(c)
+		}
+		values := slices.Clone(c.ParamValues())
+		for i, value := range values {
+			plain, err := url.PathUnescape(value)
+			if err != nil {
+				return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the address is not escaped as an address must be")
+			}
+			values[i] = plain
+		}
+		c.SetParamValues(values...)
+		return next(c)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -187,6 +188,11 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 	sdk, err := bundle.Script(js.Sources, "server/index.js", bundle.ScriptCommonJS, "")
 	if err != nil {
 		return err
+	}
+	if s.config.NodePath != "" {
+		if s.config.NodePath, err = exec.LookPath(s.config.NodePath); err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
 	}
 	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), Logger: s.logger}
 	if s.config.AllowPrivateNetwork {
