@@ -183,8 +183,19 @@ func (l *loader) nameApp() error {
 	} else {
 		l.project.App = normalise(filepath.Base(l.project.Dir))
 	}
-	l.project.WeChatAppID = first(l.yaml.WeChatAppID, l.wechat.AppID)
+	l.project.WeChatAppID = first(l.yaml.WeChatAppID, l.wechatAppID())
 	return nil
+}
+
+// wechatAppID returns the WeChat app of the developer tools' file. Published projects often have a text in its place
+// that asks for one; such a project runs without.
+func (l *loader) wechatAppID() string {
+	id := strings.TrimSpace(l.wechat.AppID)
+	if !wechatAppID.MatchString(id) {
+		l.warn("%s: appid %q is no WeChat app ID and is ignored", wechatName, l.wechat.AppID)
+		return ""
+	}
+	return id
 }
 
 // normalise makes a valid app ID of any text.

@@ -87,6 +87,8 @@ func TestLoad_App(t *testing.T) {
 		"an odd environment": {map[string]string{"cloudbaserc.json": `{"envId":"Prod_4G"}`}, "prod-4g", ""},
 		"the platform's":     {map[string]string{"yunduo.yaml": "app: notes\nwechatAppId: wx2", "cloudbaserc.json": `{"envId":"prod"}`, "project.config.json": `{"appid":"wx1"}`}, "notes", "wx2"},
 		"the WeChat app":     {map[string]string{"project.config.json": `{"appid":"wx1"}`}, "my-project-2", "wx1"},
+		"a placeholder":      {map[string]string{"project.config.json": `{"appid":"your appid here"}`}, "my-project-2", ""},
+		"an untidy one":      {map[string]string{"project.config.json": `{"appid":" wx1 "}`}, "my-project-2", "wx1"},
 		"a template":         {map[string]string{"cloudbaserc.json": `{"envId":"{{ env.ENV_ID }}"}`, ".env": "ENV_ID=from-file"}, "from-file", ""},
 	}
 	for name, test := range tests {
@@ -104,6 +106,12 @@ func TestLoad_App(t *testing.T) {
 			require.Equal(t, test.wechat, p.WeChatAppID)
 		})
 	}
+}
+
+func TestLoad_WeChatPlaceholderWarns(t *testing.T) {
+	p, err := load(t, map[string]string{"cloudfunctions/a/index.js": code, "project.config.json": `{"appid":"your appid here"}`})
+	require.NoError(t, err)
+	require.Equal(t, []string{`project.config.json: appid "your appid here" is no WeChat app ID and is ignored`}, p.Warnings)
 }
 
 func TestLoad_AppFromAnyFolder(t *testing.T) {
