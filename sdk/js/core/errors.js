@@ -58,6 +58,9 @@ class CloudError extends Error {
   }
 }
 
+// Bundling numbers classes; printed errors should not show that.
+Object.defineProperty(CloudError, 'name', { value: 'CloudError' })
+
 function hide (target, key, value) {
   Object.defineProperty(target, key, { value, enumerable: false, configurable: true, writable: true })
 }

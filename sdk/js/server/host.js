@@ -1,6 +1,9 @@
 'use strict'
 
-const { failure } = require('../core/errors')
+const { failure, unsupported } = require('../core/errors')
+
+// What the official packages for data models call; it belongs to the platform they were made for, not to any project.
+const DATA_MODELS = 'lowcode-datasource'
 
 /**
  * What the function's process gives the SDK.
@@ -50,7 +53,10 @@ class Platform {
 
   /** Runs another function of the app; its data is plain JSON, not extended JSON. */
   async invoke (name, data) {
-    const { result } = await this.call('functions.invoke', { name, data: data === undefined ? {} : data })
+    const { result } = await this.call('functions.invoke', { name, data: data === undefined ? {} : data }).catch(error => {
+      if (name !== DATA_MODELS || error.reason !== 'function_not_found') throw error
+      throw unsupported('models', 'data models are not available here: use database() instead')
+    })
     return { result: result === undefined ? null : result, requestId: this.requestId() }
   }
 

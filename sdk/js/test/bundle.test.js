@@ -43,7 +43,10 @@ test('the server SDK is one CommonJS text that loads without require', async () 
   const host = new FakeHost()
   const modules = module.exports.create(host)
   assert.deepEqual(Object.keys(modules), ['wx-server-sdk', '@cloudbase/node-sdk', 'tcb-admin-node'])
-  assert.equal((await modules['wx-server-sdk'].database().collection('c').count()).total, 0)
+  const cloud = modules['wx-server-sdk']
+  assert.equal((await cloud.database().collection('c').count()).total, 0)
+  const error = await cloud.getOpenData({}).catch(error => error)
+  assert.match(require('node:util').inspect(error), /^CloudError: getOpenData:fail/)
 })
 
 test('core names no platform: only what guards itself', () => {

@@ -139,6 +139,13 @@ test('callFunction of a function that throws', async () => {
   assert.equal(error.errCode, -504002)
   assert.equal(error.errMsg, 'callFunction:fail -504002 functions execute fail. thrown at once')
 })
+test('the function behind the data-model packages says what it is', async () => {
+  const { cloud } = wxServer({ 'functions.invoke': failure('function_not_found', 'no such function') })
+  const error = await rejection(cloud.callFunction({ name: 'lowcode-datasource' }))
+  assert.equal(error.reason, 'unsupported_call')
+  assert.match(error.errMsg, /data models are not available here/)
+  assert.equal((await rejection(cloud.callFunction({ name: 'f' }))).reason, 'function_not_found')
+})
 
 const unsupported = {
   'openapi.subscribeMessage.send': cloud => cloud.openapi.subscribeMessage.send({}),
