@@ -195,8 +195,11 @@ func (s *Service) build(ctx context.Context, app yunduo.AppID, r DeployRequest) 
 	if r.Bundle != nil {
 		return s.check(ctx, app, r, r.Bundle, nil)
 	}
-	folder, root := r.Folder, r.Root
+	folder, root, build := r.Folder, r.Root, s.builder.Build
 	if folder == "" {
+		if bundle.CanBuildApart() {
+			build = s.builder.BuildApart
+		}
 		scratch, err := s.store.scratch()
 		if err != nil {
 			return built{}, err
@@ -211,7 +214,7 @@ func (s *Service) build(ctx context.Context, app yunduo.AppID, r DeployRequest) 
 	if r.Settings.Unbundled {
 		options.Mode = bundle.ModeUnbundled
 	}
-	b, err := s.builder.Build(ctx, folder, options)
+	b, err := build(ctx, folder, options)
 	switch reason := yunduo.ReasonOf(err); {
 	case err == nil:
 	case r.KeepBroken && (reason == yunduo.ReasonFunctionLoadFailed || reason == yunduo.ReasonInvalidBundle):
@@ -221,7 +224,7 @@ func (s *Service) build(ctx context.Context, app yunduo.AppID, r DeployRequest) 
 	}
 	return s.check(ctx, app, r, b, func() (*bundle.Bundle, error) {
 		options.Mode = bundle.ModeUnbundled
-		return s.builder.Build(ctx, folder, options)
+		return build(ctx, folder, options)
 	})
 }
 

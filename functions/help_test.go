@@ -16,6 +16,7 @@ import (
 	"yunduo/data/documents"
 	"yunduo/data/documents/embedded"
 	"yunduo/functions"
+	"yunduo/functions/bundle"
 	"yunduo/functions/node"
 	"yunduo/functions/runtime"
 	"yunduo/functions/runtimetest"
@@ -35,6 +36,8 @@ var (
 var shared runtime.Runtime
 
 func TestMain(m *testing.M) {
+	node.SandboxInit()
+	bundle.Init()
 	os.Exit(runTests(m))
 }
 

@@ -100,6 +100,9 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 		o.CacheDir = filepath.Join(os.TempDir(), "yunduo-functions")
 	}
 	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, loaded: make(map[string]*program)}
+	if !bundle.CanBuildApart() {
+		o.Logger.Warn("deployed code is compiled in the server's own process, because bundle.Init was not called in main")
+	}
 	var err error
 	if s.builder, err = bundle.NewBuilder(bundle.BuilderOptions{CacheDir: o.CacheDir, Limits: s.limits.Bundle, TrustSources: o.TrustSources}); err != nil {
 		return nil, err

@@ -27,12 +27,14 @@ type BuilderOptions struct {
 
 // Builder makes bundles. It is safe for concurrent use, and several processes may share its cache.
 type Builder struct {
+	options      BuilderOptions
 	modules      string
 	limits       Limits
 	npmPath      string
 	trustSources bool
 	installs     keylock.Locks
 	npmRuns      chan struct{} // bounds how many run at once
+	apart        chan struct{} // so do these
 }
 
 // NewBuilder makes a Builder and its cache folder, and clears away what an earlier process left unfinished there.
@@ -50,7 +52,8 @@ func NewBuilder(o BuilderOptions) (*Builder, error) {
 	if err := removeStale(dir); err != nil {
 		return nil, err
 	}
-	b := &Builder{modules: dir, limits: o.Limits.withDefaults(), npmPath: o.NPM, trustSources: o.TrustSources, npmRuns: make(chan struct{}, 2)}
+	o.CacheDir = filepath.Dir(dir)
+	b := &Builder{options: o, apart: make(chan struct{}, apartBuilds), modules: dir, limits: o.Limits.withDefaults(), npmPath: o.NPM, trustSources: o.TrustSources, npmRuns: make(chan struct{}, 2)}
 	if b.npmPath == "" {
 		b.npmPath = "npm"
 	}

@@ -67,13 +67,6 @@ func readPackage(dir string) (packageJSON, string) {
 	return p, ""
 }
 
-// HasEntry reports whether a folder can be a function: it has an index file or package.json names a main file.
-func HasEntry(dir string) bool {
-	p, _ := readPackage(dir)
-	_, err := findEntry(dir, "", p.Main)
-	return err == nil
-}
-
 // findEntry returns the module that exports the handler, relative to dir: the wanted one if there is a wish
 // ("index" or "src/index"), else the index file, else what package.json calls main.
 func findEntry(dir, wanted, main string) (string, error) {

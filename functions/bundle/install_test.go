@@ -273,3 +273,23 @@ func TestBuild_ForeignSourcesRefused(t *testing.T) {
 	}
 	require.Empty(t, r.requests())
 }
+
+// What a project's files say must not lead npm to files and repositories of the server.
+func TestBuild_HostileOverridesAndLocksIgnored(t *testing.T) {
+	tests := map[string]map[string]string{
+		"overrides":      {"package.json": `{"dependencies":{"days":"2.0.0"},"overrides":{"helper":"file:/etc"}}`},
+		"a linked file":  {"package.json": `{"dependencies":{"days":"2.0.0"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"node_modules/days":{"resolved":"../../../../etc","link":true}}}`},
+		"a file":         {"package.json": `{"dependencies":{"days":"2.0.0"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"node_modules/days":{"version":"2.0.0","resolved":"file:///etc/x.tgz"}}}`},
+		"an old lock":    {"package.json": `{"dependencies":{"days":"2.0.0"}}`, "package-lock.json": `{"lockfileVersion":1,"dependencies":{"days":{"version":"git+ssh://git@example.com/x.git#1"}}}`},
+		"another format": {"package.json": `{"dependencies":{"days":"2.0.0"}}`, "yarn.lock": "days@2.0.0:\n  version \"2.0.0\"\n  resolved \"file:///etc/x.tgz\"\n"},
+	}
+	for name, files := range tests {
+		t.Run(name, func(t *testing.T) {
+			newRegistry(t, somePackages())
+			files["index.js"] = "exports.main = () => require('days')"
+			b := build(t, files)
+			require.Contains(t, strings.Join(b.Warnings, "\n"), "other sources than the package registry")
+			require.Equal(t, "days 2 helped", run(t, b))
+		})
+	}
+}

@@ -48,15 +48,22 @@ func (w *build) needs(c *compilation) (requirements, error) {
 	if len(packages) == 0 {
 		return requirements{}, nil
 	}
-	r := requirements{packages: packages, overrides: w.pkg.Overrides, locks: make(map[string][]byte)}
+	r := requirements{packages: packages, locks: make(map[string][]byte)}
+	if w.b.trustSources || fromRegistry(w.pkg.Overrides) {
+		r.overrides = w.pkg.Overrides
+	} else if len(w.pkg.Overrides) > 0 {
+		w.warn("the overrides of package.json name other sources than the package registry and are ignored")
+	}
 	if !install {
 		return r, nil
 	}
 	for _, name := range lockNames {
 		data, err := os.ReadFile(filepath.Join(w.dir, name))
-		if err == nil {
+		if err == nil && (w.b.trustSources || safeLock(name, data)) {
 			r.locks[name] = data
 			break
+		} else if err == nil {
+			w.warn("%s names other sources than the package registry and is ignored", name)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return r, err
 		}
@@ -94,6 +101,75 @@ func (w *build) declared() map[string]string {
 	return packages
 }
 
+// fromRegistry reports whether all overrides of package.json are versions in the registry.
+func fromRegistry(overrides json.RawMessage) bool {
+	var tree any
+	if len(overrides) == 0 || json.Unmarshal(overrides, &tree) != nil {
+		return len(overrides) == 0
+	}
+	return eachText(tree, func(_, text string) bool { return registrySpec.MatchString(strings.TrimSpace(text)) })
+}
+
+var yarnSource = regexp.MustCompile(`(?m)^\s+resolved\s+"?([^"\s]*)`)
+
+// safeLock reports whether a lock file takes packages from the registry alone: npm follows it to files and Git
+// repositories of this machine, too.
+func safeLock(name string, data []byte) bool {
+	isWeb := func(source string) bool {
+		return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
+	}
+	if name == "yarn.lock" {
+		for _, m := range yarnSource.FindAllSubmatch(data, -1) {
+			if !isWeb(string(m[1])) {
+				return false
+			}
+		}
+		return true
+	}
+	var tree any
+	if json.Unmarshal(data, &tree) != nil {
+		return false
+	}
+	return eachText(tree, func(key, text string) bool {
+		switch key {
+		case "resolved":
+			return isWeb(text)
+		case "version":
+			return registrySpec.MatchString(text)
+		case "link":
+			return false
+		}
+		return true
+	})
+}
+
+// eachText calls check with every text in a JSON tree and its key, and "link" with every true value, until one fails.
+func eachText(tree any, check func(key, text string) bool) bool {
+	var visit func(key string, v any) bool
+	visit = func(key string, v any) bool {
+		switch v := v.(type) {
+		case string:
+			return check(key, v)
+		case bool:
+			return !v || key != "link" || check(key, "true")
+		case []any:
+			for _, item := range v {
+				if !visit(key, item) {
+					return false
+				}
+			}
+		case map[string]any:
+			for k, item := range v {
+				if !visit(k, item) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return visit("", tree)
+}
+
 // computes reports whether the author's files load modules whose names only they know.
 func (w *build) computes(c *compilation) bool {
 	for name := range c.inputs {
@@ -126,10 +202,18 @@ func (w *build) install(ctx context.Context, r requirements) error {
 		return err
 	}
 	own := filepath.Join(w.dir, "node_modules")
-	if _, err := os.Stat(own); err == nil {
-		return os.Symlink(own, filepath.Join(w.stage, "node_modules"))
+	if _, err := os.Stat(own); err != nil {
+		return nil // there are no committed ones
 	}
-	return nil
+	if os.Symlink(own, filepath.Join(w.stage, "node_modules")) == nil {
+		return nil
+	}
+	// Windows lets few people make links.
+	files := folder{limits: w.b.limits}
+	if err := files.add(ctx, own, "node_modules", skipNothing); err != nil {
+		return err
+	}
+	return writeFiles(w.stage, files.sorted())
 }
 
 // moduleFiles collects every package that can be loaded at run time: the folder's own before the installed ones.

@@ -163,7 +163,7 @@ func (w *walker) member(n *js.DotExpr) js.IVisitor {
 		switch name {
 		case "cwd", "chdir":
 			w.folder = true
-		case "mainModule", "dlopen", "binding":
+		case "mainModule", "dlopen":
 			w.tricks = true
 		}
 	case globalObjects[object]:
