@@ -3,6 +3,7 @@ package functions_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,6 +39,10 @@ var shared runtime.Runtime
 func TestMain(m *testing.M) {
 	node.SandboxInit()
 	bundle.Init()
+	if dir := os.Getenv(crashVariable); dir != "" {
+		fmt.Fprintln(os.Stderr, deployUntilKilled(dir))
+		os.Exit(1)
+	}
 	os.Exit(runTests(m))
 }
 
