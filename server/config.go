@@ -35,6 +35,8 @@ type Config struct {
 	Console fs.FS  // the built web console; nil serves none
 	Version string // of the program
 
+	Now func() time.Time // the clock of tokens, grants and signatures; nil is time.Now
+
 	Dev *Dev // set by "yunduo dev": loopback only, one app, dev login codes
 }
 

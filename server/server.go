@@ -47,7 +47,8 @@ type Server struct {
 	gateway  *gateway.Gateway
 	listener net.Listener
 	http     *http.Server
-	closers  []closer // in the order the rooms were built
+	closers  []closer   // in the order the rooms were built
+	failed   chan error // holds what makes the server stop
 }
 
 // closer takes one room down within the context's time.
@@ -62,7 +63,7 @@ func New(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, logger: config.Logger}
+	s := &Server{config: config, logger: config.Logger, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -109,7 +110,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{Logger: s.logger})
+	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{Logger: s.logger, OnFailure: s.fail})
 	if err != nil {
 		return fmt.Errorf("open the documents in %s: %w", s.config.DataDir, err)
 	}
@@ -120,7 +121,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.later("bucket", func(context.Context) error { return bucket.Close() })
 
-	db := documents.New(engine, documents.Options{Logger: s.logger})
+	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })
 	s.rooms.Documents = db
 	if s.rooms.Apps, err = apps.New(db, apps.Options{Key: keys.Derive("sealing of app secrets")}); err != nil {
@@ -135,7 +136,7 @@ func (s *Server) build(ctx context.Context) error {
 		}
 		return nil
 	})
-	s.rooms.Storage = storage.New(db, bucket, storage.Options{SigningKey: keys.Derive("signing of file grants"), Logger: s.logger})
+	s.rooms.Storage = storage.New(db, bucket, storage.Options{SigningKey: keys.Derive("signing of file grants"), Now: s.config.Now, Logger: s.logger})
 	if err := s.buildFunctions(db, bucket); err != nil {
 		return err
 	}
@@ -155,13 +156,22 @@ func (s *Server) build(ctx context.Context) error {
 	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version}, s.logger)
 	s.rooms.Functions.SetHost(s.api.Host(s.localURL()))
 
-	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL}
+	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL, Now: s.config.Now}
 	if s.config.Dev != nil {
 		options.Dev, options.DefaultApp = true, s.config.Dev.App
 	}
 	s.gateway = gateway.New(options)
 	s.http = &http.Server{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
 	return nil
+}
+
+// fail stops the server when the documents can no longer be kept: going on would acknowledge what is lost.
+func (s *Server) fail(err error) {
+	s.logger.Error("the documents cannot be kept any more; stopping", "error", err)
+	select {
+	case s.failed <- err:
+	default:
+	}
 }
 
 func (s *Server) openBucket(ctx context.Context) (driver.Bucket, error) {
@@ -172,7 +182,7 @@ func (s *Server) openBucket(ctx context.Context) (driver.Bucket, error) {
 }
 
 func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
-	service, err := auth.New(db, s.rooms.Apps, auth.Options{Keys: keys, Logger: s.logger, Dev: s.config.Dev != nil})
+	service, err := auth.New(db, s.rooms.Apps, auth.Options{Keys: keys, Now: s.config.Now, Logger: s.logger, Dev: s.config.Dev != nil})
 	if err != nil {
 		return err
 	}
@@ -260,6 +270,14 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
+	group.Go(func() error {
+		select {
+		case err := <-s.failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		s.gateway.Drain()

@@ -37,6 +37,7 @@ func Mount(e *echo.Echo, o Options) {
 	}
 	s := &surface{o}
 	e.POST("/admin", s.admin)
+	s.mountClient(e)
 }
 
 // reply is the body of an answer: the SDKs want status 200 for errors of the application too.
