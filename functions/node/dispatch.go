@@ -172,6 +172,9 @@ func (p *Program) size() int {
 
 // startReplica gets another process in the background. p.mu is held.
 func (p *Program) startReplica() {
+	if p.over {
+		return
+	}
 	p.starting++
 	p.jobs.Go(func() {
 		proc, err := p.specialise(p.rt.ctx, nil)

@@ -1,7 +1,30 @@
 package node
 
+import "bufio"
+
 // Portable makes processes connect the way they do on systems that cannot hand over an open socket.
 func Portable(o Options) Options {
 	o.portable = true
 	return o
+}
+
+// ReadFrame reads one frame as a process might send it, and decodes calls.
+func ReadFrame(in *bufio.Reader) error {
+	h, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	payload, err := readPayload(in, h)
+	if err != nil {
+		return err
+	}
+	if h.kind == frameCall {
+		_, err = parseCall(payload)
+	}
+	return err
+}
+
+// AppendFrame makes a frame.
+func AppendFrame(dst []byte, kind uint8, id uint32, payload []byte) []byte {
+	return append(appendHeader(dst, frameType(kind), 0, 0, id, len(payload)), payload...)
 }

@@ -46,7 +46,7 @@ const (
 	maxAttachment   = 4 << 20
 	maxCallRequest  = 8 << 20
 	maxCode         = 64 << 20
-	maxCodeCache    = 64 << 20
+	maxCodeCache    = 16 << 20
 	maxErrorPayload = 512 << 10
 )
 

@@ -74,20 +74,35 @@ func (l *launcher) prepare() error {
 		return fmt.Errorf("make the folder of the ways out: %w", err)
 	}
 	if l.root {
-		// The thread that starts processes gets a view of the file system in which the sandbox's root is ready made.
-		err := l.starter.do(func() error {
-			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-				return fmt.Errorf("unshare the mounts: %w", err)
+		if err = l.prepareRoot(); err == nil {
+			if err = l.try(); err == nil {
+				l.mounter = newMounter()
+				return nil
 			}
-			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-				return fmt.Errorf("make the mounts private: %w", err)
-			}
-			return l.layout.assemble()
-		})
-		if err != nil {
-			return err
 		}
+		// Root of a container is often not allowed to do more than anybody else.
+		l.opts.Logger.Info("sandboxes share one user and get their folders when they start", "cause", err.Error())
+		l.root = false
 	}
+	return l.try()
+}
+
+// prepareRoot gives the thread that starts processes a view of the file system in which the sandbox's root is ready
+// made.
+func (l *launcher) prepareRoot() error {
+	return l.starter.do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return fmt.Errorf("unshare the mounts: %w", err)
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return fmt.Errorf("make the mounts private: %w", err)
+		}
+		return l.layout.assemble()
+	})
+}
+
+// try makes a sandbox and lets go of it.
+func (l *launcher) try() error {
 	c, err := l.startSandbox(bootSpec{heapBytes: l.opts.HeapBytes}, true)
 	if err != nil {
 		return err
@@ -96,9 +111,6 @@ func (l *launcher) prepare() error {
 	c.close()
 	if err != nil {
 		return fmt.Errorf("%s", strings.TrimSpace(c.stderr.String()+" "+err.Error()))
-	}
-	if l.root {
-		l.mounter = newMounter()
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		grace: p.bundle.Limits.Grace, loaded: replies,
 		freed: func(r *run) { p.freed(r) },
 		sign:  p.dispatch, leaves: p.leaving, hogged: p.separate,
-		cache: func(data []byte) { p.cache.Store(&data) },
+		cache: func(data []byte) { p.cache.CompareAndSwap(nil, &data) },
 		ended: p.ended,
 	}
 	if replies != nil {

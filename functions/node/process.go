@@ -166,7 +166,7 @@ func (p *process) end(cause error) {
 		r.cancel()
 	}
 	p.calls.Wait()
-	p.out.flushing.Wait()
+	p.out.close()
 	if o := p.owner.Load(); o != nil {
 		if p.reason == nil {
 			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.cmd.Process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.String())
@@ -242,7 +242,7 @@ func (p *process) responsive() bool {
 // probe asks for a sign of life, unless one is awaited already.
 func (p *process) probe() {
 	if !p.probing.Swap(true) {
-		p.out.send(framePing, 0, 0, 0)
+		p.out.sendBehind(framePing, 0, 0, 0)
 	}
 }
 

@@ -164,7 +164,11 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Ti
 // abandon gives up on a run, in the background: the caller needs its answer now.
 func (p *Program) abandon(rep *replica, r *run, why *yunduo.Error) {
 	p.drop(rep.proc)
-	p.jobs.Go(func() { r.proc.abandon(r, why) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over { // else the process is being ended already
+		p.jobs.Go(func() { r.proc.abandon(r, why) })
+	}
 }
 
 // Close implements runtime.Program.

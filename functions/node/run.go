@@ -100,6 +100,10 @@ func (p *process) begin(r *run, meta []byte) bool {
 	var size [4]byte
 	binary.LittleEndian.PutUint32(size[:], uint32(len(meta)))
 	event := []byte(r.invocation.Event)
+	// The run is kept for the grace period; its event need not be.
+	kept := *r.invocation
+	kept.Event = nil
+	r.invocation = &kept
 	if len(event) == 0 {
 		event = []byte("{}")
 	}
@@ -176,7 +180,7 @@ func (p *process) expire(at time.Time) {
 		if r.lingering {
 			r.lingering = false
 			p.busy--
-			p.out.send(frameStop, 0, uint16(r.slot), r.id)
+			p.out.sendBehind(frameStop, 0, uint16(r.slot), r.id)
 			p.rt.background.Go(func() { p.free(r) })
 		}
 	}
@@ -208,9 +212,9 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 		p.owner.Load().freed(r)
 		return
 	}
-	p.out.send(frameStop, 0, uint16(r.slot), r.id)
+	p.out.sendBehind(frameStop, 0, uint16(r.slot), r.id)
 	before := p.heard.Load()
-	p.out.send(framePing, 0, 0, 0)
+	p.out.sendBehind(framePing, 0, 0, 0)
 	timer := time.NewTimer(hangLimit)
 	defer timer.Stop()
 	select {

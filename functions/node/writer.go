@@ -2,6 +2,7 @@ package node
 
 import (
 	"io"
+	"net"
 	"sync"
 )
 
@@ -21,34 +22,55 @@ type writer struct {
 // smallFrame is what surely fits into the socket's buffer next to what is there.
 const smallFrame = 32 << 10
 
-// send queues a frame whose payload is the parts one after another, and sees to its being written. It does not wait
-// for large frames: a process that does not read must not hold up the caller.
+// send queues a frame whose payload is the parts one after another, and sees to its being written. A process that does
+// not read can hold up the caller: call it without locks.
 func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
+	switch pending := w.queue(kind, flags, slot, id, parts); {
+	case pending == 0:
+	case pending > smallFrame:
+		w.flushing.Go(w.flush) // ends when the frame is written or the connection closed
+	default:
+		w.flush()
+	}
+}
+
+// sendBehind is send that never waits.
+func (w *writer) sendBehind(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
+	if w.queue(kind, flags, slot, id, parts) > 0 {
+		w.flushing.Go(w.flush)
+	}
+}
+
+// queue adds a frame and returns how many bytes the caller now has to flush; 0 leaves that to somebody else.
+func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, parts [][]byte) int {
 	length := 0
 	for _, p := range parts {
 		length += len(p)
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
-		w.mu.Unlock()
-		return
+		return 0
 	}
 	w.pending = appendHeader(w.pending, kind, flags, slot, id, length)
 	for _, p := range parts {
 		w.pending = append(w.pending, p...)
 	}
 	if w.busy {
-		w.mu.Unlock()
-		return
+		return 0
 	}
 	w.busy = true
-	large := len(w.pending) > smallFrame
+	return len(w.pending)
+}
+
+// close lets go of what is pending and takes nothing more. It waits for writes in the background, which end because
+// the connection is closed.
+func (w *writer) close() {
+	w.mu.Lock()
+	w.err = net.ErrClosed
+	w.pending = nil
 	w.mu.Unlock()
-	if large {
-		w.flushing.Go(w.flush) // ends when the frame is written or the connection closed
-		return
-	}
-	w.flush()
+	w.flushing.Wait()
 }
 
 // flush writes until nothing is pending. The caller has set busy.

@@ -157,15 +157,24 @@ function json (filename) {
   }
 }
 
+const esmFolders = new Map()
+
 /** Whether the nearest package.json declares ES modules. */
 function isESM (filename) {
-  if (path.extname(filename) !== '.js') return false
-  for (let folder = path.dirname(filename); ; folder = path.dirname(folder)) {
-    try {
-      return parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')).type === 'module'
-    } catch {}
-    if (path.basename(folder) === 'node_modules' || folder === path.dirname(folder)) return false
+  return path.extname(filename) === '.js' && declaresESM(path.dirname(filename))
+}
+
+function declaresESM (folder) {
+  if (esmFolders.has(folder)) return esmFolders.get(folder)
+  let result
+  try {
+    result = parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')).type === 'module'
+  } catch {
+    const above = path.dirname(folder)
+    result = path.basename(folder) !== 'node_modules' && folder !== above && declaresESM(above)
   }
+  esmFolders.set(folder, result)
+  return result
 }
 
 function esm (filename, parent) {

@@ -62,6 +62,7 @@ class Program {
   /** What the platform's SDK gets: the doors of its slot. */
   hostFor (slot) {
     return {
+      env: this.settings.app,
       call: (operation, request, attachment) => this.calls.call(this.current(slot), operation, request, attachment),
       context: () => {
         const invocation = this.current(slot)
