@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,8 @@ type Options struct {
 	Dev bool
 	// DefaultApp answers to unknown app names given by callers that present its credentials (dev only).
 	DefaultApp yunduo.AppID
+	// Now is the clock by which signatures are judged; nil is time.Now.
+	Now func() time.Time
 	// Ready reports whether the server can serve; nil means always.
 	Ready func(context.Context) error
 }
@@ -58,7 +61,7 @@ func New(o Options) *Gateway {
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL})
-	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Logger: o.Logger})
+	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Logger: o.Logger, Now: o.Now})
 	return g
 }
 
