@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"reflect"
 	"sort"
@@ -152,6 +153,9 @@ func (o *Operation) admit(call *Call) error {
 	if c.Role == "" {
 		return yunduo.Errorf(yunduo.ReasonTokenMissing, "%s needs credentials: send an access token or API key as \"Authorization: Bearer ...\"", o.Name)
 	}
+	if call.App == "" {
+		call.App = c.App // a call that names no app is about the caller's own
+	}
 	if c.App != call.App && !c.Operator() && c.Role != yunduo.RoleSystem {
 		return yunduo.Errorf(yunduo.ReasonTokenInvalid, "these credentials belong to another app")
 	}
@@ -164,7 +168,7 @@ func (o *Operation) admit(call *Call) error {
 	case FunctionOnly:
 		may = c.Role == yunduo.RoleFunction
 	case Owner:
-		may = c.MayManage(call.App) && (call.App != "" || c.Operator())
+		may = c.MayManage(call.App)
 	case Operator:
 		may = c.Operator() || c.Role == yunduo.RoleSystem
 	}
@@ -194,7 +198,7 @@ func decode(body json.RawMessage, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		if typeErr, ok := err.(*json.UnmarshalTypeError); ok {
+		if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, typeErr.Type, typeErr.Value)
 		}
 		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON: %s", err.Error())

@@ -202,7 +202,7 @@ func TestServeContent(t *testing.T) {
 	signed, err := f.SignDownload(t.Context(), owner("one"), file.ID, 0)
 	require.NoError(t, err)
 	get := func(ranges string) (int, string) {
-		request, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/"+signed.Address+"?sign="+url.QueryEscape(signed.Sign), nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/"+signed.Address+"?sign="+url.QueryEscape(signed.Sign), nil)
 		require.NoError(t, err)
 		if ranges != "" {
 			request.Header.Set("Range", ranges)

@@ -4,6 +4,7 @@ package wechat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -169,7 +170,7 @@ func unavailable(cause error) error {
 
 // withoutURL strips the address from an HTTP client's error: it holds the app's secret.
 func withoutURL(err error) error {
-	if e, ok := err.(*url.Error); ok {
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
 	return err

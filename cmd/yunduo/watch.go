@@ -57,7 +57,10 @@ func collect(ctx context.Context, w *fsnotify.Watcher, batches chan<- []string) 
 			}
 			pending[event.Name] = true
 			quiet.Reset(settle)
-		case <-w.Errors: // an overflow: treat it as a change of everything
+		case _, ok := <-w.Errors: // an overflow: treat it as a change of everything
+			if !ok {
+				return
+			}
 			for _, path := range w.WatchList() {
 				pending[path] = true
 			}

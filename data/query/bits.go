@@ -55,7 +55,7 @@ func newBitsPredicate(path, operator string, v bson.RawValue) (*bitsPredicate, e
 }
 
 func (p *bitsPredicate) matches(v bson.RawValue) bool {
-	bit := func(int) bool { return false }
+	var bit func(int) bool
 	if v.Type == bson.TypeBinary {
 		_, data, ok := v.BinaryOK()
 		if !ok {

@@ -252,7 +252,7 @@ func extremeElements(op string, a []bson.RawValue) (bson.RawValue, error) {
 	if a[1].Type != bson.TypeArray {
 		return a[1], failed(op, "input must be an array, not %s", typeName(a[1]))
 	}
-	items := slices.DeleteFunc(values(a[1]), func(v bson.RawValue) bool { return value.Nullish(v) })
+	items := slices.DeleteFunc(values(a[1]), value.Nullish)
 	slices.SortStableFunc(items, func(a, b bson.RawValue) int {
 		if op == "$maxN" {
 			a, b = b, a

@@ -28,7 +28,7 @@ func FuzzEval(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add([]byte(raw))
+		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		raw := bson.Raw(data)

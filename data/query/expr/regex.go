@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -159,9 +160,7 @@ func Regexp(pattern, options string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		var reason *syntax.Error
-		if e, ok := err.(*syntax.Error); ok {
-			reason = e
+		if reason, ok := errors.AsType[*syntax.Error](err); ok {
 			return nil, invalid("the regular expression is not valid or not supported: %s", reason.Code)
 		}
 		return nil, invalid("the regular expression is not valid")

@@ -18,13 +18,6 @@ func document(t testing.TB, json string) bson.Raw {
 	return doc
 }
 
-func show(v bson.RawValue) string {
-	if v.Type == 0 {
-		return "missing"
-	}
-	return strings.ReplaceAll(v.String(), `{"$numberInt":"`, "#")
-}
-
 // What a filter sees on a path, and the keys an index has for it.
 var pathCases = []struct{ doc, path, values, keys string }{
 	{`{"a":1}`, "a", "1", "1"},

@@ -2,6 +2,7 @@
 package pattern
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -46,8 +47,7 @@ func Compile(pattern, options string) (*regexp.Regexp, error) {
 }
 
 func asSyntax(err error, target **syntax.Error) (ok bool) {
-	*target, ok = err.(*syntax.Error)
-	return ok
+	return errors.As(err, target)
 }
 
 // endOfText is what $ means without option m: the end or a line end just before it.
