@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"yunduo"
+	"yunduo/api"
 	"yunduo/functions/node"
 	client "yunduo/sdk/go"
 	"yunduo/server"
@@ -139,6 +140,11 @@ func (p *platform) open(t *testing.T) *world {
 
 // owner returns a client that acts as the app's owner.
 func (w *world) owner() *client.Client { return client.New(w.url, w.app, w.keys.APIKey) }
+
+// ownerCall is an operation's call by the app's owner that comes by no surface.
+func (w *world) ownerCall(request string) *api.Call {
+	return &api.Call{Caller: yunduo.Caller{App: w.app, Role: yunduo.RoleOwner}, App: w.app, Request: json.RawMessage(request)}
+}
 
 // as returns a client that sends the named token.
 func (w *world) as(t *testing.T, name string) *client.Client {
