@@ -5,6 +5,6 @@ import react from '@vitejs/plugin-react'
 export default defineConfig({
   base: '/console/',
   plugins: [react()],
-  build: { chunkSizeWarningLimit: 2000, emptyOutDir: false },
+  build: { chunkSizeWarningLimit: 1500 },
   server: { proxy: { '/v1': 'http://127.0.0.1:7300' } },
 })

@@ -1,26 +1,31 @@
-import { ApiOutlined, ClockCircleOutlined, DashboardOutlined, DatabaseOutlined, FolderOpenOutlined, LogoutOutlined, MenuOutlined, MoonOutlined, SunOutlined, TeamOutlined, TranslationOutlined } from '@ant-design/icons'
+import { ApiOutlined, ClockCircleOutlined, DashboardOutlined, DatabaseOutlined, FolderOpenOutlined, LogoutOutlined, MenuOutlined, MoonOutlined, PlusOutlined, SettingOutlined, SunOutlined, TeamOutlined, TranslationOutlined } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Button, Drawer, Empty, Grid, Layout, Menu, Select, Spin, Tooltip } from 'antd'
-import { useEffect, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { Navigate, Route, Routes, useLocation, useNavigate, useParams } from 'react-router-dom'
 import { request, session, type App } from './api'
 import { Failure } from './components/Failure'
 import { useText, type TextKey } from './i18n'
-import { Documents } from './pages/Documents'
-import { Files } from './pages/Files'
-import { FunctionPage } from './pages/FunctionPage'
-import { Functions } from './pages/Functions'
 import { NewApp } from './pages/NewApp'
-import { Overview } from './pages/Overview'
 import { SignIn } from './pages/SignIn'
-import { Triggers } from './pages/Triggers'
-import { Users } from './pages/Users'
+
+// A page is fetched when it is first shown: the editor and the charts are large.
+const Overview = lazy(() => import('./pages/Overview').then(m => ({ default: m.Overview })))
+const Functions = lazy(() => import('./pages/Functions').then(m => ({ default: m.Functions })))
+const FunctionPage = lazy(() => import('./pages/FunctionPage').then(m => ({ default: m.FunctionPage })))
+const Documents = lazy(() => import('./pages/Documents').then(m => ({ default: m.Documents })))
+const Files = lazy(() => import('./pages/Files').then(m => ({ default: m.Files })))
+const Triggers = lazy(() => import('./pages/Triggers').then(m => ({ default: m.Triggers })))
+const Users = lazy(() => import('./pages/Users').then(m => ({ default: m.Users })))
+const Settings = lazy(() => import('./pages/Settings').then(m => ({ default: m.Settings })))
 
 interface Look { dark: boolean; toggleDark(): void }
 
 const pages: { key: TextKey; icon: ReactNode }[] = [
-  { key: 'overview', icon: <DashboardOutlined /> }, { key: 'functions', icon: <ApiOutlined /> }, { key: 'documents', icon: <DatabaseOutlined /> },
-  { key: 'files', icon: <FolderOpenOutlined /> }, { key: 'triggers', icon: <ClockCircleOutlined /> }, { key: 'users', icon: <TeamOutlined /> },
+  { key: 'overview', icon: <DashboardOutlined aria-hidden /> }, { key: 'functions', icon: <ApiOutlined aria-hidden /> },
+  { key: 'documents', icon: <DatabaseOutlined aria-hidden /> }, { key: 'files', icon: <FolderOpenOutlined aria-hidden /> },
+  { key: 'triggers', icon: <ClockCircleOutlined aria-hidden /> }, { key: 'users', icon: <TeamOutlined aria-hidden /> },
+  { key: 'settings', icon: <SettingOutlined aria-hidden /> },
 ]
 
 export function Console(look: Look) {
@@ -34,6 +39,7 @@ export function Console(look: Look) {
   return (
     <Routes>
       <Route path="/" element={<FirstApp />} />
+      <Route path="/-/new" element={<NewApp />} />
       <Route path="/:app/*" element={<AppConsole {...look} />} />
     </Routes>
   )
@@ -71,19 +77,20 @@ function AppConsole({ dark, toggleDark }: Look) {
       <Layout.Header style={{ background: frame, display: 'flex', alignItems: 'center', gap: wide ? 16 : 8, padding: wide ? '0 20px' : '0 10px', borderBottom: '1px solid rgba(128,128,128,.18)', position: 'sticky', top: 0, zIndex: 20 }}>
         {!wide && <Button type="text" aria-label="menu" icon={<MenuOutlined />} onClick={() => setMenuOpen(true)} />}
         <div className="brand"><img src="/console/cloud.svg" alt="" />{wide && 'Yunduo 云朵'}</div>
-        <Select aria-label={t('appId')} value={app} style={{ minWidth: wide ? 180 : 110 }} onChange={id => navigate(`/${id}/${page}`)}
-          options={(apps.data ?? [{ id: app, name: app }]).map(a => ({ value: a.id, label: a.name || a.id }))} />
-        <span style={{ flex: 1 }} />
+        <Select aria-label={t('appId')} value={app} style={{ width: wide ? 200 : 'auto', flex: wide ? undefined : '1 1 0', minWidth: 0 }} onChange={id => navigate(`/${id}/${page}`)}
+          options={(apps.data ?? [{ id: app, name: app }]).map(a => ({ value: a.id, label: a.name || a.id }))}
+          popupRender={list => <>{list}<Button type="text" block icon={<PlusOutlined />} onClick={() => navigate('/-/new')}>{t('createApp')}</Button></>} />
+        {wide && <span style={{ flex: 1 }} />}
         <Tooltip title={t(dark ? 'light' : 'dark')}><Button type="text" aria-label={t(dark ? 'light' : 'dark')} icon={dark ? <SunOutlined /> : <MoonOutlined />} onClick={toggleDark} /></Tooltip>
         <Tooltip title={t('language')}><Button type="text" aria-label={t('language')} icon={<TranslationOutlined />} onClick={() => setLanguage(language === 'zh' ? 'en' : 'zh')} /></Tooltip>
         <Tooltip title={t('signOut')}><Button type="text" aria-label={t('signOut')} icon={<LogoutOutlined />} onClick={() => session.signOut()} /></Tooltip>
       </Layout.Header>
       <Layout>
-        {wide && <Layout.Sider width={200} style={{ background: frame, paddingTop: 12, borderInlineEnd: '1px solid rgba(128,128,128,.18)' }}>{menu}</Layout.Sider>}
+        {wide && <Layout.Sider width={200} style={{ background: frame, paddingTop: 12, position: 'sticky', top: 64, height: 'calc(100vh - 64px)', borderInlineEnd: '1px solid rgba(128,128,128,.18)' }}>{menu}</Layout.Sider>}
         <Drawer open={menuOpen} onClose={() => setMenuOpen(false)} placement="left" size={240} title="Yunduo 云朵">{menu}</Drawer>
         <Layout.Content>
           <div className="page" key={app}>
-            <Routes>
+            <Suspense fallback={<Spin className="waiting" />}><Routes>
               <Route path="overview" element={<Overview app={app} dark={dark} />} />
               <Route path="functions" element={<Functions app={app} />} />
               <Route path="functions/:name/*" element={<FunctionPage app={app} dark={dark} />} />
@@ -91,8 +98,9 @@ function AppConsole({ dark, toggleDark }: Look) {
               <Route path="files" element={<Files app={app} />} />
               <Route path="triggers" element={<Triggers app={app} />} />
               <Route path="users" element={<Users app={app} />} />
+              <Route path="settings" element={<Settings app={app} />} />
               <Route path="*" element={<Empty />} />
-            </Routes>
+            </Routes></Suspense>
           </div>
         </Layout.Content>
       </Layout>

@@ -20,10 +20,12 @@ async function eventually (what, probe, seconds = 20) {
   }
 }
 
-async function startServer () {
+/** prepare(project) may change the copy before the server starts. */
+async function startServer (prepare) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'yunduo-browser-'))
   const project = path.join(work, 'notes')
   fs.cpSync(path.join(__dirname, '../../examples/notes'), project, { recursive: true, filter: f => path.basename(f) !== '.yunduo' })
+  prepare?.(project)
   const child = spawn(binary, ['dev', project, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, YUNDUO_LANG: 'en' } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })

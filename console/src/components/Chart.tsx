@@ -1,12 +1,16 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import { clock } from './format'
 
 interface Line { label: string; color: string; values: (number | null)[] }
-interface Props { times: number[]; lines: Line[]; dark: boolean; unit?: string; height?: number }
+interface Props { times: number[]; lines: Line[]; dark: boolean; timeLabel: string; unit?: string; height?: number }
 
-/** Lines over time; resizes with its container. times are seconds since 1970. */
-export function Chart({ times, lines, dark, unit = '', height = 220 }: Props) {
+/**
+ * Lines over time; resizes with its container. times are seconds since 1970. The legend shows the values under the
+ * pointer, else the newest.
+ */
+export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200 }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   const names = lines.map(l => l.label).join()
@@ -14,11 +18,22 @@ export function Chart({ times, lines, dark, unit = '', height = 220 }: Props) {
   useEffect(() => {
     const element = host.current!
     const grid = { stroke: dark ? '#ffffff18' : '#00000012', width: 1 }
-    const axis = { stroke: dark ? '#aaa' : '#666', grid, ticks: grid }
+    const axis = { stroke: dark ? '#aaa' : '#666', grid, ticks: grid, font: '12px system-ui, sans-serif' }
+    const number = (v?: number | null) => (v == null ? '–' : `${+v.toFixed(v < 10 ? 2 : 1)}${unit}`)
+    const newest = (u: uPlot, series: number, index: number | null) => u.data[series][index ?? u.data[0].length - 1]
     const made = new uPlot({
       width: element.clientWidth || 400, height, cursor: { y: false },
-      series: [{}, ...lines.map(l => ({ label: l.label, stroke: l.color, width: 2, fill: `${l.color}18`, points: { show: false }, value: (_: uPlot, v: number | null) => (v == null ? '–' : `${+v.toFixed(2)}${unit}`) }))],
-      axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => `${v}${unit}`) }],
+      series: [
+        { label: timeLabel, value: (u, _, series, index) => clock(newest(u, series, index) as number, true) },
+        ...lines.map(l => ({
+          label: l.label, stroke: l.color, width: 2, fill: `${l.color}18`, points: { show: false }, spanGaps: true,
+          value: (u: uPlot, _: number | null, series: number, index: number | null) => number(newest(u, series, index)),
+        })),
+      ],
+      axes: [
+        { ...axis, space: 64, values: (_, ticks) => ticks.map(v => clock(v, v % 60 !== 0)) },
+        { ...axis, size: 60, values: (_, ticks) => ticks.map(v => `${v}${unit}`) },
+      ],
       scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.15, 1)] } },
     }, [times, ...lines.map(l => l.values)] as uPlot.AlignedData, element)
     plot.current = made
@@ -28,8 +43,8 @@ export function Chart({ times, lines, dark, unit = '', height = 220 }: Props) {
       resized.disconnect()
       made.destroy()
     }
-  }, [dark, names, unit, height])
+  }, [dark, names, timeLabel, unit, height])
 
   useEffect(() => plot.current?.setData([times, ...lines.map(l => l.values)] as uPlot.AlignedData), [times, lines])
-  return <div ref={host} />
+  return <div ref={host} className="chart" />
 }

@@ -18,3 +18,10 @@ export function when(text?: string): string {
   const d = new Date(text)
   return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`
 }
+
+/** The local time of day of seconds since 1970, such as 18:05 or 18:05:09. */
+export function clock(seconds: number | undefined, withSeconds: boolean): string {
+  if (seconds === undefined) return '–'
+  const d = new Date(seconds * 1000)
+  return `${pad(d.getHours())}:${pad(d.getMinutes())}${withSeconds ? `:${pad(d.getSeconds())}` : ''}`
+}

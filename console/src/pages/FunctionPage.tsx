@@ -54,15 +54,15 @@ function Test({ base, name, dark }: { base: string; name: string; dark: boolean 
   const outcome = run.data
   return (
     <div className="split">
-      <div>
+      <div data-testid="event">
         <p className="muted">{t('event')}</p>
         <Editor label={t('event')} value={event} onChange={setEvent} dark={dark} onSubmit={run.mutate} />
         <div style={{ display: 'flex', gap: 8, marginTop: 12, flexWrap: 'wrap' }}>
           <Input prefix={<span className="muted">{t('asUser')}</span>} placeholder={t('asUserHint')} value={openId} onChange={e => setOpenId(e.target.value)} style={{ flex: '1 1 220px' }} />
-          <Button type="primary" loading={run.isPending} onClick={() => run.mutate()}>{t('invoke')}</Button>
+          <Button type="primary" data-testid="invoke" loading={run.isPending} onClick={() => run.mutate()}>{t('invoke')}</Button>
         </div>
       </div>
-      <div>
+      <div data-testid="result">
         <p className="muted">{t('result')} {outcome && <><Tag>{ms(outcome.durationMs)}</Tag>{outcome.cold && <Tag color="cyan">{t('cold')}</Tag>}</>}</p>
         {run.error && <Failure error={run.error} />}
         {outcome?.error && <Alert type="error" showIcon title={outcome.error.message} description={<pre className="document mono">{outcome.error.reason}{'\n'}{outcome.error.stack}</pre>} />}

@@ -5,7 +5,7 @@ import { request, type App } from '../api'
 import { Failure } from '../components/Failure'
 import { useText } from '../i18n'
 
-/** The first app of a fresh server. */
+/** Makes an app: the first of a fresh server, or one more. */
 export function NewApp() {
   const { t } = useText()
   const navigate = useNavigate()
@@ -25,6 +25,7 @@ export function NewApp() {
           <Form.Item name="id" label={t('appId')} rules={[{ required: true, pattern: /^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$/, message: 'a-z 0-9 -' }]}><Input placeholder="my-app" /></Form.Item>
           <Form.Item name="name" label={t('name')}><Input /></Form.Item>
           <Button type="primary" htmlType="submit" block loading={create.isPending}>{t('createApp')}</Button>
+          {location.pathname.endsWith('/-/new') && <Button type="text" block style={{ marginTop: 8 }} onClick={() => navigate(-1)}>{t('cancel')}</Button>}
         </Form>
       </Card>
     </div>

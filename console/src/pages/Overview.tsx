@@ -47,8 +47,8 @@ export function Overview({ app, dark }: { app: string; dark: boolean }) {
         <Card size="small"><Statistic title={t('users')} value={m.users} /></Card>
       </div>
       <div className="charts">
-        <Card size="small" title={`${t('callsPerSecond')} · ${t('last5min')}`}><Chart times={series.times} lines={series.rate} dark={dark} /></Card>
-        <Card size="small" title={`${t('latency')} · ${t('last5min')}`}><Chart times={series.times} lines={series.latency} dark={dark} unit=" ms" /></Card>
+        <Card size="small" title={`${t('callsPerSecond')} · ${t('last5min')}`}><Chart times={series.times} lines={series.rate} dark={dark} timeLabel={t('time')} /></Card>
+        <Card size="small" title={`${t('latency')} · ${t('last5min')}`}><Chart times={series.times} lines={series.latency} dark={dark} timeLabel={t('time')} unit=" ms" /></Card>
       </div>
       <Card size="small" title={t('recentErrors')}>
         {failures.data?.length ? failures.data.map(f => (

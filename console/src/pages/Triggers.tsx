@@ -31,7 +31,7 @@ export function Triggers({ app }: { app: string }) {
           { title: t('nextRuns'), render: (_, tr) => (tr.enabled ? tr.nextRuns?.slice(0, 3).map(n => <div key={n} className="muted">{when(n)}</div>) : '–') },
           { title: t('lastRun'), render: (_, tr) => (tr.last ? <><Tag color={colors[tr.last.status]}>{tr.last.status}</Tag><span className="muted">{when(tr.last.startedAt || tr.last.dueAt)}</span></> : <span className="muted">{t('never')}</span>) },
           { title: t('enabled'), render: (_, tr) => <Switch size="small" aria-label={t('enabled')} checked={tr.enabled} loading={enable.isPending} onChange={() => enable.mutate(tr)} /> },
-          { title: '', align: 'right', render: (_, tr) => <Space><Button size="small" onClick={() => show(tr)}>{t('history')}</Button><Button size="small" type="primary" loading={run.isPending} onClick={() => run.mutate(tr)}>{t('runNow')}</Button></Space> },
+          { title: '', align: 'right', render: (_, tr) => <Space><Button size="small" data-testid="history" onClick={() => show(tr)}>{t('history')}</Button><Button size="small" type="primary" loading={run.isPending} onClick={() => run.mutate(tr)}>{t('runNow')}</Button></Space> },
         ]} />
       <Drawer open={!!shown} onClose={() => show(undefined)} size="large" title={shown && `${shown.function} / ${shown.name}`}>
         {shown && <History path={path(shown)} />}
