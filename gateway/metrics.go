@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -36,10 +37,16 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 	return m
 }
 
-// observe counts a request under its route pattern, never under its path: paths are the caller's text.
+// observe counts a request under its route pattern, never under its path: paths are the caller's text, and so are
+// methods that HTTP does not know.
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		method = "other"
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(route).Observe(took.Seconds())
