@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -187,7 +188,13 @@ func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
 		return err
 	}
 	s.rooms.Auth = service
-	provider, err := wechat.New(s.rooms.Apps, wechat.Options{Endpoint: s.config.WeChatEndpoint, Dev: s.config.Dev != nil})
+	endpoint := ""
+	if base := s.config.WeChatEndpoint; base != "" {
+		if endpoint, err = url.JoinPath(base, "sns/jscode2session"); err != nil {
+			return err
+		}
+	}
+	provider, err := wechat.New(s.rooms.Apps, wechat.Options{Endpoint: endpoint, Dev: s.config.Dev != nil})
 	if err != nil {
 		return err
 	}
