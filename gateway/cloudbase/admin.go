@@ -59,6 +59,20 @@ func (p params) text(name string) string {
 	return s
 }
 
+// lower returns the members by lower-case name, as signatures name them. A name in two spellings is refused: one could
+// be verified and the other obeyed.
+func (p params) lower() (params, error) {
+	lower := make(params, len(p))
+	for name, value := range p {
+		key := strings.ToLower(name)
+		if _, ok := lower[key]; ok {
+			return nil, invalidSignature("the member %q of the body has two spellings", key)
+		}
+		lower[key] = value
+	}
+	return lower, nil
+}
+
 // into decodes all members into a struct.
 func (p params) into(v any) error {
 	text, err := json.Marshal(p)
@@ -171,9 +185,9 @@ func (s *surface) authenticate(c echo.Context, p params) (yunduo.Caller, error) 
 	if err != nil {
 		return yunduo.Caller{}, err
 	}
-	lower := make(map[string]json.RawMessage, len(p))
-	for name, value := range p {
-		lower[strings.ToLower(name)] = value
+	lower, err := p.lower()
+	if err != nil {
+		return yunduo.Caller{}, err
 	}
 	if err := authorization.verify(c.Request(), secret, lower, s.Now()); err != nil {
 		return yunduo.Caller{}, err
