@@ -170,7 +170,7 @@ func (o *outlet) connect(conn net.Conn, in *bufio.Reader, request outletRequest)
 
 func closeWrite(conn net.Conn) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
+		_ = half.CloseWrite() // best effort: the connection is ending
 	}
 }
 

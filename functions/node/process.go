@@ -59,7 +59,6 @@ type process struct {
 type owner struct {
 	name   string
 	grace  time.Duration
-	heap   int64
 	freed  func(*run)     // the run's slot may take another one
 	leaves func(*process) // it takes no more runs
 	hogged func()         // one request kept the others from running
@@ -67,7 +66,6 @@ type owner struct {
 	cache  func([]byte)   // the compiled form of the code
 	loaded chan loadReply // for checks; nil otherwise
 	ended  func(*process) // the process is gone
-	source []byte         // source map
 }
 
 type loadReply struct {

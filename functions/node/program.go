@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -262,4 +261,3 @@ func (r *Runtime) Check(ctx context.Context, bundle runtime.Bundle) (runtime.Che
 const checkLimit = 15 * time.Second
 
 // digest names the code in the cache of compiled forms.
-func digest(code []byte) [32]byte { return sha256.Sum256(code) }
