@@ -155,7 +155,9 @@ func TestAuth_TokensAndAddressesExpire(t *testing.T) {
 	short, long := w.fileURL(t, "li", file, 60), w.fileURL(t, "li", file, 36000)
 	var grant wire.GrantUploadResponse
 	require.NoError(t, w.as(t, "li").Do(t.Context(), "POST", "/v1/apps/"+string(w.app)+"/files/grantUpload", wire.GrantUploadRequest{Path: "b.txt"}, &grant))
-	get := func(url string) exchange { return exchange{method: "GET", path: url[len(w.url):], want: []string{"hello"}} }
+	get := func(url string) exchange {
+		return exchange{method: "GET", path: url[len(w.url):], want: []string{"hello"}}
+	}
 	w.check(t, get(short))
 
 	c.advance(time.Minute)
