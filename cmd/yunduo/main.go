@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"yunduo"
+	"yunduo/functions/bundle"
 	"yunduo/functions/node"
 )
 
@@ -20,6 +21,7 @@ var version = "dev"
 
 func main() {
 	node.SandboxInit() // does not return in a process that is about to become a sandbox
+	bundle.Init()      // nor does this in one that compiles a stranger's code
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := rootCommand(speak()).ExecuteContext(ctx)
 	stop()
