@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -177,7 +178,10 @@ func (d *developer) openSite(ctx context.Context, info *devInfo) (*site, error) 
 
 func (d *developer) banner(info devInfo, took time.Duration) {
 	l := d.language
-	line := func(name text, value string) { fmt.Fprintf(d.out, "  %-12s %s\n", l.say(name), value) }
+	line := func(name text, value string) {
+		label := l.say(name)
+		fmt.Fprintf(d.out, "  %s%s %s\n", label, strings.Repeat(" ", max(0, 12-columns(label))), value)
+	}
 	fmt.Fprintf(d.out, "\n%s\n\n", l.say(texts.ready, took.Round(time.Millisecond)))
 	line(texts.console, info.ConsoleURL)
 	line(texts.api, info.URL)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/text/width"
 )
 
 // language is how the program speaks: "zh" or "en".
@@ -35,6 +37,18 @@ func (l language) say(t text, args ...any) string {
 }
 
 type text struct{ en, zh string }
+
+// columns is how wide a text is on a terminal, where Chinese characters take two columns.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
+}
 
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
