@@ -4,6 +4,7 @@ import { Button, Drawer, Empty, Grid, Layout, Menu, Select, Spin, Tooltip } from
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { Navigate, Route, Routes, useLocation, useNavigate, useParams } from 'react-router-dom'
 import { request, session, type App } from './api'
+import { Crash } from './components/Crash'
 import { Failure } from './components/Failure'
 import { useText, type TextKey } from './i18n'
 import { NewApp } from './pages/NewApp'
@@ -73,7 +74,7 @@ function AppConsole({ dark, toggleDark }: Look) {
   )
   const frame = dark ? '#1f1f1f' : '#ffffff'
   return (
-    <Layout style={{ minHeight: '100%' }}>
+    <Layout style={{ minHeight: '100dvh' }}>
       <Layout.Header style={{ background: frame, display: 'flex', alignItems: 'center', gap: wide ? 16 : 8, padding: wide ? '0 20px' : '0 10px', borderBottom: '1px solid rgba(128,128,128,.18)', position: 'sticky', top: 0, zIndex: 20 }}>
         {!wide && <Button type="text" aria-label="menu" icon={<MenuOutlined />} onClick={() => setMenuOpen(true)} />}
         <div className="brand"><img src="/console/cloud.svg" alt="" />{wide && 'Yunduo 云朵'}</div>
@@ -90,7 +91,7 @@ function AppConsole({ dark, toggleDark }: Look) {
         <Drawer open={menuOpen} onClose={() => setMenuOpen(false)} placement="left" size={240} title="Yunduo 云朵">{menu}</Drawer>
         <Layout.Content>
           <div className="page" key={app}>
-            <Suspense fallback={<Spin className="waiting" />}><Routes>
+            <Crash key={page}><Suspense fallback={<Spin className="waiting" />}><Routes>
               <Route path="overview" element={<Overview app={app} dark={dark} />} />
               <Route path="functions" element={<Functions app={app} />} />
               <Route path="functions/:name/*" element={<FunctionPage app={app} dark={dark} />} />
@@ -100,7 +101,7 @@ function AppConsole({ dark, toggleDark }: Look) {
               <Route path="users" element={<Users app={app} />} />
               <Route path="settings" element={<Settings app={app} />} />
               <Route path="*" element={<Empty />} />
-            </Routes></Suspense>
+            </Routes></Suspense></Crash>
           </div>
         </Layout.Content>
       </Layout>

@@ -43,11 +43,18 @@ test('the printed link signs in and shows the overview', async () => {
   await shoot('overview')
 })
 
-test('the link works once', async () => {
-  const other = await browser.newContext()
+test('a wrong token is refused and says so', async () => {
+  const other = await browser.newContext({ locale: 'en-US' })
   const second = await other.newPage()
-  await second.goto(server.consoleLink)
-  await second.getByText('used before').waitFor()
+  await second.goto(server.url + '/console/#token=ydd_nobodys')
+  await second.getByText('not valid or has expired').waitFor()
+  await second.goto(`${server.url}/console/${server.app}/documents`)
+  await second.getByRole('button', { name: 'Sign in' }).waitFor()
+  await second.getByLabel('User name').fill('nobody')
+  await second.getByLabel('Password').fill('a wrong password')
+  await second.getByRole('button', { name: 'Sign in' }).click()
+  await second.getByRole('alert').waitFor()
+  assert.equal(await second.evaluate(() => localStorage.getItem('yunduo.token')), null)
   await other.close()
 })
 
@@ -65,6 +72,9 @@ test('functions: list, source, invoke under a chosen identity', async () => {
   await shoot('function-source')
   await page.getByRole('tab', { name: 'Logs' }).click()
   await page.getByText('tester').first().waitFor()
+  const reply = await fetch(`${server.url}/v1/apps/${server.app}/functions/notes`, { method: 'POST', headers: { authorization: `Bearer ${server.apiKey}` }, body: '{"action": "no-such-action"}' })
+  assert.notEqual(reply.status, 200)
+  await page.getByText('There is no action "no-such-action".').first().waitFor() // streamed: nobody reloaded the page
   await shoot('function-logs')
 })
 
@@ -132,10 +142,27 @@ test('users: make one, find it', async () => {
   await shoot('users')
 })
 
+test('settings: origins, WeChat and keys that work', async () => {
+  await open('Settings')
+  await page.getByLabel('Allowed web origins').fill('https://shop.example.com')
+  await page.getByLabel('Allowed web origins').press('Enter')
+  await page.getByLabel('Mini-program secret').fill('a secret of WeChat')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByPlaceholder('kept').waitFor()
+  await page.reload()
+  await page.getByText('https://shop.example.com', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Create key' }).click()
+  const key = await page.getByTestId('apiKey').textContent()
+  const ask = token => fetch(`${server.url}/v1/manage/apps/${server.app}`, { headers: { authorization: `Bearer ${token}` } })
+  assert.equal((await ask(key)).status, 200)
+  assert.equal((await ask(`${key}x`)).status, 401)
+  await shoot('settings')
+})
+
 test('Chinese, and signing out', async () => {
   await page.getByRole('button', { name: '中文' }).click()
-  await page.getByRole('heading', { name: '用户' }).waitFor()
-  await shoot('users-zh')
+  await page.getByRole('heading', { name: '设置' }).waitFor()
+  await shoot('settings-zh')
   await page.getByRole('button', { name: '退出登录' }).click()
   await page.getByRole('button', { name: '登 录' }).waitFor()
   await shoot('sign-in')

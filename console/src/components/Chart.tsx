@@ -31,7 +31,7 @@ export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200 }
         })),
       ],
       axes: [
-        { ...axis, space: 64, values: (_, ticks) => ticks.map(v => clock(v, v % 60 !== 0)) },
+        { ...axis, space: 42, values: (_, ticks) => ticks.map(v => clock(v, v % 60 !== 0)) },
         { ...axis, size: 60, values: (_, ticks) => ticks.map(v => `${v}${unit}`) },
       ],
       scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.15, 1)] } },

@@ -7,7 +7,7 @@ export function Failure({ error, style }: { error: unknown; style?: React.CSSPro
   const { t } = useText()
   const detail = error instanceof RequestError ? error.detail : undefined
   return (
-    <Alert type="error" showIcon style={style} title={error instanceof Error ? error.message : String(error)}
+    <Alert type="error" showIcon style={style} title={error instanceof TypeError ? t('unreachable') : error instanceof Error ? error.message : String(error)}
       description={detail && <span className="mono muted">{detail.reason} · {t('requestId')} {detail.requestId}{detail.stack && <pre className="document">{detail.stack}</pre>}</span>} />
   )
 }

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { Badge, Empty, Spin, Tag } from 'antd'
+import { Badge, Checkbox, Empty, Spin, Tag } from 'antd'
 import { useEffect, useMemo, useState } from 'react'
 import { follow, manage, part, request, type Invocation } from '../api'
 import { useText } from '../i18n'
@@ -12,6 +12,7 @@ export function Logs({ app, name }: { app: string; name: string }) {
   const recent = useQuery({ queryKey: ['logs', app, name], queryFn: () => request<{ invocations: Invocation[] }>('POST', manage(app, '/logs'), { function: name, limit: 100 }).then(r => r.invocations) })
   const [fresh, setFresh] = useState<Invocation[]>([])
   const [live, setLive] = useState(false)
+  const [onlyFailures, setOnlyFailures] = useState(false)
 
   useEffect(() => {
     const stop = new AbortController()
@@ -36,13 +37,17 @@ export function Logs({ app, name }: { app: string; name: string }) {
 
   const all = useMemo(() => {
     const seen = new Set(fresh.map(i => i.id))
-    return [...fresh, ...(recent.data ?? []).filter(i => !seen.has(i.id))]
-  }, [fresh, recent.data])
+    const list = [...fresh, ...(recent.data ?? []).filter(i => !seen.has(i.id))]
+    return onlyFailures ? list.filter(i => i.reason) : list
+  }, [fresh, recent.data, onlyFailures])
   if (recent.isPending) return <Spin />
   if (recent.error) return <Failure error={recent.error} />
   return (
     <>
-      <Badge status={live ? 'processing' : 'default'} text={t('follow')} />
+      <div style={{ display: 'flex', justifyContent: 'space-between' }}>
+        <Badge status={live ? 'processing' : 'default'} text={t('follow')} />
+        <Checkbox checked={onlyFailures} onChange={e => setOnlyFailures(e.target.checked)}>{t('onlyFailures')}</Checkbox>
+      </div>
       {all.length === 0 && <Empty description={t('waitingForCalls')} />}
       {all.map(i => (
         <div key={i.id} className="log">

@@ -1,9 +1,10 @@
 import { DeleteOutlined, EditOutlined, PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App as AntApp, Button, Card, Drawer, Empty, Input, Menu, Modal, Pagination, Spin } from 'antd'
+import { App as AntApp, Button, Card, Drawer, Empty, Input, Modal, Pagination, Spin, Tooltip } from 'antd'
 import { useState } from 'react'
 import { useNavigate, useParams } from 'react-router-dom'
 import { manage, ofApp, part, request, type Collection, type Document } from '../api'
+import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
 import { bytes } from '../components/format'
@@ -43,7 +44,7 @@ export function Documents({ app, dark }: Props) {
     <>
       <div className="page-head">
         <h1>{t('documents')}</h1>
-        {collection && <Button danger onClick={drop}>{t('dropCollection')}</Button>}
+        {collection && <Tooltip title={t('dropCollection')}><Button danger aria-label={t('dropCollection')} icon={<DeleteOutlined />} onClick={drop} /></Tooltip>}
         <Button icon={<PlusOutlined />} onClick={() => setName('')}>{t('newCollection')}</Button>
       </div>
       <Modal open={name !== undefined} title={t('newCollection')} onCancel={() => setName(undefined)} onOk={() => create.mutate(name!)} okButtonProps={{ disabled: !name, loading: create.isPending }}>
@@ -53,8 +54,8 @@ export function Documents({ app, dark }: Props) {
       {list.data?.length === 0 && <Empty description={t('noCollections')} />}
       {!!list.data?.length && (
         <div className="side">
-          <Menu mode="inline" selectedKeys={[chosen ?? '']} onClick={({ key }) => navigate(`/${app}/documents/${part(key)}`)} style={{ background: 'transparent', maxHeight: '70vh', overflow: 'auto' }}
-            items={list.data.map(c => ({ key: c.name, label: <span style={{ display: 'flex', justifyContent: 'space-between', gap: 8 }}><span style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>{c.name}</span><span className="muted" title={bytes(c.bytes)}>{c.documents}</span></span> }))} />
+          <Choice label={t('collections')} chosen={chosen ?? ''} onChoose={name => navigate(`/${app}/documents/${part(name)}`)}
+            items={list.data.map(c => ({ key: c.name, note: String(c.documents), title: `${c.name} · ${bytes(c.bytes)}` }))} />
           {chosen && <CollectionView key={chosen} app={app} dark={dark} collection={chosen} />}
         </div>
       )}
@@ -90,10 +91,14 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
   const save = useMutation({
     mutationFn: async () => {
       const document = JSON.parse(editing!.text) as Document
-      if (!editing!.original) return request('POST', `${base}/insert`, { documents: [document] })
+      if (!editing!.original) {
+        await request('POST', `${base}/insert`, { documents: [document] })
+        return
+      }
       const { _id, ...replacement } = document
-      if (JSON.stringify(_id) !== JSON.stringify(editing!.original._id)) throw new Error('_id')
-      return request('POST', `${base}/update`, { filter: idFilter(_id), update: replacement })
+      if (JSON.stringify(_id) !== JSON.stringify(editing!.original._id)) throw new Error(t('idStays'))
+      const { matched } = await request<{ matched: number }>('POST', `${base}/update`, { filter: idFilter(_id), update: replacement })
+      if (matched === 0) throw new Error(t('documentGone'))
     },
     onSuccess: async () => {
       setEditing(undefined)
@@ -128,8 +133,8 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
           <pre className="document mono">{summary(d)}</pre>
         </Card>
       ))}
-      <Pagination size="small" current={page} pageSize={pageSize} total={total.data ?? 0} onChange={setPage} showSizeChanger={false} showTotal={n => `${n} ${t('total')}`} style={{ marginTop: 12 }} />
-      <Drawer open={editing !== undefined} onClose={() => setEditing(undefined)} size="large" title={t(editing?.original ? 'edit' : 'insert')}
+      {!!total.data && <Pagination size="small" current={page} pageSize={pageSize} total={total.data ?? 0} onChange={setPage} showSizeChanger={false} showTotal={n => `${n} ${t('total')}`} style={{ marginTop: 12 }} />}
+      <Drawer open={editing !== undefined} onClose={() => setEditing(undefined)} size="large" title={`${t(editing?.original ? 'edit' : 'insert')} · ${collection}`}
         extra={<Button type="primary" loading={save.isPending} onClick={() => save.mutate()}>{t('save')}</Button>}>
         {editing && <Editor label={t('document')} value={editing.text} onChange={text => setEditing({ ...editing, text })} dark={dark} height="70vh" onSubmit={save.mutate} />}
       </Drawer>

@@ -1,6 +1,6 @@
-import { CopyOutlined, DeleteOutlined, DownloadOutlined, FolderOutlined, UploadOutlined } from '@ant-design/icons'
+import { CopyOutlined, DeleteOutlined, DownloadOutlined, FolderAddOutlined, FolderOutlined, UploadOutlined } from '@ant-design/icons'
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
-import { App as AntApp, Breadcrumb, Button, Empty, Progress, Space, Table, Tooltip } from 'antd'
+import { App as AntApp, Breadcrumb, Button, Empty, Input, Modal, Progress, Space, Table, Tooltip } from 'antd'
 import { useMemo, useRef, useState } from 'react'
 import { ofApp, request, type StoredFile } from '../api'
 import { Failure } from '../components/Failure'
@@ -29,6 +29,7 @@ export function Files({ app }: { app: string }) {
   const queries = useQueryClient()
   const [folder, setFolder] = useState('')
   const [progress, setProgress] = useState<number>()
+  const [newFolder, setNewFolder] = useState<string>()
   const input = useRef<HTMLInputElement>(null)
   const list = useInfiniteQuery({
     queryKey: ['files', app, folder], initialPageParam: '',
@@ -73,6 +74,12 @@ export function Files({ app }: { app: string }) {
       await queries.invalidateQueries({ queryKey: ['files', app] })
     },
   })
+  // A folder is no more than the beginning of its files' paths: a new one is there once something is uploaded into it.
+  const enter = () => {
+    const name = newFolder?.split('/').map(p => p.trim()).filter(Boolean).join('/')
+    if (name) setFolder(`${folder}${name}/`)
+    setNewFolder(undefined)
+  }
   const parts = folder.split('/').filter(Boolean)
   return (
     <>
@@ -82,22 +89,26 @@ export function Files({ app }: { app: string }) {
         <input ref={input} type="file" multiple hidden data-testid="upload" onChange={e => {
           void upload(e.target.files).then(() => { if (input.current) input.current.value = '' })
         }} />
+        <Button icon={<FolderAddOutlined />} onClick={() => setNewFolder('')}>{t('newFolder')}</Button>
         <Button type="primary" icon={<UploadOutlined />} onClick={() => input.current?.click()}>{t('upload')}</Button>
       </div>
+      <Modal open={newFolder !== undefined} title={t('newFolder')} onCancel={() => setNewFolder(undefined)} onOk={enter} okButtonProps={{ disabled: !newFolder?.trim() }}>
+        <Input autoFocus aria-label={t('folder')} placeholder={t('newFolderHint')} value={newFolder} onChange={e => setNewFolder(e.target.value)} onPressEnter={enter} />
+      </Modal>
       <Breadcrumb style={{ marginBottom: 12 }} items={[
         { title: <a onClick={() => setFolder('')}>{t('allFiles')}</a> },
         ...parts.map((p, i) => ({ title: <a onClick={() => setFolder(`${parts.slice(0, i + 1).join('/')}/`)}>{p}</a> })),
       ]} />
       {list.error && <Failure error={list.error} />}
-      <Table<Row> size="middle" loading={list.isPending} dataSource={rows} pagination={{ pageSize: 100, hideOnSinglePage: true }} scroll={{ x: 'max-content' }}
+      <Table<Row> size="middle" loading={list.isPending} dataSource={rows} pagination={{ pageSize: 100, hideOnSinglePage: true }}
         locale={{ emptyText: <Empty description={t('noFiles')} /> }}
         columns={[
-          { title: t('name'), render: (_, r) => (r.file ? r.name : <a onClick={() => setFolder(r.key)}><FolderOutlined /> {r.name}</a>) },
-          { title: t('size'), align: 'right', render: (_, r) => r.file && bytes(r.file.size) },
-          { title: t('type'), responsive: ['lg'], render: (_, r) => <span className="muted">{r.file?.contentType}</span> },
-          { title: t('owner'), responsive: ['lg'], render: (_, r) => <span className="mono muted">{r.file?.owner}</span> },
-          { title: t('modified'), responsive: ['sm'], render: (_, r) => <span className="muted">{when(r.file?.modifiedAt)}</span> },
-          { title: '', align: 'right', render: (_, r) => r.file && (
+          { title: t('name'), className: 'wraps', render: (_, r) => (r.file ? <>{r.name}<div className="phone muted">{bytes(r.file.size)} · {when(r.file.modifiedAt)}</div></> : <a onClick={() => setFolder(r.key)}><FolderOutlined /> {r.name}</a>) },
+          { title: t('size'), align: 'right', responsive: ['md'], className: 'one-line', render: (_, r) => r.file && bytes(r.file.size) },
+          { title: t('type'), responsive: ['lg'], className: 'one-line', render: (_, r) => <span className="muted">{r.file?.contentType}</span> },
+          { title: t('owner'), responsive: ['lg'], render: (_, r) => <span className="mono muted cut" title={r.file?.owner}>{r.file?.owner}</span> },
+          { title: t('modified'), responsive: ['md'], className: 'one-line', render: (_, r) => <span className="muted">{when(r.file?.modifiedAt)}</span> },
+          { title: '', align: 'right', className: 'one-line', render: (_, r) => r.file && (
             <Space size={0}>
               <Tooltip title={r.file.fileId}><Button type="text" aria-label="copy" icon={<CopyOutlined />} onClick={() => navigator.clipboard.writeText(r.file!.fileId).then(() => message.success(t('copyId')))} /></Tooltip>
               <Button type="text" aria-label={t('download')} icon={<DownloadOutlined />} onClick={() => download(r.file!)} />

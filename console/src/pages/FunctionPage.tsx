@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App as AntApp, Breadcrumb, Button, Empty, Input, Menu, Spin, Table, Tabs, Tag } from 'antd'
+import { Alert, App as AntApp, Breadcrumb, Button, Empty, Input, Spin, Table, Tabs, Tag } from 'antd'
 import { useState } from 'react'
 import { Link, useNavigate, useParams } from 'react-router-dom'
 import { manage, part, request, type ApiError, type Fn, type SourceFile, type Version } from '../api'
+import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
 import { bytes, ms, when } from '../components/format'
@@ -17,11 +18,12 @@ export function FunctionPage({ app, dark }: Props) {
   const navigate = useNavigate()
   const base = manage(app, `/functions/${part(name)}`)
   const fn = useQuery({ queryKey: ['function', app, name], queryFn: () => request<Fn>('GET', base), refetchInterval: 3000 })
-  if (fn.error) return <Failure error={fn.error} />
+  const path = <Breadcrumb style={{ marginBottom: 8 }} items={[{ title: <Link to={`/${app}/functions`}>{t('functions')}</Link> }, { title: name }]} />
+  if (fn.error) return <>{path}<Failure error={fn.error} /></>
   return (
     <>
-      <Breadcrumb style={{ marginBottom: 8 }} items={[{ title: <Link to={`/${app}/functions`}>{t('functions')}</Link> }, { title: name }]} />
-      <div className="page-head"><h1>{name}</h1>{fn.data && <><Tag color="blue">v{fn.data.version}</Tag><Tag>{fn.data.timeoutSeconds} s</Tag><Tag>{bytes(fn.data.sizeBytes)}</Tag></>}</div>
+      {path}
+      <div className="page-head"><h1 className="wraps">{name}</h1>{fn.data && <><Tag color="blue">v{fn.data.version}</Tag><Tag>{fn.data.timeoutSeconds} s</Tag><Tag>{bytes(fn.data.sizeBytes)}</Tag></>}</div>
       {fn.data?.error && <Alert type="error" showIcon style={{ marginBottom: 16 }} title={fn.data.error.reason} description={<pre className="document mono">{fn.data.error.message}</pre>} />}
       {!!fn.data?.warnings?.length && <Alert type="warning" showIcon style={{ marginBottom: 16 }} title={t('warnings')} description={fn.data.warnings.map(w => <div key={w}>{w}</div>)} />}
       <Tabs activeKey={tab || 'test'} onChange={key => navigate(`/${app}/functions/${part(name)}/${key}`)} items={[
@@ -84,8 +86,7 @@ function Source({ base, version, dark }: { base: string; version: number; dark: 
   const language = file.path.endsWith('.json') ? 'json' : /\.[mc]?[jt]sx?$/.test(file.path) ? 'javascript' : 'text'
   return (
     <div className="side">
-      <Menu mode="inline" selectedKeys={[file.path]} onClick={({ key }) => choose(key)} style={{ background: 'transparent', maxHeight: 520, overflow: 'auto' }}
-        items={source.data.map(f => ({ key: f.path, label: <span className="mono" title={f.path}>{f.path}</span> }))} />
+      <Choice label={t('files')} chosen={file.path} onChoose={choose} items={source.data.map(f => ({ key: f.path, title: `${f.path} · ${bytes(f.size)}` }))} />
       {file.text === undefined && file.size > 0 ? <Empty description={`${t('noText')} ${bytes(file.size)}`} /> : <Editor key={file.path} label={file.path} value={file.text ?? ''} language={language} dark={dark} height="520px" />}
     </div>
   )
@@ -106,11 +107,11 @@ function Versions({ base, version }: { base: string; version: number }) {
   })
   if (list.error) return <Failure error={list.error} />
   return (
-    <Table<Version> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }} scroll={{ x: 'max-content' }}
+    <Table<Version> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }}
       columns={[
         { title: t('version'), render: (_, v) => <>v{v.number} {v.live && <Tag color="green">{t('live')}</Tag>}</> },
         { title: t('created'), render: (_, v) => when(v.createdAt) },
-        { title: t('size'), align: 'right', render: (_, v) => bytes(v.sizeBytes) },
+        { title: t('size'), align: 'right', responsive: ['md'], render: (_, v) => bytes(v.sizeBytes) },
         { title: 'hash', responsive: ['md'], render: (_, v) => <span className="mono muted">{v.hash.slice(0, 12)}</span> },
         { title: '', align: 'right', render: (_, v) => !v.live && <Button size="small" loading={rollback.isPending} onClick={() => rollback.mutate(v.number)}>{t('rollback')}</Button> },
       ]} />

@@ -14,22 +14,23 @@ export function Functions({ app }: { app: string }) {
   return (
     <>
       <div className="page-head"><h1>{t('functions')}</h1></div>
-      <Table<Fn> rowKey="name" size="middle" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 50, hideOnSinglePage: true }} scroll={{ x: 'max-content' }}
+      <Table<Fn> rowKey="name" size="middle" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 50, hideOnSinglePage: true }}
         locale={{ emptyText: <Empty description={t('noFunctions')} /> }}
         columns={[
-          { title: t('name'), render: (_, f) => (
+          { title: t('name'), className: 'wraps', render: (_, f) => (
             <>
               <Link to={`/${app}/functions/${encodeURIComponent(f.name)}`}>{f.name}</Link>{' '}
               {f.error && <Tooltip title={f.error.message}><Tag color="error">{f.error.reason}</Tag></Tooltip>}
               {!!f.warnings?.length && <Tooltip title={f.warnings.join('\n')}><WarningOutlined style={{ color: '#faad14' }} /></Tooltip>}
+              <div className="phone muted">v{f.version} · {f.timeoutSeconds} s · {bytes(f.sizeBytes)} · {when(f.updatedAt)}</div>
             </>
           ) },
-          { title: t('version'), dataIndex: 'version', align: 'right' },
-          { title: t('timeout'), align: 'right', render: (_, f) => `${f.timeoutSeconds} s` },
-          { title: t('size'), align: 'right', render: (_, f) => bytes(f.sizeBytes) },
+          { title: t('version'), dataIndex: 'version', align: 'right', responsive: ['md'] },
+          { title: t('timeout'), align: 'right', responsive: ['md'], className: 'one-line', render: (_, f) => `${f.timeoutSeconds} s` },
+          { title: t('size'), align: 'right', responsive: ['md'], className: 'one-line', render: (_, f) => bytes(f.sizeBytes) },
           { title: t('mode'), responsive: ['lg'], render: (_, f) => <span className="muted">{f.mode}</span> },
           { title: t('triggers'), align: 'right', responsive: ['lg'], render: (_, f) => f.triggers || '' },
-          { title: t('updated'), render: (_, f) => <span className="muted">{when(f.updatedAt)}</span> },
+          { title: t('updated'), responsive: ['md'], className: 'one-line', render: (_, f) => <span className="muted">{when(f.updatedAt)}</span> },
         ]} />
     </>
   )

@@ -53,7 +53,7 @@ export function Settings({ app }: { app: string }) {
             {keys.data && (
               <Alert type="success" title={t('keyOnce')} description={
                 <Descriptions column={1} size="small" layout="vertical" items={Object.entries(keys.data).map(([key, value]) => ({
-                  key, label: key, children: <Typography.Text className="mono" copyable style={{ overflowWrap: 'anywhere' }}>{value}</Typography.Text>,
+                  key, label: key, children: <Typography.Text className="mono" data-testid={key} copyable style={{ overflowWrap: 'anywhere' }}>{value}</Typography.Text>,
                 }))} />
               } />
             )}
