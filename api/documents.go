@@ -68,8 +68,11 @@ func inField(field string, err error) error {
 	return yunduo.Wrap(e.Cause, e.Reason, "field %q: %s", field, e.Message)
 }
 
-// rows streams a cursor into one JSON array and closes it.
-func rows(ctx context.Context, cursor driver.Cursor) (json.RawMessage, error) {
+// rows streams a cursor, if there is one, into one JSON array and closes it.
+func rows(ctx context.Context, cursor driver.Cursor, err error) (*wire.DocumentsResponse, error) {
+	if err != nil {
+		return nil, err
+	}
 	defer cursor.Close()
 	out := []byte{'['}
 	for cursor.Next(ctx) {
@@ -81,7 +84,17 @@ func rows(ctx context.Context, cursor driver.Cursor) (json.RawMessage, error) {
 	if err := cursor.Err(); err != nil {
 		return nil, err
 	}
-	return append(out, ']'), nil
+	return &wire.DocumentsResponse{Documents: append(out, ']')}, nil
+}
+
+// filtered is what operations on the documents that match a filter begin with.
+func (a *API) filtered(call *Call, transaction string, filter json.RawMessage) (*documents.Session, bson.Raw, error) {
+	s, err := a.session(call, transaction)
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, err := a.document("filter", filter)
+	return s, doc, err
 }
 
 func documentOperations() []*Operation {
@@ -116,14 +129,7 @@ func find(ctx context.Context, a *API, call *Call, req *wire.FindRequest) (*wire
 		return nil, err
 	}
 	cursor, err := s.Find(ctx, req.Collection, q)
-	if err != nil {
-		return nil, err
-	}
-	docs, err := rows(ctx, cursor)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.DocumentsResponse{Documents: docs}, nil
+	return rows(ctx, cursor, err)
 }
 
 func get(ctx context.Context, a *API, call *Call, req *wire.GetRequest) (*wire.DocumentResponse, error) {
@@ -237,11 +243,7 @@ func findAndUpdate(ctx context.Context, a *API, call *Call, req *wire.FindAndUpd
 }
 
 func remove(ctx context.Context, a *API, call *Call, req *wire.DeleteRequest) (*wire.DeleteResponse, error) {
-	s, err := a.session(call, req.Transaction)
-	if err != nil {
-		return nil, err
-	}
-	filter, err := a.document("filter", req.Filter)
+	s, filter, err := a.filtered(call, req.Transaction, req.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -253,11 +255,7 @@ func remove(ctx context.Context, a *API, call *Call, req *wire.DeleteRequest) (*
 }
 
 func count(ctx context.Context, a *API, call *Call, req *wire.CountRequest) (*wire.CountResponse, error) {
-	s, err := a.session(call, req.Transaction)
-	if err != nil {
-		return nil, err
-	}
-	filter, err := a.document("filter", req.Filter)
+	s, filter, err := a.filtered(call, req.Transaction, req.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -278,14 +276,7 @@ func aggregate(ctx context.Context, a *API, call *Call, req *wire.AggregateReque
 		return nil, err
 	}
 	cursor, err := s.Aggregate(ctx, req.Collection, stages)
-	if err != nil {
-		return nil, err
-	}
-	docs, err := rows(ctx, cursor)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.DocumentsResponse{Documents: docs}, nil
+	return rows(ctx, cursor, err)
 }
 
 func begin(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.TransactionResponse, error) {
