@@ -130,8 +130,9 @@ class Collection extends Query {
 /** One document, addressed by its ID; it need not exist. */
 class Document {
   constructor (db, session, name, id, projection) {
-    if ((typeof id !== 'string' && typeof id !== 'number') || id === '' || Number.isNaN(id)) {
-      throw ofReason('collection.doc', 'invalid_request', `the document ID must be a string or a number, not ${id === '' ? 'empty' : typeof id}`)
+    // No document has the empty ID, so it is refused or not found when used: code has its catch there, not here.
+    if ((typeof id !== 'string' && typeof id !== 'number') || Number.isNaN(id)) {
+      throw ofReason('collection.doc', 'invalid_request', `the document ID must be a string or a number, not ${typeof id}`)
     }
     Object.defineProperty(this, 'db', { value: db })
     Object.defineProperty(this, 'session', { value: session })
@@ -187,6 +188,7 @@ class Document {
 const orNothing = update => Object.keys(update).length === 0 ? { $set: {} } : update
 
 function compileProjection (fields) {
+  if (fields === undefined || fields === null || (Array.isArray(fields) && fields.length === 0)) return undefined // every field
   if (!isNested(fields)) throw ofReason('field', 'invalid_request', 'the fields must be an object')
   const projection = {}
   for (const path of Object.keys(fields)) {

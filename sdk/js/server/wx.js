@@ -79,7 +79,7 @@ function wxContext ({ caller, env, source, requestId }) {
 
 /** Adds what a service package offers: single functions, or a namespace of them. */
 function register (cloud, provider) {
-  const service = provider.createService(cloud)
+  const service = provider.createService(Object.create(cloud, { getAPIs: { value: () => cloud } }))
   if (typeof service.getAPIs === 'function') Object.assign(cloud, service.getAPIs())
   else if (typeof service.getNamespace === 'function') {
     const { namespace: name, apis } = service.getNamespace()

@@ -46,6 +46,23 @@ test('doc().get() of a missing document rejects with its ID, or gives null on re
   assert.deepEqual(await cloud.database({ throwOnNotFound: false }).collection('c').doc('nobody').get(), { data: null, errMsg: 'document.get:ok' })
 })
 
+test('the empty document ID is no mistake until it is used', async () => {
+  const { db } = wxServer({ 'documents.update': { matched: 0, modified: 0 } })
+  const error = await db.collection('c').doc('').get().catch(error => error)
+  assert.match(error.errMsg, /^document\.get:fail document with _id {2}does not exist/)
+  assert.deepEqual((await db.collection('c').doc('').update({ data: { a: 1 } })).stats, { updated: 0 })
+  for (const id of [undefined, null, {}, NaN]) assert.throws(() => db.collection('c').doc(id), /must be a string or a number/)
+})
+
+test('field() with nothing means every field', async () => {
+  const { db, host } = wxServer()
+  for (const none of [undefined, null, []]) {
+    await db.collection('c').field(none).get()
+    assert.deepEqual(host.taken(), [['documents.find', { collection: 'c', limit: 100 }]])
+  }
+  assert.throws(() => db.collection('c').field('a'), /the fields must be an object/)
+})
+
 test('doc().field() asks for fields', async () => {
   const { db, host } = wxServer({ 'documents.get': { document: { _id: 7 } } })
   await db.collection('c').doc(7).field({ a: true }).get()
@@ -207,6 +224,9 @@ test('Cloud, createNewInstance and registerService', async () => {
   cloud.registerService({ createService: () => ({ name: 's', getAPIs: () => ({ greet: () => 'hello' }) }) })
   cloud.registerService({ createService: () => ({ name: 'n', getNamespace: () => ({ namespace: 'space', apis: { one: 1 } }) }) })
   assert.equal(cloud.greet(), 'hello')
+  cloud.registerService({ createService: inner => ({ name: 'i', getAPIs: () => ({ ask: () => inner.getAPIs().callOpenAPI({}), say: () => inner.getAPIs().greet() }) }) })
+  assert.equal(cloud.say(), 'hello')
+  assert.equal((await rejection(cloud.ask())).reason, 'unsupported_call')
   assert.equal(cloud.space.one, 1)
 })
 
