@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,17 +49,29 @@ func serveKilled(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	registry := p.server.Rooms().Apps
-	if _, err := registry.Create(ctx, yunduo.System(killApp), apps.App{ID: killApp}); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonAppExists {
-		return err
-	}
-	key, err := registry.CreateKey(ctx, yunduo.System(killApp), killApp)
+	key, err := killKey(ctx, p, filepath.Join(dir, "api-key"))
 	if err != nil {
 		return err
 	}
-	fmt.Println(p.url, key.APIKey)
+	fmt.Println(p.url, key)
 	<-ctx.Done()
 	return p.stop()
+}
+
+// killKey makes the app and its key at the first start and remembers the key in a file.
+func killKey(ctx context.Context, p *platform, file string) (string, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	registry := p.server.Rooms().Apps
+	if _, err := registry.Create(ctx, yunduo.System(killApp), apps.App{ID: killApp}); err != nil {
+		return "", err
+	}
+	key, err := registry.CreateKey(ctx, yunduo.System(killApp), killApp)
+	if err != nil {
+		return "", err
+	}
+	return key.APIKey, os.WriteFile(file, []byte(key.APIKey), 0o600)
 }
 
 // child is a server process.
