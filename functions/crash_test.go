@@ -52,7 +52,7 @@ func deployUntilKilled(dir string) error {
 func TestDeploy_SurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	last := 0
-	for round := range 6 {
+	for round := range 4 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), crashVariable+"="+dir, fmt.Sprintf("%s_FIRST=%d", crashVariable, last+1))
 		cmd.Stderr = os.Stderr
@@ -60,7 +60,7 @@ func TestDeploy_SurvivesKill(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		lines := bufio.NewScanner(out)
-		for range 3 + round*2 {
+		for range 2 + round {
 			require.True(t, lines.Scan(), "the deployer ended by itself")
 			last, err = strconv.Atoi(lines.Text())
 			require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,7 +137,9 @@ func (v *variables) UnmarshalJSON(data []byte) error {
 }
 
 func (l *loader) warn(format string, args ...any) {
-	l.project.Warnings = append(l.project.Warnings, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(l.project.Warnings, text) {
+		l.project.Warnings = append(l.project.Warnings, text)
+	}
 }
 
 // note remembers that a file was read, so that changes of it can be watched.
