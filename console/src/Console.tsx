@@ -72,7 +72,7 @@ function AppConsole({ dark, toggleDark }: Look) {
     <Menu mode="inline" selectedKeys={[page]} style={{ borderInlineEnd: 0, background: 'transparent' }}
       items={pages.map(p => ({ key: p.key, icon: p.icon, label: t(p.key) }))} onClick={({ key }) => go(key)} />
   )
-  const frame = dark ? '#1f1f1f' : '#ffffff'
+  const frame = dark ? '#1b1c1f' : '#ffffff'
   return (
     <Layout style={{ minHeight: '100dvh' }}>
       <Layout.Header style={{ background: frame, display: 'flex', alignItems: 'center', gap: wide ? 16 : 8, padding: wide ? '0 20px' : '0 10px', borderBottom: '1px solid rgba(128,128,128,.18)', position: 'sticky', top: 0, zIndex: 20 }}>

@@ -14,6 +14,9 @@ const client = new QueryClient({
   defaultOptions: { queries: { retry: (n, e) => n < 2 && (!(e instanceof RequestError) || e.detail.retryable), staleTime: 1000 } },
 })
 
+// In the dark the usual blue is hard to read and pure black is harsh.
+const night = { colorPrimary: '#4c9bff', colorLink: '#69b1ff', colorBgLayout: '#111214', colorBgContainer: '#1b1c1f' }
+
 function Themed() {
   const { language } = useText()
   const [dark, setDark] = useState(() => (localStorage.getItem('yunduo.theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark')
@@ -23,7 +26,7 @@ function Themed() {
   })
   document.documentElement.dataset.theme = dark ? 'dark' : 'light'
   return (
-    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm, token: { borderRadius: 8, fontSize: 14 } }}>
+    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm, token: { borderRadius: 8, fontSize: 14, ...(dark ? night : {}) } }}>
       <AntApp><Console dark={dark} toggleDark={toggle} /></AntApp>
     </ConfigProvider>
   )

@@ -1,15 +1,19 @@
 import { javascript } from '@codemirror/lang-javascript'
 import { json } from '@codemirror/lang-json'
+import { syntaxHighlighting } from '@codemirror/language'
 import { Compartment, EditorState } from '@codemirror/state'
+import { oneDarkHighlightStyle } from '@codemirror/theme-one-dark'
 import { EditorView, keymap } from '@codemirror/view'
 import { basicSetup } from 'codemirror'
 import { useEffect, useRef } from 'react'
 
 interface Props { value: string; onChange?(value: string): void; language?: 'json' | 'javascript' | 'text'; dark: boolean; height?: string; label: string; onSubmit?(): void }
 
-const look = (dark: boolean) => EditorView.theme(dark
+const colors = (dark: boolean) => EditorView.theme(dark
   ? { '&': { backgroundColor: '#1b1b1b', color: '#ddd' }, '.cm-gutters': { backgroundColor: '#1b1b1b', color: '#777', border: 'none' }, '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: '#ffffff10' }, '.cm-cursor': { borderLeftColor: '#ddd' } }
   : { '&': { backgroundColor: '#fff' }, '.cm-gutters': { backgroundColor: '#fafafa', border: 'none' } }, { dark })
+
+const look = (dark: boolean) => (dark ? [colors(true), syntaxHighlighting(oneDarkHighlightStyle)] : colors(false))
 
 const languages = { json: () => [json()], javascript: () => [javascript({ typescript: true, jsx: true })], text: () => [] }
 

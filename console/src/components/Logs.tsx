@@ -51,10 +51,12 @@ export function Logs({ app, name }: { app: string; name: string }) {
       {all.length === 0 && <Empty description={t('waitingForCalls')} />}
       {all.map(i => (
         <div key={i.id} className="log">
-          <span className="mono">{when(i.startedAt)}</span>{' '}
-          {i.reason ? <Tag color="error">{i.reason}</Tag> : <Tag color="success">ok</Tag>}
-          <Tag>{ms(i.durationMs)}</Tag>{i.cold && <Tag color="cyan">{t('cold')}</Tag>}
-          <span className="muted">v{i.version} · {i.source}{i.user ? ` · ${i.user}` : ''} · {i.id.slice(0, 8)}</span>
+          <div className="log-head">
+            <span className="mono">{when(i.startedAt)}</span>
+            {i.reason ? <Tag color="error">{i.reason}</Tag> : <Tag color="success">ok</Tag>}
+            <Tag>{ms(i.durationMs)}</Tag>{i.cold && <Tag color="cyan">{t('cold')}</Tag>}
+            <span className="muted">v{i.version} · {i.source}{i.user ? ` · ${i.user}` : ''} · {i.id.slice(0, 8)}</span>
+          </div>
           {(i.message || !!i.lines?.length) && (
             <div className="log-lines mono">
               {i.lines?.map((l, n) => <div key={n} className={`log-${l.level}`}>{l.message}</div>)}

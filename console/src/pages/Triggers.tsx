@@ -30,7 +30,8 @@ export function Triggers({ app }: { app: string }) {
             <>
               {tr.name}<br /><Link to={`/${app}/functions/${part(tr.function)}`}>{tr.function}</Link>
               {tr.warnings?.map(w => <div key={w} className="log-warn">{w}</div>)}
-              <div className="phone muted"><span className="mono">{tr.schedule}</span><br />{tr.enabled && when(tr.nextRuns?.[0])}<div>{tr.last && <LastRun last={tr.last} />}</div></div>
+              <div className="phone muted"><span className="mono">{tr.schedule}</span><br />{tr.enabled && when(tr.nextRuns?.[0])}</div>
+              {tr.last && <div className="phone"><LastRun last={tr.last} /></div>}
             </>
           ) },
           { title: t('schedule'), responsive: ['md'], className: 'one-line', render: (_, tr) => <><span className="mono">{tr.schedule}</span><br /><span className="muted">{tr.timeZone}</span></> },

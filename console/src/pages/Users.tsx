@@ -43,15 +43,15 @@ export function Users({ app }: { app: string }) {
     <>
       <div className="page-head">
         <h1>{t('users')}</h1>
-        <Input.Search allowClear placeholder={t('search')} style={{ flex: '0 1 220px', minWidth: 130, width: 150 }} onSearch={setSearch} />
+        <Input.Search allowClear placeholder={t('search')} style={{ width: 'min(220px, 38vw)' }} onSearch={setSearch} />
         <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>{t('newUser')}</Button>
       </div>
       {list.error && <Failure error={list.error} />}
       <Table<User> rowKey="id" size="middle" loading={list.isPending} dataSource={list.data?.pages.flatMap(p => p.users)} pagination={false}
         locale={{ emptyText: <Empty description={t('noUsers')} /> }}
         columns={[
-          { title: t('identity'), className: 'wraps', render: (_, u) => <>{u.username && <div>{u.username}</div>}<span className="mono muted">{u.openId ?? u.id}</span><div className="phone muted">{when(u.lastLoginAt ?? u.createdAt)}</div></> },
-          { title: t('provider'), render: (_, u) => <Tag color={colors[u.provider]}>{u.provider}</Tag> },
+          { title: t('identity'), className: 'wraps', render: (_, u) => <>{u.username && <div>{u.username}</div>}<span className="mono muted">{u.openId ?? u.id}</span><div className="phone muted">{u.provider} · {when(u.lastLoginAt ?? u.createdAt)}</div></> },
+          { title: t('provider'), responsive: ['md'], render: (_, u) => <Tag color={colors[u.provider]}>{u.provider}</Tag> },
           { title: t('created'), responsive: ['md'], className: 'one-line', render: (_, u) => <span className="muted">{when(u.createdAt)}</span> },
           { title: t('lastLogin'), responsive: ['md'], className: 'one-line', render: (_, u) => <span className="muted">{when(u.lastLoginAt)}</span> },
           { title: '', align: 'right', render: (_, u) => <Button type="text" danger aria-label={t('remove')} icon={<DeleteOutlined />} onClick={() => remove(u)} /> },
