@@ -124,7 +124,7 @@ type world struct {
 }
 
 // open makes an app of its own for a test. Its API key is the token "owner", an operator's is "operator".
-func (p *platform) open(t *testing.T) *world {
+func (p *platform) open(t testing.TB) *world {
 	t.Helper()
 	w := &world{platform: p, app: yunduo.AppID(fmt.Sprintf("app-%d", worlds.Add(1))), tokens: map[string]string{}, fill: map[string]string{}}
 	var operator wire.OperatorTokens
