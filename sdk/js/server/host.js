@@ -16,6 +16,14 @@ const DATA_MODELS = 'lowcode-datasource'
  * @property {string} [env] the app, where it is known before the first request
  */
 
+// What starts a function, in the words of wx-server-sdk. A call from another function names the chain.
+const sources = {
+  client: user => user ? 'wx_client' : 'client',
+  function: user => user ? 'wx_client,scf' : 'scf',
+  timer: () => 'wx_trigger'
+}
+const sourceOf = (source, user) => Object.hasOwn(sources, source) ? sources[source](user) : source
+
 /** A Host with the conveniences that both SDK flavours share. One per slot. */
 class Platform {
   /** @param {Host} host */
@@ -40,7 +48,8 @@ class Platform {
   context () {
     const context = this.host.context() || {}
     if (context.env) this.lastEnv = context.env
-    return { ...context, caller: context.caller || {}, env: this.env(context) }
+    const caller = context.caller || {}
+    return { ...context, caller, env: this.env(context), source: sourceOf(context.source, caller.openId) }
   }
 
   requestId () {

@@ -120,10 +120,26 @@ test('any init works, and database() belongs to no request', async () => {
   assert.equal(host.taken().length, 5)
 })
 
+test('getWXContext().SOURCE tells what started the function in the words of wx-server-sdk', () => {
+  const { host, cloud } = wxServer()
+  const started = (source, caller) => {
+    host.request = { requestId: 'r', env: 'app1', source, caller }
+    return cloud.getWXContext().SOURCE
+  }
+  const user = { openId: 'o1' }
+  assert.equal(started('client', user), 'wx_client')
+  assert.equal(started('function', user), 'wx_client,scf')
+  assert.equal(started('function', {}), 'scf')
+  assert.equal(started('client', {}), 'client') // not from WeChat
+  assert.equal(started('timer'), 'wx_trigger')
+  assert.equal(started('http', {}), 'http')
+  assert.equal(started('constructor', {}), 'constructor')
+})
+
 test('getWXContext: nothing at module load, the caller of the moment in a request', () => {
   const { host, cloud } = wxServer()
   assert.deepEqual(cloud.getWXContext(), {})
-  host.request = { requestId: 'r1', env: 'app1', source: 'wx_client', caller: { openId: 'o1', unionId: 'u1', appId: 'wx1', userId: 'id1', clientIp: '1.2.3.4' } }
+  host.request = { requestId: 'r1', env: 'app1', source: 'client', caller: { openId: 'o1', unionId: 'u1', appId: 'wx1', userId: 'id1', clientIp: '1.2.3.4' } }
   assert.deepEqual(cloud.getWXContext(), { OPENID: 'o1', APPID: 'wx1', UNIONID: 'u1', UID: 'id1', CLIENTIP: '1.2.3.4', ENV: 'app1', SOURCE: 'wx_client', REQUESTID: 'r1' })
   host.request = { requestId: 'r2', env: 'app1', source: 'timer' }
   assert.equal(cloud.getWXContext().OPENID, undefined)
