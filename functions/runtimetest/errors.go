@@ -72,6 +72,14 @@ exports.main = async event => {
 			t.Errorf("stack:\n%s", e.Stack)
 		}
 	})
+	t.Run("what caused it", func(t *testing.T) {
+		p := b.load(t, "exports.main = async () => {\n  const e = new TypeError('fetch failed', { cause: new Error('connection refused') })\n  e.cause.cause = e\n  throw e\n}")
+		e := b.fail(t, p, `{}`)
+		wantReason(t, e, yunduo.ReasonFunctionError, "TypeError: fetch failed")
+		if strings.Contains(e.Message, "refused") || !strings.Contains(e.Stack, "\ncaused by: Error: connection refused\n") || strings.Count(e.Stack, "index.js:2:") != 4 {
+			t.Errorf("message %q, stack:\n%s", e.Message, e.Stack)
+		}
+	})
 	t.Run("source map", func(t *testing.T) {
 		// The map says: generated line 1, column 8 is line 40, column 2 of src/main.ts.
 		p := b.load(t, "exports.main=async()=>{throw new Error('mapped')}", func(b *runtime.Bundle) {

@@ -5,6 +5,7 @@ const util = require('node:util')
 
 const MESSAGE_LIMIT = 16 * 1024
 const STACK_LIMIT = 32 * 1024
+const CAUSES = 4
 const parse = JSON.parse
 const stringify = JSON.stringify
 
@@ -55,11 +56,18 @@ class Failures {
     let stack = ''
     try {
       message = messageOf(error)
-      if (error !== null && typeof error === 'object' && typeof error.stack === 'string') stack = this.stack(error.stack)
+      stack = this.stackOf(error)
     } catch {
       message = 'the function threw a value that cannot be shown'
     }
     return stringify({ reason, message: message.slice(0, MESSAGE_LIMIT), stack: stack.slice(0, STACK_LIMIT) })
+  }
+
+  /** Stack of an error and of what caused it: "fetch failed" alone would not tell which address was refused. */
+  stackOf (error) {
+    const stacks = []
+    for (let e = error; stacks.length < CAUSES && e !== null && typeof e === 'object' && typeof e.stack === 'string'; e = e.cause) stacks.push(this.stack(e.stack))
+    return stacks.join('\ncaused by: ')
   }
 
   stack (text) {
