@@ -61,4 +61,4 @@ function startBrowser () {
   })
 }
 
-module.exports = { startServer, startBrowser, eventually }
+module.exports = { startServer, startBrowser, eventually, binary }

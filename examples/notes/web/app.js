@@ -1,6 +1,12 @@
 'use strict'
 // The same app as the mini-program, in a browser. `yunduo` comes from /__yunduo/sdk.js, which "yunduo dev" serves.
 const app = yunduo.init(window.YUNDUO)
+
+// Two languages: the browser's choice.
+const chinese = navigator.language.startsWith('zh')
+const words = chinese
+  ? { title: '云朵便签', intro: '打开这个页面的人，共享这面便签墙。', placeholder: '写点什么……', photo: '照片', post: '贴上去', remove: '删除', like: '赞', none: '还没有便签，写下第一条吧' }
+  : { title: 'Shared notes', intro: 'Everyone who opens this page shares this wall.', placeholder: 'Write a note …', photo: 'Photo', post: 'Post', remove: 'delete', like: 'like', none: 'No notes yet. Write the first one.' }
 const $ = id => document.getElementById(id)
 let color = 'yellow'
 
@@ -31,11 +37,11 @@ const element = (name, properties, ...children) => {
 }
 
 function card (note) {
-  const like = element('button', { className: note.liked ? 'liked' : '', textContent: `♥ ${note.likes}`, title: 'like' })
+  const like = element('button', { className: note.liked ? 'liked' : '', textContent: `♥ ${note.likes}`, title: words.like })
   like.onclick = () => doing(like, () => call('like', { id: note._id }).then(show))
-  const foot = element('footer', {}, element('time', { textContent: new Date(note.at).toLocaleString() }), like)
+  const foot = element('footer', {}, element('time', { textContent: new Date(note.at).toLocaleString(chinese ? 'zh-CN' : 'en', { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' }) }), like)
   if (note.mine) {
-    const remove = element('button', { textContent: '删除', title: 'delete' })
+    const remove = element('button', { textContent: words.remove, title: words.remove })
     remove.onclick = () => doing(remove, () => call('remove', { id: note._id }).then(show))
     foot.append(remove)
   }
@@ -46,7 +52,7 @@ function card (note) {
 
 async function show () {
   const notes = await call('list')
-  $('wall').replaceChildren(...(notes.length ? notes.map(card) : [element('p', { className: 'empty', textContent: '还没有便签，写下第一条吧 · No notes yet' })]))
+  $('wall').replaceChildren(...(notes.length ? notes.map(card) : [element('p', { className: 'empty', textContent: words.none })]))
 }
 
 function paint (chosen) {
@@ -62,6 +68,11 @@ for (const c of ['yellow', 'pink', 'blue', 'green']) {
   $('colors').append(b)
 }
 paint(color)
+
+document.documentElement.lang = chinese ? 'zh-CN' : 'en'
+document.title = words.title
+for (const e of document.querySelectorAll('[data-text]')) e.textContent = words[e.dataset.text]
+$('text').placeholder = words.placeholder
 
 $('photo').onchange = () => {
   const [file] = $('photo').files

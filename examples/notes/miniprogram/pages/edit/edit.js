@@ -6,8 +6,12 @@ Page({
   type ({ detail }) { this.setData({ text: detail.value }) },
   paint ({ currentTarget }) { this.setData({ color: currentTarget.dataset.color }) },
   async choose () {
-    const { tempFiles } = await wx.chooseMedia({ count: 1, mediaType: ['image'], sizeType: ['compressed'] })
-    this.setData({ photo: tempFiles[0].tempFilePath })
+    try {
+      const { tempFiles } = await wx.chooseMedia({ count: 1, mediaType: ['image'], sizeType: ['compressed'] })
+      this.setData({ photo: tempFiles[0].tempFilePath })
+    } catch (e) {
+      // the user changed their mind
+    }
   },
   async save () {
     const { text, photo, color } = this.data

@@ -1,8 +1,8 @@
 Page({
   data: { notes: [], loading: true, error: '' },
 
-  onShow () { this.load() },
-  onPullDownRefresh () { this.load().then(() => wx.stopPullDownRefresh()) },
+  onShow () { return this.load() },
+  onPullDownRefresh () { return this.load().then(() => wx.stopPullDownRefresh()) },
 
   async load () {
     try {
@@ -12,19 +12,21 @@ Page({
       this.setData({ loading: false, error: e.errMsg || e.message })
     }
   },
-  async like ({ currentTarget }) {
-    await wx.cloud.callFunction({ name: 'notes', data: { action: 'like', id: currentTarget.dataset.id } })
-    this.load()
+
+  /** Changes a note, says so if that fails, and shows the wall anew. */
+  async change (action, id) {
+    try {
+      await wx.cloud.callFunction({ name: 'notes', data: { action, id } })
+    } catch (e) {
+      wx.showToast({ title: e.errMsg || e.message, icon: 'none' })
+    }
+    await this.load()
   },
-  remove ({ currentTarget }) {
-    wx.showModal({
-      title: '删除这条便签？',
-      success: async ({ confirm }) => {
-        if (!confirm) return
-        await wx.cloud.callFunction({ name: 'notes', data: { action: 'remove', id: currentTarget.dataset.id } })
-        this.load()
-      }
-    })
+
+  like ({ currentTarget }) { return this.change('like', currentTarget.dataset.id) },
+  async remove ({ currentTarget }) {
+    const { confirm } = await wx.showModal({ title: '删除这条便签？' })
+    if (confirm) await this.change('remove', currentTarget.dataset.id)
   },
   write () { wx.navigateTo({ url: '/pages/edit/edit' }) }
 })
