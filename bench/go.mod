@@ -1,0 +1,3 @@
+module yunduo/bench
+
+go 1.26
