@@ -16,7 +16,7 @@ before(async () => {
   browser = await startBrowser()
   const context = await browser.newContext({ viewport: sizes.desktop, locale: 'en-US', colorScheme: 'light' })
   page = await context.newPage()
-  page.setDefaultTimeout(15000)
+  page.setDefaultTimeout(30000)
   page.on('console', m => { if (m.type() === 'error') problems.push(m.text()) })
   page.on('pageerror', e => problems.push(String(e)))
 })

@@ -18,7 +18,7 @@ after(async () => {
 
 async function visitor () {
   const page = await (await browser.newContext()).newPage()
-  page.setDefaultTimeout(15000)
+  page.setDefaultTimeout(30000)
   await page.goto(server.site)
   return page
 }

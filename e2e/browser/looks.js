@@ -62,7 +62,7 @@ const pages = {
 async function look (browser, server, name, settings, pages, folder) {
   const context = await browser.newContext(settings)
   const page = await context.newPage()
-  page.setDefaultTimeout(15000)
+  page.setDefaultTimeout(30000)
   const problems = []
   const wide = []
   let at = ''

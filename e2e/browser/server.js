@@ -20,6 +20,15 @@ async function eventually (what, probe, seconds = 20) {
   }
 }
 
+async function end (child, folder) {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGTERM')
+    await ended
+  }
+  fs.rmSync(folder, { recursive: true, force: true })
+}
+
 /** prepare(project) may change the copy before the server starts. */
 async function startServer (prepare) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'yunduo-browser-'))
@@ -29,14 +38,7 @@ async function startServer (prepare) {
   const child = spawn(binary, ['dev', project, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, YUNDUO_LANG: 'en' } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = new Promise(resolve => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await ended
-    }
-    fs.rmSync(work, { recursive: true, force: true })
-  }
+  const stop = () => end(child, work)
   const ready = path.join(project, '.yunduo', 'dev.json')
   try {
     const info = await eventually(`dev.json (output: ${output})`, () => {
@@ -52,6 +54,25 @@ async function startServer (prepare) {
   }
 }
 
+/** Starts `yunduo serve` on an empty data directory. */
+async function startServe () {
+  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'yunduo-browser-'))
+  const child = spawn(binary, ['serve', '--data', data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, YUNDUO_LANG: 'en' } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })
+  const stop = () => end(child, data)
+  try {
+    const setUpLink = await eventually('the set-up link', () => {
+      if (child.exitCode !== null) throw new Error(`the server ended: ${output}`)
+      return output.match(/https?:\/\/\S+\/console\/#token=\S+/)?.[0]
+    })
+    return { setUpLink, url: new URL(setUpLink).origin, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
 /** A browser that talks to this machine only. */
 function startBrowser () {
   if (!browserPath) throw new Error('no Chromium found: install it or set CHROMIUM to its path')
@@ -61,4 +82,4 @@ function startBrowser () {
   })
 }
 
-module.exports = { startServer, startBrowser, eventually, binary }
+module.exports = { startServer, startServe, startBrowser, eventually, binary }

@@ -42,7 +42,7 @@ export function Overview({ app, dark }: { app: string; dark: boolean }) {
         <Card size="small"><Statistic title={t('callsPerSecond')} value={calls / 10} precision={1} /></Card>
         <Card size="small"><Statistic title={t('functions')} value={m.functions} /></Card>
         <Card size="small"><Statistic title={t('collections')} value={m.collections} /></Card>
-        <Card size="small"><Statistic title={t('documents')} value={m.documents} /></Card>
+        <Card size="small"><Statistic title={t('documentCount')} value={m.documents} /></Card>
         <Card size="small"><Statistic title={t('storedData')} value={bytes(m.bytes)} /></Card>
         <Card size="small"><Statistic title={t('users')} value={m.users} /></Card>
       </div>

@@ -1,6 +1,6 @@
 import { Button, Card, Form, Input, Spin } from 'antd'
 import { useEffect, useRef, useState } from 'react'
-import { request, session } from '../api'
+import { request, RequestError, session } from '../api'
 import { Failure } from '../components/Failure'
 import { useText } from '../i18n'
 
@@ -16,6 +16,7 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }) {
 
   const signIn = async (body: object) => {
     setBusy(true)
+    setError(undefined)
     try {
       const reply = await request<Reply>('POST', '/v1/manage/session', body)
       if (reply.setUp) {
@@ -25,7 +26,9 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }) {
       session.token = reply.accessToken
       onSignedIn()
     } catch (e) {
-      setError(link.current && !('setUp' in body) && 'token' in body ? new Error(t('linkUsed')) : e)
+      const refused = 'token' in body && e instanceof RequestError && e.status === 401
+      if (refused) setSetUpToken('')
+      setError(refused ? new Error(t('linkUsed')) : e)
     } finally {
       setBusy(false)
     }
