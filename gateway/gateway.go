@@ -51,6 +51,9 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
+	// Attempts to sign in are counted by address, so nobody may choose theirs: X-Forwarded-For counts as far as proxies
+	// on this machine or in a private network wrote it.
+	e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLinkLocal(false))
 	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry())}
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = exchange.Fail(c, fromEcho(err)) }
 	e.Pre(requestID)

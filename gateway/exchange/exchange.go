@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,6 +18,9 @@ import (
 
 // MaxJSONBody is the largest JSON request body in bytes.
 const MaxJSONBody = 16 << 20
+
+// bodyTime is how long a JSON request body may take to arrive.
+const bodyTime = time.Minute
 
 const errorKey = "yunduo.error"
 
@@ -42,11 +46,19 @@ func BaseURL(r *http.Request, publicURL string) string {
 	return scheme + "://" + r.Host
 }
 
-// Body reads a request body of at most limit bytes; body_too_large beyond.
+// Body reads a request body of at most limit bytes; body_too_large beyond. A client that does not send it whole within
+// bodyTime is cut off, so that slow ones cannot hold memory for as long as they like.
 func Body(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
+	}
+	if r.ContentLength != 0 {
+		// Connections that know no deadlines, such as those of tests, are not slow.
+		connection := http.NewResponseController(c.Response())
+		if connection.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+			defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
+		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	var large *http.MaxBytesError
