@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -97,8 +98,12 @@ func (a *API) filtered(call *Call, transaction string, filter json.RawMessage) (
 	return s, doc, err
 }
 
+// endUserTime is how long one document operation of an end user may work. Without it, a pipeline that multiplies rows
+// would occupy a processor for as long as its sender cares to wait.
+const endUserTime = 10 * time.Second
+
 func documentOperations() []*Operation {
-	return []*Operation{
+	operations := []*Operation{
 		row("documents.find", SignedIn, "Find documents", find),
 		row("documents.get", SignedIn, "Get one document by _id", get),
 		row("documents.insert", SignedIn, "Insert documents", insert),
@@ -110,6 +115,24 @@ func documentOperations() []*Operation {
 		row("documents.begin", SignedIn, "Begin a transaction", begin),
 		row("documents.commit", SignedIn, "Commit a transaction", commit),
 		row("documents.abort", SignedIn, "Abort a transaction", abort),
+	}
+	for _, o := range operations {
+		o.handle = timed(o.handle)
+	}
+	return operations
+}
+
+type handler = func(ctx context.Context, a *API, call *Call) (any, error)
+
+// timed bounds the time of a handler for end users. Its response must be whole when it returns.
+func timed(handle handler) handler {
+	return func(ctx context.Context, a *API, call *Call) (any, error) {
+		if !call.Caller.EndUser() {
+			return handle(ctx, a, call)
+		}
+		ctx, cancel := context.WithTimeout(ctx, endUserTime)
+		defer cancel()
+		return handle(ctx, a, call)
 	}
 }
 

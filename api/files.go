@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"time"
 
 	"yunduo"
@@ -59,11 +60,29 @@ func grantUpload(ctx context.Context, a *API, call *Call, req *wire.GrantUploadR
 	}, nil
 }
 
+// maxFiles is how many files one request may name.
+const maxFiles = 1000
+
+func checkFiles(field string, n int) error {
+	if n > maxFiles {
+		return yunduo.Errorf(yunduo.ReasonInvalidRequest, "field %q names %d files; at most %d are allowed", field, n, maxFiles)
+	}
+	return nil
+}
+
+// maxAge is a wire age in seconds as a duration; what a duration cannot hold is as long as one can be.
+func maxAge(seconds int64) time.Duration {
+	return time.Duration(min(max(seconds, -1), int64(math.MaxInt64/time.Second))) * time.Second
+}
+
 func fileURLs(ctx context.Context, a *API, call *Call, req *wire.FileURLsRequest) (*wire.FileURLsResponse, error) {
+	if err := checkFiles("files", len(req.Files)); err != nil {
+		return nil, err
+	}
 	response := &wire.FileURLsResponse{Files: make([]wire.FileURL, len(req.Files))}
 	for i, f := range req.Files {
 		response.Files[i].FileID = f.FileID
-		signed, err := a.rooms.Storage.SignDownload(ctx, call.inApp(), f.FileID, time.Duration(f.MaxAgeSeconds)*time.Second)
+		signed, err := a.rooms.Storage.SignDownload(ctx, call.inApp(), f.FileID, maxAge(f.MaxAgeSeconds))
 		if err != nil {
 			response.Files[i].Error = fileError(ctx, err)
 			continue
@@ -75,6 +94,9 @@ func fileURLs(ctx context.Context, a *API, call *Call, req *wire.FileURLsRequest
 }
 
 func deleteFiles(ctx context.Context, a *API, call *Call, req *wire.DeleteFilesRequest) (*wire.DeleteFilesResponse, error) {
+	if err := checkFiles("fileIds", len(req.FileIDs)); err != nil {
+		return nil, err
+	}
 	results, err := a.rooms.Storage.Delete(ctx, call.inApp(), req.FileIDs)
 	if err != nil {
 		return nil, err
