@@ -116,8 +116,12 @@ func (p *process) answer(id uint32, o outcome, lingering bool) bool {
 	p.mu.Lock()
 	r := p.runs[id]
 	if r == nil || r.answered {
+		begun := id != 0 && id <= p.lastID.Load()
 		p.mu.Unlock()
-		return r != nil && r.expires.IsZero() // a second answer breaks the protocol; one after an abandoned run does not
+		if r == nil {
+			return begun // a late answer of an abandoned run: its neighbours must not pay for it
+		}
+		return r.expires.IsZero() // a second answer breaks the protocol
 	}
 	r.answered = true
 	r.lingering = lingering
