@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -44,7 +44,8 @@ type Options struct {
 type Gateway struct {
 	echo     *echo.Echo
 	metrics  *metrics
-	draining atomic.Bool
+	draining chan struct{} // closed when the server stops
+	drain    func()
 }
 
 // New builds the gateway and all its routes.
@@ -54,7 +55,8 @@ func New(o Options) *Gateway {
 	// Attempts to sign in are counted by address, so nobody may choose theirs: X-Forwarded-For counts as far as proxies
 	// on this machine or in a private network wrote it.
 	e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLinkLocal(false))
-	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry())}
+	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry()), draining: make(chan struct{})}
+	g.drain = sync.OnceFunc(func() { close(g.draining) })
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = exchange.Fail(c, fromEcho(err)) }
 	e.Pre(requestID)
 	e.Use(g.observe(o.Logger), recoverPanics(o.Logger), securityHeaders, cors(o.Rooms.Apps, o.Dev), plainParams)
@@ -63,7 +65,7 @@ func New(o Options) *Gateway {
 	e.GET("/readyz", g.ready(o.Ready))
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
-	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL})
+	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining})
 	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Logger: o.Logger, Now: o.Now})
 	return g
 }
@@ -71,13 +73,16 @@ func New(o Options) *Gateway {
 // ServeHTTP answers a request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.echo.ServeHTTP(w, r) }
 
-// Drain makes /readyz fail, so that load balancers send no new requests while the running ones end.
-func (g *Gateway) Drain() { g.draining.Store(true) }
+// Drain makes /readyz fail, so that load balancers send no new requests while the running ones end, and ends streams,
+// which would not end by themselves.
+func (g *Gateway) Drain() { g.drain() }
 
 func (g *Gateway) ready(check func(context.Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if g.draining.Load() {
+		select {
+		case <-g.draining:
 			return exchange.Fail(c, yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping"))
+		default:
 		}
 		if check != nil {
 			if err := check(c.Request().Context()); err != nil {

@@ -11,9 +11,10 @@ import (
 
 const keepAlive = 20 * time.Second
 
-// Events sends each value as a server-sent event with a JSON body until the channel is closed or the client leaves.
+// Events sends each value as a server-sent event with a JSON body until the channel is closed, the server
+// stops (draining is closed) or the client leaves.
 // A comment line every 20 s keeps proxies from closing an idle stream.
-func Events[T any](c echo.Context, values <-chan T) error {
+func Events[T any](c echo.Context, values <-chan T, draining <-chan struct{}) error {
 	w := c.Response()
 	w.Header().Set(echo.HeaderContentType, "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -24,6 +25,8 @@ func Events[T any](c echo.Context, values <-chan T) error {
 	for {
 		select {
 		case <-c.Request().Context().Done():
+			return nil
+		case <-draining:
 			return nil
 		case <-ticker.C:
 			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil {

@@ -80,5 +80,5 @@ func (s *surface) streamLogs(c echo.Context) error {
 		return err
 	}
 	defer stop()
-	return exchange.Events(c, records)
+	return exchange.Events(c, records, s.Draining)
 }

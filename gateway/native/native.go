@@ -19,6 +19,8 @@ type Options struct {
 	API       *api.API
 	Rooms     api.Rooms
 	PublicURL string
+	// Draining is closed when the server stops: streams end then.
+	Draining <-chan struct{}
 }
 
 type surface struct {
