@@ -112,6 +112,9 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{Logger: s.logger, OnFailure: s.fail})
+	if errors.Is(err, syscall.EAGAIN) { // its lock is taken
+		return fmt.Errorf("the data directory %s is in use by another server; stop that one or choose another directory with --data", s.config.DataDir)
+	}
 	if err != nil {
 		return fmt.Errorf("open the documents in %s: %w", s.config.DataDir, err)
 	}
