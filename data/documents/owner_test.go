@@ -9,6 +9,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents"
+	"yunduo/data/documents/driver"
 )
 
 func TestOwner_IsStamped(t *testing.T) {
@@ -151,4 +152,20 @@ func TestUpdate_Refuses(t *testing.T) {
 			require.Equal(t, row.reason, yunduo.ReasonOf(err), "%s: %v", name, err)
 		}
 	}
+}
+
+func TestOwner_UpsertThatReturnsOrNamesTheOwner(t *testing.T) {
+	db := shop(t)
+	for name, filter := range map[string]bson.D{"plain": d("_id", "one"), "own": d("_id", "two", "_openid", "li")} {
+		result, err := db.As(li).Update(t.Context(), "notes", documents.Update{
+			Filter: raw(t, filter), Change: raw(t, d("$set", d("n", 1))), Upsert: true, Return: driver.ReturnAfter,
+		})
+		require.NoError(t, err, name)
+		require.Equal(t, "li", result.Document.Lookup("_openid").StringValue(), name)
+	}
+	_, err := db.As(li).Update(t.Context(), "notes", documents.Update{
+		Filter: raw(t, d("_id", "three", "_openid", "wang")), Change: raw(t, d("$set", d("n", 1))), Upsert: true,
+	})
+	requireReason(t, yunduo.ReasonPermissionDenied, err)
+	require.Nil(t, stored(t, db, "notes", "three"))
 }

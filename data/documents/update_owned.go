@@ -36,7 +36,7 @@ func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Up
 	switch {
 	case update.Change.IsReplacement():
 		update.Change, err = replacementOf(u.Change, mine)
-	case u.Upsert:
+	case u.Upsert && !s.takesOwner(update):
 		update.Change, err = ownedWhenInserted(u, mine)
 	}
 	if err != nil {
@@ -103,6 +103,17 @@ func ownedWhenInserted(u Update, owner bson.RawValue) (*query.Update, error) {
 		return change, err
 	}
 	return change.WithArrayFilters(u.ArrayFilters)
+}
+
+// takesOwner reports whether the document that an upsert would insert has its owner from the filter already, so that
+// naming it a second time would be refused. mayCreate checks whose it is.
+func (s *Session) takesOwner(update driver.Update) bool {
+	made, err := s.upserted(update)
+	if err != nil || made == nil {
+		return false
+	}
+	_, err = made.LookupErr(ownerField)
+	return err == nil
 }
 
 // fieldsOf returns the elements of a well-formed document without its length and end.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -15,7 +16,13 @@ import (
 // each other or the update cannot be applied to them.
 func UpsertDocument(f *Filter, u *Update, newID bson.RawValue, now time.Time) (bson.Raw, error) {
 	base := &change{}
+	taken := map[string]bson.RawValue{}
 	for _, equality := range f.Equalities() {
+		// A condition that stands twice, as when a security rule repeats the caller's own, is one.
+		if before, twice := taken[equality.Path]; twice && before.Type == equality.Value.Type && bytes.Equal(before.Value, equality.Value.Value) {
+			continue
+		}
+		taken[equality.Path] = equality.Value
 		if u.IsReplacement() && equality.Path != "_id" {
 			continue
 		}
