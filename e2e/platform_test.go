@@ -22,7 +22,7 @@ import (
 	"yunduo/wire"
 )
 
-// childVariable makes the test binary a plain server, see kill_test.go.
+// childVariable makes the test binary a plain server, see child_test.go.
 const childVariable = "YUNDUO_E2E_SERVER"
 
 // shared serves all tests that need nothing special of a server: each works in apps of its own.

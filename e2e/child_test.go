@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"yunduo"
+	"yunduo/apps"
+	client "yunduo/sdk/go"
+)
+
+// serveChild is the test binary as a server: it prints its address and an API key of the app and serves until killed.
+func serveChild(dir string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := serveKilled(ctx, dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func serveKilled(ctx context.Context, dir string) error {
+	p, err := startPlatform(devConfig(dir))
+	if err != nil {
+		return err
+	}
+	key, err := killKey(ctx, p, filepath.Join(dir, "api-key"))
+	if err != nil {
+		return err
+	}
+	fmt.Println(p.url, key)
+	<-ctx.Done()
+	return p.stop()
+}
+
+// killKey makes the app and its key at the first start and remembers the key in a file.
+func killKey(ctx context.Context, p *platform, file string) (string, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	registry := p.server.Rooms().Apps
+	if _, err := registry.Create(ctx, yunduo.System(killApp), apps.App{ID: killApp}); err != nil {
+		return "", err
+	}
+	key, err := registry.CreateKey(ctx, yunduo.System(killApp), killApp)
+	if err != nil {
+		return "", err
+	}
+	return key.APIKey, os.WriteFile(file, []byte(key.APIKey), 0o600)
+}
+
+// child is a server process.
+type child struct {
+	command *exec.Cmd
+	client  *client.Client
+	url     string
+}
+
+func startChild(t *testing.T, dir string) *child {
+	t.Helper()
+	executable, err := os.Executable()
+	require.NoError(t, err)
+	command := exec.Command(executable)
+	command.Env = append(os.Environ(), childVariable+"="+dir)
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		_ = command.Wait()
+		t.Fatalf("the server did not start: %v, %v", err, command.ProcessState)
+	}
+	url, key, _ := strings.Cut(strings.TrimSpace(line), " ")
+	return &child{command: command, client: client.New(url, killApp, key), url: url}
+}
+
+func (c *child) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, c.command.Process.Kill())
+	_ = c.command.Wait() // says that it was killed
+}
