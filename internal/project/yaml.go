@@ -35,7 +35,7 @@ import (
 //	      - {name: nightly, schedule: "0 0 3 * * * *", timeZone: Asia/Shanghai}
 //	rules:                            # by collection: a preset or rules
 //	  notes: {read: true, write: "doc._openid == auth.openid"}
-//	storageRules: {read: true, write: "auth != null"}
+//	storageRules: readonly
 //	indexes:
 //	  notes:
 //	    - {fields: [_openid, -createdAt], unique: false}

@@ -63,6 +63,9 @@ type unwindRows struct {
 
 func (r *unwindRows) next(ctx context.Context) (bson.Raw, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err // one row in may be a hundred thousand out
+		}
 		if r.row != nil {
 			if _, v, ok := r.elements.Next(); ok {
 				r.i++
