@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 )
 
 // The console talks to its own origin only and may not be framed.
@@ -20,7 +21,7 @@ func mountConsole(e *echo.Echo, files fs.FS) {
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/console/") })
 	e.GET("/console", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/console/") })
 	server := http.FileServerFS(files)
-	e.GET("/console/*", func(c echo.Context) error {
+	serve := func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", consolePolicy)
 		h.Set("X-Frame-Options", "DENY")
@@ -35,5 +36,6 @@ func mountConsole(e *echo.Echo, files fs.FS) {
 		}
 		http.StripPrefix("/console", server).ServeHTTP(c.Response(), c.Request())
 		return nil
-	})
+	}
+	e.Match([]string{http.MethodGet, http.MethodHead}, "/console/*", serve, middleware.Gzip())
 }

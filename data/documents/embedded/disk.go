@@ -40,8 +40,11 @@ func (g *diskGuard) room() (bool, error) {
 	if errors.Is(err, vfs.ErrUnsupported) {
 		return true, nil
 	}
-	return err == nil && int64(usage.AvailBytes) > 4*max(g.size, 16<<20), err
+	return err == nil && int64(usage.AvailBytes) > g.wanted(), err
 }
+
+// wanted is how many bytes must be free before writes are accepted again.
+func (g *diskGuard) wanted() int64 { return 4 * max(g.size, 16<<20) }
 
 // reserve makes the file if there is room, else notes that the disk is full.
 func (g *diskGuard) reserve() error {
@@ -69,7 +72,7 @@ func (g *diskGuard) reserve() error {
 // check returns storage_full while writes are refused.
 func (g *diskGuard) check() error {
 	if g.full.Load() {
-		return yunduo.Errorf(yunduo.ReasonStorageFull, "the disk of the server is full")
+		return yunduo.Errorf(yunduo.ReasonStorageFull, "the disk of the server is full; it writes again once more than %d MiB are free", g.wanted()>>20)
 	}
 	return nil
 }
