@@ -87,6 +87,7 @@ type Service struct {
 	providers map[string]Provider
 	passwords *passwords
 	throttle  *throttle
+	verified  verifiedTokens
 	devToken  string // empty unless in dev
 
 	users     *documents.Records[user]

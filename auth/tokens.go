@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -73,6 +74,9 @@ func (s *Service) parse(text string) (*claims, error) {
 	if len(text) > maxAccessToken {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenInvalid, "the access token is longer than %d bytes", maxAccessToken)
 	}
+	if c := s.verified.get(text, s.now()); c != nil {
+		return c, nil
+	}
 	var c claims
 	_, err := s.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return s.signing, nil })
 	switch {
@@ -81,5 +85,37 @@ func (s *Service) parse(text string) (*claims, error) {
 	case err != nil || len(c.Audience) != 1 || c.SessionID == "" || c.Subject == "":
 		return nil, yunduo.Wrap(err, yunduo.ReasonTokenInvalid, "the access token is not one of this server")
 	}
+	s.verified.put(text, &c)
 	return &c, nil
+}
+
+// maxVerified is how many access tokens are remembered as genuine.
+const maxVerified = 20_000
+
+// verifiedTokens remembers tokens whose signature was checked: the same one comes with every request of a session.
+// Whether the session still lives is asked each time all the same.
+type verifiedTokens struct {
+	mu     sync.RWMutex
+	tokens map[string]*claims
+}
+
+// get returns the claims of a token that was checked before and has not expired since; nil otherwise. They are shared
+// and must not be changed.
+func (v *verifiedTokens) get(token string, now time.Time) *claims {
+	v.mu.RLock()
+	c := v.tokens[token]
+	v.mu.RUnlock()
+	if c == nil || !now.Before(c.ExpiresAt.Time) {
+		return nil
+	}
+	return c
+}
+
+func (v *verifiedTokens) put(token string, c *claims) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.tokens == nil || len(v.tokens) >= maxVerified {
+		v.tokens = map[string]*claims{}
+	}
+	v.tokens[token] = c
 }

@@ -164,14 +164,6 @@ func (w *world) user(t *testing.T, openID string) wire.Tokens {
 	return tokens
 }
 
-// deploy makes a function out of files by path and fails the test if it is refused.
-func (w *world) deploy(t *testing.T, name string, files map[string]string) wire.Function {
-	t.Helper()
-	f, err := w.tryDeploy(t, name, files)
-	require.NoError(t, err)
-	return f
-}
-
 func (w *world) tryDeploy(t *testing.T, name string, files map[string]string) (wire.Function, error) {
 	t.Helper()
 	request := wire.DeployRequest{Name: name}
