@@ -37,7 +37,7 @@ $(CONSOLE): $(CONSOLE_SOURCES)
 	@echo "building the console ..."
 	@cd console && $(NPM) ci && npm run --silent build
 
-generate: ## regenerate what is generated from wire/errors.json
+generate: ## regenerate what is generated from wire/errors.json and data/query/language
 	@go generate .
 
 test: build go-test js-test browser-test lint ## install what tests need and run everything

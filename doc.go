@@ -2,3 +2,4 @@
 package yunduo
 
 //go:generate go run ./internal/gen/errors
+//go:generate go run ./internal/gen/language

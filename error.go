@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Code is the broad class of an error: a closed set that decides behaviour. Nobody parses messages.
@@ -66,6 +67,31 @@ func (e *Error) Is(target error) bool {
 
 // Code returns the class of the error's reason.
 func (e *Error) Code() Code { return e.Reason.Code() }
+
+// MongoCode returns the number under which MongoDB's tools know the error: that which a cause carries, as one made by
+// WithMongoCode does, else that of the reason; 0 if they know none.
+func (e *Error) MongoCode() int {
+	var exact mongoCode
+	if errors.As(e.Cause, &exact) {
+		return int(exact)
+	}
+	return e.Reason.MongoCode()
+}
+
+// WithMongoCode gives the error a number that is more exact than that of its reason, and returns it.
+func (e *Error) WithMongoCode(code int) *Error {
+	if e.Cause == nil {
+		e.Cause = mongoCode(code)
+	} else {
+		e.Cause = errors.Join(mongoCode(code), e.Cause)
+	}
+	return e
+}
+
+// mongoCode is an error number of MongoDB, carried as a cause.
+type mongoCode int
+
+func (c mongoCode) Error() string { return "MongoDB code " + strconv.Itoa(int(c)) }
 
 // Retryable reports whether the same request may succeed when sent again.
 func (e *Error) Retryable() bool { return e.Reason.Retryable() }

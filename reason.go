@@ -26,3 +26,6 @@ func (r Reason) CloudBase() string {
 	}
 	return reasons[ReasonInternal].cloudbase
 }
+
+// MongoCode returns the number under which MongoDB's tools know such an error, 0 if they know none.
+func (r Reason) MongoCode() int { return reasons[r].mongodb }

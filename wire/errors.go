@@ -25,6 +25,7 @@ type ErrorBody struct {
 	RequestID string `json:"requestId"`
 	Retryable bool   `json:"retryable"`
 	ErrCode   int    `json:"errCode"`
+	MongoCode int    `json:"mongoCode,omitempty"` // of errors of the document language
 	Stack     string `json:"stack,omitempty"`
 }
 
@@ -33,7 +34,7 @@ func NewErrorBody(err error, requestID string) ErrorBody {
 	e := yunduo.AsError(err)
 	return ErrorBody{
 		Code: string(e.Code()), Reason: string(e.Reason), Message: e.Message, RequestID: requestID,
-		Retryable: e.Retryable(), ErrCode: e.Reason.ErrCode(), Stack: e.Stack,
+		Retryable: e.Retryable(), ErrCode: e.Reason.ErrCode(), MongoCode: e.MongoCode(), Stack: e.Stack,
 	}
 }
 

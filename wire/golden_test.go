@@ -144,6 +144,7 @@ func TestErrorsJSON_EveryReasonHasAStatus(t *testing.T) {
 		Code      yunduo.Code
 		ErrCode   int
 		CloudBase string
+		MongoDB   int
 		Retryable bool
 		Meaning   string
 	}
@@ -155,6 +156,7 @@ func TestErrorsJSON_EveryReasonHasAStatus(t *testing.T) {
 		require.Equal(t, r.Code, r.Reason.Code())
 		require.Equal(t, r.ErrCode, r.Reason.ErrCode())
 		require.Equal(t, r.CloudBase, r.Reason.CloudBase())
+		require.Equal(t, r.MongoDB, r.Reason.MongoCode())
 		require.Equal(t, r.Retryable, r.Reason.Retryable())
 		require.Negative(t, r.ErrCode)
 		require.NotEmpty(t, r.CloudBase)
@@ -167,7 +169,7 @@ func TestErrorsJSON_EveryReasonHasAStatus(t *testing.T) {
 
 func TestNewErrorBody_HidesCauses(t *testing.T) {
 	body := wire.NewErrorBody(yunduo.Wrap(os.ErrPermission, yunduo.ReasonStorageFull, "the disk is full"), "r1")
-	require.Equal(t, wire.ErrorBody{Code: "unavailable", Reason: "storage_full", Message: "the disk is full", RequestID: "r1", ErrCode: -501001}, body)
+	require.Equal(t, wire.ErrorBody{Code: "unavailable", Reason: "storage_full", Message: "the disk is full", RequestID: "r1", ErrCode: -501001, MongoCode: 14031}, body)
 	body = wire.NewErrorBody(os.ErrPermission, "r2")
 	require.Equal(t, "internal", body.Reason)
 	require.NotContains(t, body.Message, "permission")

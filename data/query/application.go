@@ -35,7 +35,7 @@ func (a *application) append(dst []byte, c *change, old bson.RawValue) (bson.Typ
 		return a.appendNew(dst, c)
 	}
 	if c.creates() {
-		return 0, dst, notApplicable("a field cannot be made inside '%s', which is of type %s", c.path, value.TypeName(old.Type))
+		return 0, dst, notViable("a field cannot be made inside '%s', which is of type %s", c.path, value.TypeName(old.Type))
 	}
 	return old.Type, append(dst, old.Value...), nil
 }
@@ -103,7 +103,7 @@ func (a *application) appendField(dst []byte, key string, c *change, old bson.Ra
 func (a *application) appendArray(dst []byte, c *change, array []byte) (bson.Type, []byte, error) {
 	for _, field := range c.fields {
 		if field.index < 0 && field.creates() {
-			return 0, dst, notApplicable("the field '%s' cannot be made inside an array", field.path)
+			return 0, dst, notViable("the field '%s' cannot be made inside an array", field.path)
 		}
 	}
 	start := len(dst)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -54,7 +56,7 @@ func (c *change) creates() bool {
 // add puts an operation at a path; it returns invalid_update when the path is malformed or conflicts with another.
 func (c *change) add(path string, op operation) error {
 	if path == "" {
-		return invalidUpdate("a path to update is empty")
+		return language.Errorf(language.EmptyFieldName, yunduo.ReasonInvalidUpdate, "a path to update is empty")
 	}
 	at := c
 	names := strings.Split(path, ".")
@@ -63,10 +65,10 @@ func (c *change) add(path string, op operation) error {
 			return conflict(path, at.path)
 		}
 		if name == "" {
-			return invalidUpdate("the path '%s' has an empty field name", path)
+			return language.Errorf(language.EmptyFieldName, yunduo.ReasonInvalidUpdate, "the path '%s' has an empty field name", path)
 		}
 		if name[0] == '$' && i == 0 {
-			return invalidUpdate("the path '%s' must not begin with $", path)
+			return language.Errorf(language.DollarPrefixedFieldName, yunduo.ReasonInvalidUpdate, "the path '%s' must not begin with $", path)
 		}
 		next, err := at.step(path, name, strings.Join(names[:i+1], "."))
 		if err != nil {
@@ -82,7 +84,7 @@ func (c *change) add(path string, op operation) error {
 }
 
 func conflict(path, at string) error {
-	return invalidUpdate("changing the path '%s' conflicts with another change at '%s'", path, at)
+	return language.Errorf(language.ConflictingUpdates, yunduo.ReasonInvalidUpdate, "changing the path '%s' conflicts with another change at '%s'", path, at)
 }
 
 // step returns the change inside c under a component of the path, which is made if need be.
@@ -101,7 +103,7 @@ func (c *change) step(path, name, prefix string) (*change, error) {
 	case strings.HasPrefix(name, "$[") && strings.HasSuffix(name, "]"):
 		return enter(&c.filtered, name[2:len(name)-1], -1, prefix), nil
 	case name[0] == '$' && name != "$id" && name != "$ref" && name != "$db":
-		return nil, invalidUpdate("the path '%s' has the field name '%s', which must not begin with $", path, name)
+		return nil, language.Errorf(language.DollarPrefixedFieldName, yunduo.ReasonInvalidUpdate, "the path '%s' has the field name '%s', which must not begin with $", path, name)
 	}
 	return enter(&c.fields, name, value.ArrayIndex(name), prefix), nil
 }
@@ -163,7 +165,7 @@ func merge(a, b *change) (*change, error) {
 		return b, nil
 	}
 	if a.op != nil || b.op != nil {
-		return nil, notApplicable("the changes at '%s' and '%s' conflict in one array element", a.path, b.path)
+		return nil, language.Errorf(language.ConflictingUpdates, yunduo.ReasonUpdateNotApplicable, "the changes at '%s' and '%s' conflict in one array element", a.path, b.path)
 	}
 	both := &change{path: a.path, every: a.every, matched: a.matched}
 	var err error
@@ -201,4 +203,4 @@ func mergeLists(a, b []*child) ([]*child, error) {
 	return merged, nil
 }
 
-const maxPadding = 1_500_000 // nulls that an update may put before a new array element
+const maxPadding = language.MaxPadding

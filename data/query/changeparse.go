@@ -4,6 +4,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -46,7 +47,7 @@ func parseChanges(raw bson.Raw) (*change, error) {
 		operator := string(key)
 		parse := updateOperators[operator]
 		if parse == nil && operator != "$rename" {
-			return nil, yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no update operator %s", operator)
+			return nil, language.Unknown(language.Update, operator)
 		}
 		if v.Type != bson.TypeEmbeddedDocument {
 			return nil, invalidUpdate("%s needs an object of paths, not a value of type %s", operator, value.TypeName(v.Type))

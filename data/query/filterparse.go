@@ -7,6 +7,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/query/expr"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -21,15 +22,7 @@ func invalidFilter(format string, args ...any) error {
 	return yunduo.Errorf(yunduo.ReasonInvalidFilter, format, args...)
 }
 
-func unknownFilterOperator(name string) error {
-	switch name {
-	case "$where", "$function", "$accumulator":
-		return yunduo.Errorf(yunduo.ReasonUnknownOperator, "%s does not exist here: code cannot be run inside a query", name)
-	case "$text", "$jsonSchema":
-		return yunduo.Errorf(yunduo.ReasonUnknownOperator, "%s does not exist here; use $regex, $type and $exists instead", name)
-	}
-	return yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no filter operator %s", name)
-}
+func unknownFilterOperator(name string) error { return language.Unknown(language.Filter, name) }
 
 // document compiles a whole filter or a clause of $and, $or, $nor.
 func (p *filterParser) document(doc []byte) (node, error) {

@@ -5,6 +5,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -111,7 +113,7 @@ func parseMul(path string, v bson.RawValue) (operation, error) {
 
 func newArithmetic(operator, path string, v bson.RawValue, compute func(a, b bson.RawValue) (bson.RawValue, bool), initial bson.RawValue) (operation, error) {
 	if !value.IsNumber(v) {
-		return nil, invalidUpdate("%s of '%s' needs a number, not a value of type %s", operator, path, value.TypeName(v.Type))
+		return nil, language.Errorf(language.TypeMismatch, yunduo.ReasonInvalidUpdate, "%s of '%s' needs a number, not a value of type %s", operator, path, value.TypeName(v.Type))
 	}
 	return &arithmetic{operator, v, compute, initial}, nil
 }
@@ -133,7 +135,11 @@ func (o *arithmetic) apply(_ *application, path string, old bson.RawValue) (bson
 }
 
 func wrongType(operator, path string, old bson.RawValue) error {
-	return notApplicable("cannot apply %s to the %s field '%s'", operator, value.TypeName(old.Type), path)
+	code := language.BadValue
+	if operator == "$inc" || operator == "$mul" || operator == "$pop" {
+		code = language.TypeMismatch
+	}
+	return language.Errorf(code, yunduo.ReasonUpdateNotApplicable, "cannot apply %s to the %s field '%s'", operator, value.TypeName(old.Type), path)
 }
 
 // extremeOperation is $min (sign -1) or $max (sign 1).

@@ -8,6 +8,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/query/expr"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -165,7 +166,7 @@ func (s *shown) parse(v bson.RawValue) error {
 	case "$elemMatch":
 		return s.elemMatch(arg)
 	case "$meta":
-		return yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no projection operator $meta")
+		return language.Unknown(language.Projection, "$meta")
 	}
 	return s.compute(v)
 }

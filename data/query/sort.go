@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -21,7 +22,7 @@ type SortField struct {
 	Descending bool
 }
 
-const maxSortFields = 32
+const maxSortFields = language.MaxSortFields
 
 // ParseSort compiles a sort document such as {price: 1, at: -1}; nil or an empty document gives nil. It returns
 // invalid_request when the form is wrong.

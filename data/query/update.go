@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -31,6 +32,15 @@ func invalidUpdate(format string, args ...any) error {
 
 func notApplicable(format string, args ...any) error {
 	return yunduo.Errorf(yunduo.ReasonUpdateNotApplicable, format, args...)
+}
+
+// notViable says that a path leads through something that has no fields.
+func notViable(format string, args ...any) error {
+	return language.Errorf(language.PathNotViable, yunduo.ReasonUpdateNotApplicable, format, args...)
+}
+
+func changedID() error {
+	return language.Errorf(language.ImmutableField, yunduo.ReasonUpdateNotApplicable, "the field '_id' cannot be changed")
 }
 
 // ParseUpdate compiles update operators, or a replacement document when no field starts with $. It returns
@@ -86,7 +96,7 @@ func (u *Update) Apply(doc bson.Raw, ctx ApplyContext) (changed bson.Raw, differ
 		return doc, false, nil
 	}
 	if newID, _ := value.Field(changed, "_id"); hasID && (newID.Type != oldID.Type || !bytes.Equal(newID.Value, oldID.Value)) {
-		return nil, false, notApplicable("the field '_id' cannot be changed")
+		return nil, false, changedID()
 	}
 	return changed, true, nil
 }
@@ -98,7 +108,7 @@ func (u *Update) replace(id bson.RawValue) (bson.Raw, error) {
 	case !hasOwn:
 		own = id
 	case id.Type != 0 && !value.Equal(own, id):
-		return nil, notApplicable("the field '_id' cannot be changed")
+		return nil, changedID()
 	case id.Type != 0:
 		own = id
 	}

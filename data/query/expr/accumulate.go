@@ -3,7 +3,7 @@ package expr
 import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -62,7 +62,7 @@ func ParseAccumulation(v bson.RawValue, declared []string) (*Accumulation, error
 	case "$top", "$bottom", "$topN", "$bottomN":
 		return parseTop(op, arg, declared)
 	}
-	return nil, yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no accumulator %s", op)
+	return nil, language.Unknown(language.Accumulator, op)
 }
 
 // New starts a use of the accumulation.

@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -159,7 +160,7 @@ func (c *compiler) object(v bson.RawValue) (node, error) {
 func (c *compiler) operator(name string, arg bson.RawValue) (node, error) {
 	op, ok := c.operators[name]
 	if !ok {
-		return node{}, yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no expression operator %s", name)
+		return node{}, language.Unknown(language.Expression, name)
 	}
 	return op(c, name, arg)
 }

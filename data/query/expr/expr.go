@@ -11,14 +11,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
 const (
-	maxDepth  = 100        // of nested expressions, as of nested documents
-	maxResult = 16 << 20   // bytes of one computed value, as of a document
-	maxSteps  = 20_000_000 // loop iterations and 64-byte units of results in one evaluation
-	stepMask  = 1<<12 - 1  // how often a long evaluation looks at its context
+	maxDepth  = language.MaxDepth
+	maxResult = language.MaxValueBytes
+	maxSteps  = language.MaxSteps // loop iterations and 64-byte units of results in one evaluation
+	stepMask  = 1<<12 - 1         // how often a long evaluation looks at its context
 )
 
 // Expr is a compiled expression. It is safe for concurrent use.

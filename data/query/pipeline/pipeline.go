@@ -11,12 +11,13 @@ import (
 
 	"yunduo"
 	"yunduo/data/query"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
 const (
-	maxStages = 1000
-	maxNested = 20 // of pipelines within pipelines
+	maxStages = language.MaxStages
+	maxNested = language.MaxNested
 )
 
 // Pipeline is a parsed pipeline. It is immutable and safe for concurrent use.
@@ -117,10 +118,10 @@ func (p *parser) stages(raw []bson.Raw) ([]stage, error) {
 		name := string(key)
 		parse, ok := p.table[name]
 		if !ok {
-			return nil, yunduo.Errorf(yunduo.ReasonUnknownOperator, "there is no pipeline stage %s", name)
+			return nil, language.Unknown(language.Stage, name)
 		}
 		if name == "$geoNear" && (i > 0 || p.inFacet) {
-			return nil, invalid("$geoNear must be the first stage of a pipeline")
+			return nil, language.Errorf(language.FirstStageOnly, yunduo.ReasonInvalidPipeline, "$geoNear must be the first stage of a pipeline")
 		}
 		st, err := parse(p, name, arg)
 		if err != nil {

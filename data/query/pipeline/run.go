@@ -9,11 +9,12 @@ import (
 	"yunduo"
 	"yunduo/data/query"
 	"yunduo/data/query/expr"
+	"yunduo/data/query/language"
 )
 
 const (
-	defaultMemory = 64 << 20
-	maxRow        = 16 << 20 // bytes of a result row, as of a document
+	defaultMemory = language.MaxPipelineBytes
+	maxRow        = language.MaxValueBytes // of a result row
 )
 
 // Source is what a pipeline reads from; an engine provides it. A collection that does not exist has no documents.

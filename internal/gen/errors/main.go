@@ -18,6 +18,7 @@ type entry struct {
 	Code      string `json:"code"`
 	ErrCode   int    `json:"errCode"`
 	CloudBase string `json:"cloudbase"`
+	MongoDB   int    `json:"mongodb"`
 	Retryable bool   `json:"retryable"`
 	Meaning   string `json:"meaning"`
 }
@@ -43,9 +44,9 @@ func goFile(entries []entry) ([]byte, error) {
 	for _, e := range entries {
 		fmt.Fprintf(&b, "\t// %s\n\t%s Reason = %q\n", e.Meaning, goName(e.Reason), e.Reason)
 	}
-	b.WriteString(")\n\ntype reasonInfo struct {\n\tcode Code\n\terrCode int\n\tcloudbase string\n\tretryable bool\n}\n\nvar reasons = map[Reason]reasonInfo{\n")
+	b.WriteString(")\n\ntype reasonInfo struct {\n\tcode Code\n\terrCode int\n\tcloudbase string\n\tmongodb int\n\tretryable bool\n}\n\nvar reasons = map[Reason]reasonInfo{\n")
 	for _, e := range entries {
-		fmt.Fprintf(&b, "\t%s: {%q, %d, %q, %v},\n", goName(e.Reason), e.Code, e.ErrCode, e.CloudBase, e.Retryable)
+		fmt.Fprintf(&b, "\t%s: {%q, %d, %q, %d, %v},\n", goName(e.Reason), e.Code, e.ErrCode, e.CloudBase, e.MongoDB, e.Retryable)
 	}
 	b.WriteString("}\n")
 	return format.Source(b.Bytes())

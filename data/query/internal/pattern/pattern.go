@@ -8,10 +8,12 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
+
+	"yunduo/data/query/language"
 )
 
 // maxLength is the longest pattern in bytes, as in MongoDB.
-const maxLength = 32764
+const maxLength = language.MaxRegexBytes
 
 // Compile translates pattern with options i (ignore case), m (^ and $ match at lines), s (dot matches line ends) and
 // x (white space and # comments in the pattern do not count). The options g, l, u and y of other languages have no
