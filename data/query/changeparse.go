@@ -107,7 +107,7 @@ func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 			return nil, invalidUpdate("there is no array filter for $[%s]", name)
 		}
 	}
-	return &Update{replacement: u.replacement, root: u.root, filters: named}, nil
+	return &Update{raw: u.raw, named: cloneAll(filters), replacement: u.replacement, root: u.root, filters: named}, nil
 }
 
 // filterName returns the first component of all paths in an array filter.

@@ -15,6 +15,7 @@ import (
 // Projection says which fields of a document to return. A nil *Projection returns documents whole. It is immutable
 // and safe for concurrent use.
 type Projection struct {
+	raw       bson.Raw
 	root      *shown
 	including bool // only what is named is returned, else all but what is named
 	id        bool // the _id is not named and returned
@@ -60,7 +61,7 @@ func ParseProjection(raw bson.Raw) (*Projection, error) {
 		return nil, invalidProjection("cannot be read: %s", yunduo.AsError(err).Message)
 	}
 	raw = bytes.Clone(raw) // the tree points into it, and the caller may reuse its memory
-	p := &Projection{root: &shown{}}
+	p := &Projection{raw: raw, root: &shown{}}
 	if err := p.fields(raw, ""); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,9 @@ import (
 // Update is a parsed change of a document: update operators or a whole replacement document. It is immutable and
 // safe for concurrent use.
 type Update struct {
-	replacement bson.Raw // nil for operators
+	raw         bson.RawValue
+	named       []bson.Raw // the array filters
+	replacement bson.Raw   // nil for operators
 	root        *change
 	filters     map[string]*Filter // by the name in $[name]
 }
@@ -67,7 +69,7 @@ func ParseUpdate(raw bson.Raw) (*Update, error) {
 	}
 	switch {
 	case operators == 0:
-		return &Update{replacement: raw}, nil
+		return &Update{raw: value.Document(raw), replacement: raw}, nil
 	case fields > 0:
 		return nil, invalidUpdate("the update has both operators and plain fields; put the fields into $set")
 	}
@@ -75,7 +77,7 @@ func ParseUpdate(raw bson.Raw) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Update{root: root}, nil
+	return &Update{raw: value.Document(raw), root: root}, nil
 }
 
 // Apply returns the changed document and whether it differs from doc. On an error (update_not_applicable) nothing
