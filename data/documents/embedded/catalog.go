@@ -24,6 +24,7 @@ type app struct {
 	name        yunduo.AppID
 	log         *changeLog
 	collections map[string]*collection
+	trash       map[uint32]*trashed // dropped collections by ID
 }
 
 type collection struct {
@@ -33,6 +34,7 @@ type collection struct {
 	name     string
 	settings bson.Raw
 	indexes  []*index // by name
+	created  int64    // milliseconds since 1970; 0 if it was not recorded
 	*collectionState
 }
 

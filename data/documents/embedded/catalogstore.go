@@ -18,6 +18,7 @@ const (
 	kindApp        = 'a'
 	kindCollection = 'c'
 	kindMultikey   = 'm'
+	kindTrash      = 't'
 )
 
 type appRecord struct {
@@ -30,6 +31,7 @@ type collectionRecord struct {
 	Name     string        `bson:"name"`
 	Settings bson.Raw      `bson:"settings,omitempty"`
 	Indexes  []indexRecord `bson:"indexes"`
+	Created  int64         `bson:"created,omitempty"`
 }
 
 type indexRecord struct {
@@ -50,8 +52,10 @@ func catalogKey(kind byte, id uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{prefixCatalog, kind}, id)
 }
 
-func (c *collection) marshal() ([]byte, error) {
-	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}}
+func (c *collection) marshal() ([]byte, error) { return bson.Marshal(c.record()) }
+
+func (c *collection) record() collectionRecord {
+	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}, Created: c.created}
 	for _, ix := range c.indexes {
 		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds()}
 		for _, f := range ix.Fields {
@@ -59,7 +63,19 @@ func (c *collection) marshal() ([]byte, error) {
 		}
 		r.Indexes = append(r.Indexes, ir)
 	}
-	return bson.Marshal(r)
+	return r
+}
+
+// collection returns the collection of an app that the record describes, without its counters.
+func (r collectionRecord) collection(owner *app, id uint32) *collection {
+	coll := &collection{
+		app: owner.id, log: owner.log, id: id, name: r.Name, settings: r.Settings, created: r.Created,
+		collectionState: &collectionState{},
+	}
+	for _, ir := range r.Indexes {
+		coll.indexes = append(coll.indexes, ir.index())
+	}
+	return coll
 }
 
 // loadCatalog reads the whole catalog with the counters and logs of its members.
@@ -67,6 +83,11 @@ func loadCatalog(db *pebble.DB) (*catalog, error) {
 	c := &catalog{apps: map[yunduo.AppID]*app{}}
 	apps := map[uint32]*app{}
 	indexes := map[uint32]*index{}
+	multikey := map[uint32]bool{}
+	mark := func(ix *index) {
+		ix.multikey.Store(true)
+		ix.multikeyStored = true
+	}
 	err := eachKey(db, []byte{prefixCatalog}, func(k, v []byte) error {
 		id := binary.BigEndian.Uint32(k[2:])
 		switch k[1] {
@@ -90,19 +111,28 @@ func loadCatalog(db *pebble.DB) (*catalog, error) {
 			if owner == nil {
 				return fmt.Errorf("collection %d belongs to no app", id)
 			}
-			coll := &collection{app: owner.id, log: owner.log, id: id, name: r.Name, settings: r.Settings, collectionState: &collectionState{}}
-			for _, ir := range r.Indexes {
-				ix := ir.index()
+			coll := r.collection(owner, id)
+			for _, ix := range coll.indexes {
 				indexes[ix.id] = ix
-				coll.indexes = append(coll.indexes, ix)
 			}
 			owner.collections[coll.name] = coll
 			return loadCounters(db, coll)
 		case kindMultikey: // sorts after the collections
+			multikey[id] = true
 			if ix := indexes[id]; ix != nil {
-				ix.multikey.Store(true)
-				ix.multikeyStored = true
+				mark(ix)
 			}
+		case kindTrash: // sorts last
+			t, err := loadTrash(v, id, apps)
+			if err != nil {
+				return err
+			}
+			for _, ix := range t.indexes {
+				if multikey[ix.id] {
+					mark(ix)
+				}
+			}
+			return loadCounters(db, t.collection)
 		}
 		return nil
 	})

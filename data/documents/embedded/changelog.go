@@ -21,12 +21,12 @@ const (
 
 // changeLog is the state of one app's change log. Offsets begin at 1 and have no gaps.
 type changeLog struct {
-	app   uint32
-	epoch uint64
+	app uint32
 
 	next uint64 // offset of the next entry; guarded by the commit section
 
 	mu      sync.Mutex
+	epoch   uint64          // changed in the commit section only
 	durable uint64          // offset of the last entry that is on disk
 	first   uint64          // offset of the first entry that is kept
 	feeds   int             // how many follow
@@ -102,6 +102,15 @@ func (l *changeLog) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
+	l.wake()
+}
+
+// renew gives the log a new epoch: who follows it has to read again. Called in the commit section.
+func (l *changeLog) renew(epoch uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch = epoch
+	l.ring, l.bytes = nil, 0
 	l.wake()
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -26,11 +27,50 @@ func (e *Engine) Check(ctx context.Context) (problems []string, err error) {
 				return c.problems, storageError(err)
 			}
 		}
+		for _, t := range a.trash {
+			if err := c.collection(t.collection); err != nil {
+				return c.problems, storageError(err)
+			}
+		}
 		if err := c.log(a); err != nil {
 			return c.problems, storageError(err)
 		}
 	}
-	return c.problems, nil
+	return c.problems, storageError(c.orphans(r.catalog))
+}
+
+// orphans looks for documents that belong to no collection. Those of collections that are still being collected for a
+// replacement are named by hidden records.
+func (c *checker) orphans(all *catalog) (err error) {
+	known := map[string]bool{}
+	for _, a := range all.apps {
+		for _, coll := range a.collections {
+			known[string(key(prefixDocument, coll.app, coll.id))] = true
+		}
+		for _, t := range a.trash {
+			known[string(key(prefixDocument, t.app, t.id))] = true
+		}
+	}
+	err = eachKey(c.view.Snapshot, []byte{prefixHidden}, func(_, v []byte) error {
+		known[string(v)] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	it, err := c.view.iterate([]byte{prefixDocument}, []byte{prefixDocument + 1})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; {
+		prefix := slices.Clone(it.Key()[:documentPrefixBytes])
+		if !known[string(prefix)] {
+			c.report("there are documents of a collection that does not exist: %x", prefix)
+		}
+		ok = it.SeekGE(keyEnd(prefix))
+	}
+	return it.Error()
 }
 
 type checker struct {

@@ -1,9 +1,7 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -77,8 +75,8 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, opti
 		return err
 	}
 	defer e.gate.leave()
-	if ns.Collection == "" || len(ns.Collection) > maxNameBytes || strings.ContainsRune(ns.Collection, 0) {
-		return yunduo.Errorf(yunduo.ReasonInvalidCollectionName, "%.60q cannot name a collection", ns.Collection)
+	if err := checkCollectionName(ns.Collection); err != nil {
+		return err
 	}
 	e.schema.Lock()
 	defer e.schema.Unlock()
@@ -89,7 +87,7 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, opti
 	if a.collections[ns.Collection] != nil {
 		return yunduo.Errorf(yunduo.ReasonCollectionExists, "the collection %q exists already", ns.Collection)
 	}
-	coll := &collection{app: a.id, log: a.log, name: ns.Collection, settings: slices.Clone(options.Settings), collectionState: &collectionState{}}
+	coll := &collection{app: a.id, log: a.log, name: ns.Collection, settings: slices.Clone(options.Settings), created: e.options.Now().UnixMilli(), collectionState: &collectionState{}}
 	b := e.db.NewBatch()
 	defer b.Close()
 	if coll.id, err = e.newID(b); err != nil {
@@ -105,6 +103,13 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, opti
 	return nil
 }
 
+func checkCollectionName(name string) error {
+	if name == "" || len(name) > maxNameBytes || strings.ContainsRune(name, 0) {
+		return yunduo.Errorf(yunduo.ReasonInvalidCollectionName, "%.60q cannot name a collection", name)
+	}
+	return nil
+}
+
 // storeCollection adds the collection's catalog record to a batch.
 func (e *Engine) storeCollection(b *pebble.Batch, coll *collection) error {
 	data, err := coll.marshal()
@@ -114,7 +119,7 @@ func (e *Engine) storeCollection(b *pebble.Batch, coll *collection) error {
 	return storageError(b.Set(catalogKey(kindCollection, coll.id), data, nil))
 }
 
-// DropCollection removes a collection with its documents and indexes.
+// DropCollection puts a collection with its documents and indexes into the trash.
 func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error {
 	if err := e.enter(ctx); err != nil {
 		return err
@@ -128,21 +133,22 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 	}
 	coll.latch.Lock()
 	defer coll.latch.Unlock()
-	b := e.db.NewBatch()
-	defer b.Close()
-	if err := dropCollection(b, coll); err != nil {
-		return storageError(err)
-	}
+	t := &trashed{collection: coll}
 	drop := []driver.Change{{Kind: driver.ChangeDrop, Collection: coll.name}}
-	if err := e.commit(commit{log: coll.log, changes: drop, extra: b, essential: true}); err != nil {
+	finish := func(w *batchWriter, changes []driver.Change) { e.discard(w, t, changes[0]) }
+	if err := e.commit(commit{log: coll.log, changes: drop, finish: finish, essential: true}); err != nil {
 		return err
 	}
-	e.catalog.Store(e.catalog.Load().withoutCollection(ns))
+	c := e.catalog.Load().withoutCollection(ns)
+	if e.options.TrashAge > 0 {
+		c = c.withTrash(ns.App, t)
+	}
+	e.catalog.Store(c)
 	return nil
 }
 
-func dropCollection(b *pebble.Batch, coll *collection) error {
-	w := batchWriter{b: b}
+// removeCollection deletes everything of a collection.
+func removeCollection(w *batchWriter, coll *collection) {
 	w.delete(catalogKey(kindCollection, coll.id))
 	w.delete(key(prefixCounters, coll.app, coll.id))
 	w.deleteRange(key(prefixDocument, coll.app, coll.id))
@@ -151,7 +157,6 @@ func dropCollection(b *pebble.Batch, coll *collection) error {
 	for _, ix := range coll.indexes {
 		w.delete(catalogKey(kindMultikey, ix.id))
 	}
-	return w.err
 }
 
 // Collections lists an app's collections by name.
@@ -163,9 +168,7 @@ func (e *Engine) Collections(ctx context.Context, name yunduo.AppID) ([]driver.C
 	list := []driver.CollectionInfo{}
 	if a := e.catalog.Load().apps[name]; a != nil {
 		for _, c := range a.collections {
-			list = append(list, driver.CollectionInfo{
-				Name: c.name, Documents: c.documents.Load(), Bytes: c.bytes.Load(), Settings: slices.Clone(c.settings),
-			})
+			list = append(list, c.info())
 		}
 	}
 	slices.SortFunc(list, func(a, b driver.CollectionInfo) int { return strings.Compare(a.Name, b.Name) })
@@ -187,11 +190,13 @@ func (e *Engine) DropApp(ctx context.Context, name yunduo.AppID) error {
 	b := e.db.NewBatch()
 	defer b.Close()
 	w := batchWriter{b: b}
-	byID := func(a, b *collection) int { return cmp.Compare(a.id, b.id) }
-	for _, coll := range slices.SortedFunc(maps.Values(a.collections), byID) { // in the order of commits
+	for _, coll := range byID(a.collections) { // in the order of commits
 		coll.latch.Lock()
 		defer coll.latch.Unlock()
-		w.err = firstError(w.err, dropCollection(b, coll))
+		removeCollection(&w, coll)
+	}
+	for _, t := range a.trash {
+		removeTrash(&w, t)
 	}
 	w.delete(catalogKey(kindApp, a.id))
 	w.delete(key(prefixCounters, a.id, 0))

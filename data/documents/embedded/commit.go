@@ -19,7 +19,9 @@ type commit struct {
 	changes   []driver.Change // logged after those of the mutations
 	check     func() error    // run in the commit section before anything else
 	extra     *pebble.Batch   // further keys
-	essential bool            // accepted even when the disk is full: it frees space
+	// finish, if not nil, adds keys that depend on where and when changes are logged. It runs in the commit section.
+	finish    func(w *batchWriter, changes []driver.Change)
+	essential bool // accepted even when the disk is full: it frees space
 }
 
 // pending is a commit that is visible but not yet on disk.
@@ -158,7 +160,7 @@ func (e *Engine) fillBatch(b *pebble.Batch, c commit) (changes []driver.Change, 
 			sums[m.collection.collectionState] = &collectionSum{collection: m.collection}
 		}
 		sums[m.collection.collectionState].add(m.counts())
-		if !m.silent {
+		if !m.silent && !m.unlogged {
 			changes = append(changes, m.change())
 		}
 	}
@@ -180,6 +182,9 @@ func (e *Engine) fillBatch(b *pebble.Batch, c commit) (changes []driver.Change, 
 	}
 	if logged > 0 {
 		w.merge(key(prefixCounters, c.log.app, 0), encodeCounters(int64(len(changes)), logged))
+	}
+	if c.finish != nil {
+		c.finish(&w, changes)
 	}
 	if c.extra != nil {
 		w.err = firstError(w.err, b.Apply(c.extra, nil))

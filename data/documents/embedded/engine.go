@@ -120,7 +120,7 @@ func (e *Engine) load() error {
 		return err
 	}
 	e.reserved = e.sequence
-	if err := e.removeUnfinished(); err != nil {
+	if err := errors.Join(e.removeUnfinished(), e.removeHidden()); err != nil {
 		return err
 	}
 	c, err := loadCatalog(e.db)

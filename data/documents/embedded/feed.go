@@ -18,6 +18,7 @@ const feedChunk = 256
 type feed struct {
 	e       *Engine
 	log     *changeLog
+	epoch   uint64          // of the log when the feed began
 	next    uint64          // offset of the next entry to deliver
 	pending []driver.Change // read but not delivered
 	done    chan struct{}   // closed by Close
@@ -56,7 +57,7 @@ func (e *Engine) Changes(ctx context.Context, name yunduo.AppID, after driver.Po
 		return nil, errPositionLost()
 	}
 	l.feeds++
-	f := &feed{e: e, log: l, next: after.Offset + 1, done: make(chan struct{})}
+	f := &feed{e: e, log: l, epoch: l.epoch, next: after.Offset + 1, done: make(chan struct{})}
 	e.track(f)
 	return f, nil
 }
@@ -107,7 +108,7 @@ func (f *feed) fill() (wait <-chan struct{}, err error) {
 		return nil, yunduo.Errorf(yunduo.ReasonCanceled, "the feed was closed")
 	default:
 	}
-	if l.ended || f.next < l.first {
+	if l.ended || f.epoch != l.epoch || f.next < l.first {
 		l.mu.Unlock()
 		return nil, errPositionLost()
 	}
@@ -128,12 +129,12 @@ func (f *feed) fill() (wait <-chan struct{}, err error) {
 		return nil, nil
 	}
 	l.mu.Unlock()
-	f.pending, err = f.e.readLog(l, f.next, min(durable, f.next+feedChunk-1))
+	f.pending, err = f.e.readLog(l, f.epoch, f.next, min(durable, f.next+feedChunk-1))
 	return nil, err
 }
 
 // readLog returns the entries first to last; position_lost if the log was cut meanwhile.
-func (e *Engine) readLog(l *changeLog, first, last uint64) (changes []driver.Change, err error) {
+func (e *Engine) readLog(l *changeLog, epoch, first, last uint64) (changes []driver.Change, err error) {
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: logKey(l.app, first), UpperBound: logKey(l.app, last+1)})
 	if err != nil {
 		return nil, storageError(err)
@@ -149,7 +150,7 @@ func (e *Engine) readLog(l *changeLog, first, last uint64) (changes []driver.Cha
 		if err != nil {
 			return nil, err
 		}
-		c, err := decodeEntry(append([]byte(nil), v...), driver.Position{Epoch: l.epoch, Offset: offset})
+		c, err := decodeEntry(append([]byte(nil), v...), driver.Position{Epoch: epoch, Offset: offset})
 		if err != nil {
 			return nil, err
 		}

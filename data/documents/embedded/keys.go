@@ -20,6 +20,7 @@ const (
 	prefixUnique   = 0x12 // app u32, collection u32, index u32, values -> component ends, id
 	prefixLog      = 0x13 // app u32, offset u64 -> entry
 	prefixJob      = 0x14 // index u32 -> range that an unfinished index build may have written
+	prefixHidden   = 0x15 // collection u32, number u32 -> range that belongs to a collection which is in no catalog
 )
 
 // maxKeyBytes bounds the encoded values of one index entry, and an _id.

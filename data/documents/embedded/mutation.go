@@ -20,6 +20,7 @@ type mutation struct {
 	id            []byte   // encoded _id
 	before, after bson.Raw // nil where there is no document
 	silent        bool     // no change-log entry
+	unlogged      bool     // nor this time only
 	actor         string
 	indexes       []indexChange
 }

@@ -20,6 +20,9 @@ type Options struct {
 	LogAge   time.Duration // how long change-log entries are kept; 0 is 24 hours
 	LogBytes int64         // how many bytes of change log an app keeps; 0 is 1 GiB
 
+	// TrashAge is how long a dropped collection can be brought back; 0 is 7 days, negative removes it at once.
+	TrashAge time.Duration
+
 	SweepInterval time.Duration // pause between runs of expiry and retention; 0 is 30 seconds
 	LockWait      time.Duration // how long a write waits for a transaction that wrote the same document; 0 is 5 seconds
 
@@ -56,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.LogBytes == 0 {
 		o.LogBytes = 1 << 30
+	}
+	if o.TrashAge == 0 {
+		o.TrashAge = 7 * 24 * time.Hour
 	}
 	if o.SweepInterval == 0 {
 		o.SweepInterval = 30 * time.Second

@@ -42,7 +42,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	defer e.gate.leave()
 	errs := []error{storageError(e.disk.recheck())}
 	for _, a := range e.catalog.Load().apps {
-		errs = append(errs, e.truncate(a.log))
+		errs = append(errs, e.truncate(a.log), e.emptyTrash(a))
 		for _, coll := range a.collections {
 			for _, ix := range coll.indexes {
 				if ix.ExpireAfter > 0 {
