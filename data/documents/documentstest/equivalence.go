@@ -71,17 +71,7 @@ func equivalent(f *fixture, seed int64, arrays bool) {
 }
 
 // rawFound returns what a find finds, cheaply.
-func (f *fixture) rawFound(find driver.Find) []bson.Raw {
-	c, err := f.e.Find(f.ctx, f.ns, find)
-	require.NoError(f, err)
-	var list []bson.Raw
-	for c.Next(f.ctx) {
-		list = append(list, slices.Clone(c.Current()))
-	}
-	require.NoError(f, c.Err())
-	require.NoError(f, c.Close())
-	return list
-}
+func (f *fixture) rawFound(find driver.Find) []bson.Raw { return f.foundIn(f.e, find) }
 
 func randomScalar(r *rand.Rand) any {
 	switch r.Intn(12) {

@@ -23,6 +23,8 @@ type fixture struct {
 	ctx context.Context
 	e   driver.Engine
 	ns  driver.Namespace
+
+	outcomes map[*conformanceCase]string // what was wrong, for cases that fail
 }
 
 func newFixture(t *testing.T, e driver.Engine) *fixture {

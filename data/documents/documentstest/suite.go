@@ -5,11 +5,15 @@ package documentstest
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"yunduo/data/documents/driver"
 )
 
 // Run runs the suite on an engine. open returns an engine that the test's cleanup closes; tests keep apart by app.
 func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
+	cases, err := caseTests()
+	require.NoError(t, err)
 	e := open(t)
 	for _, topic := range []struct {
 		name  string
@@ -30,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 		{"Changes", changeTests},
 		{"Concurrency", concurrencyTests},
 		{"Model", modelTests},
+		{"Cases", cases},
 	} {
 		t.Run(topic.name, func(t *testing.T) {
 			for name, test := range topic.tests {

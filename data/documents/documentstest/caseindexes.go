@@ -1,0 +1,126 @@
+package documentstest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/documents/driver"
+	values "yunduo/data/query/value"
+)
+
+// usefulIndex is an index and the cases that an engine may use it for.
+type usefulIndex struct {
+	driver.Index
+	cases []*conformanceCase
+}
+
+const maxUsefulIndexes = 16 // of a group
+
+// usefulIndexes derives indexes from the paths of filters and sorts: each path up and down, each pair of paths of one
+// case together, a sparse one of each path.
+func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
+	if g.noIndex {
+		return nil
+	}
+	add := func(c *conformanceCase, sparse bool, paths ...string) {
+		index := driver.Index{Name: strings.Join(paths, " "), Fields: fields(paths...), Sparse: sparse}
+		if sparse {
+			index.Name += " sparse"
+		}
+		i := slices.IndexFunc(list, func(have usefulIndex) bool { return have.Name == index.Name })
+		if i < 0 {
+			if len(list) == maxUsefulIndexes {
+				return
+			}
+			list, i = append(list, usefulIndex{Index: index}), len(list)
+		}
+		list[i].cases = append(list[i].cases, c)
+	}
+	for _, c := range g.cases {
+		paths := c.paths()
+		for i, path := range paths {
+			add(c, false, path)
+			add(c, false, "-"+path)
+			add(c, true, path)
+			for _, other := range paths[i+1:] {
+				add(c, false, path, "-"+other)
+				add(c, false, other, path)
+			}
+		}
+	}
+	return list
+}
+
+// paths returns the paths that an index could serve, each once.
+func (c *conformanceCase) paths() (paths []string) {
+	add := func(path string) {
+		if path != "" && path != "_id" && !strings.Contains(path, "$") && !strings.Contains("."+path+".", "..") && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	var filter func(doc bson.Raw)
+	filter = func(doc bson.Raw) {
+		for it := values.Elements(doc); ; {
+			key, v, ok := it.Next()
+			switch {
+			case !ok:
+				return
+			case !strings.HasPrefix(string(key), "$"):
+				add(string(key))
+			case v.Type == bson.TypeArray && (string(key) == "$and" || string(key) == "$or" || string(key) == "$nor"):
+				for _, clause := range elements(v) {
+					filter(document(clause))
+				}
+			}
+		}
+	}
+	keys := func(doc bson.Raw) {
+		for it := values.Elements(doc); ; {
+			key, _, ok := it.Next()
+			if !ok {
+				return
+			}
+			add(string(key))
+		}
+	}
+	filter(c.filter)
+	keys(c.sort)
+	for _, stage := range c.pipeline {
+		match, _ := values.Field(stage, "$match")
+		sort, _ := values.Field(stage, "$sort")
+		filter(document(match))
+		keys(document(sort))
+	}
+	for it := values.Elements(c.update); ; {
+		operator, v, ok := it.Next()
+		if !ok {
+			return paths
+		}
+		if strings.HasPrefix(string(operator), "$") {
+			keys(document(v))
+		}
+	}
+}
+
+// checkIndexes requires that an order which an index gives is that of the documents, after a write.
+func (f *fixture) checkIndexes(c *conformanceCase, indexes []usefulIndex) {
+	if f.outcomes[c] != "" {
+		return
+	}
+	for _, index := range indexes {
+		if !slices.Contains(index.cases, c) || index.Sparse {
+			continue
+		}
+		direction := 1
+		if index.Fields[0].Descending {
+			direction = -1
+		}
+		sort := f.sort(d(index.Fields[0].Path, direction))
+		want := f.rawFound(driver.Find{})
+		slices.SortStableFunc(want, sort.Compare)
+		require.Equal(f, canonical(want), canonical(f.rawFound(driver.Find{Sort: sort})), "%s: order by index %s", c, index.Name)
+	}
+}
