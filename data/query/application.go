@@ -34,7 +34,7 @@ func (a *application) append(dst []byte, c *change, old bson.RawValue) (bson.Typ
 		}
 		return a.appendNew(dst, c)
 	}
-	if c.creates() {
+	if c.needsPath() {
 		return 0, dst, notViable("a field cannot be made inside '%s', which is of type %s", c.path, value.TypeName(old.Type))
 	}
 	return old.Type, append(dst, old.Value...), nil
@@ -102,7 +102,7 @@ func (a *application) appendField(dst []byte, key string, c *change, old bson.Ra
 // appendArray rewrites an array. An element that is removed becomes null, as the others keep their places.
 func (a *application) appendArray(dst []byte, c *change, array []byte) (bson.Type, []byte, error) {
 	for _, field := range c.fields {
-		if field.index < 0 && field.creates() {
+		if field.index < 0 && field.needsPath() {
 			return 0, dst, notViable("the field '%s' cannot be made inside an array", field.path)
 		}
 	}

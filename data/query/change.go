@@ -43,14 +43,13 @@ func (c *change) positional() bool {
 	return c.matched != nil || c.every != nil || len(c.filtered) > 0
 }
 
-// creates reports whether an operation inside makes a field where there is none, so that its parents must exist or
-// be made.
-func (c *change) creates() bool {
+// needsPath reports whether an operation inside fails where its field could not be made.
+func (c *change) needsPath() bool {
 	if c.op != nil {
-		return c.op.creates()
+		return c.op.needsPath()
 	}
-	creating := func(f *child) bool { return f.creates() }
-	return c.positional() || slices.ContainsFunc(c.fields, creating)
+	needing := func(f *child) bool { return f.needsPath() }
+	return c.positional() || slices.ContainsFunc(c.fields, needing)
 }
 
 // add puts an operation at a path; it returns invalid_update when the path is malformed or conflicts with another.
@@ -60,6 +59,9 @@ func (c *change) add(path string, op operation) error {
 	}
 	at := c
 	names := strings.Split(path, ".")
+	if first := slices.Index(names, "$"); first >= 0 && slices.Contains(names[first+1:], "$") {
+		return invalidUpdate("the path '%s' has more than one $", path)
+	}
 	for i, name := range names {
 		if at.op != nil {
 			return conflict(path, at.path)

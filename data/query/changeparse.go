@@ -12,8 +12,9 @@ import (
 type operation interface {
 	// apply returns the new value; the zero value removes the field or leaves it missing.
 	apply(a *application, path string, old bson.RawValue) (bson.RawValue, error)
-	// creates reports whether the operation makes a missing field.
-	creates() bool
+	// needsPath reports whether the operation fails where its field could not be made, as inside a text, even if it
+	// makes none.
+	needsPath() bool
 }
 
 // parseOperation makes an operation from an operator's argument for one path.
@@ -87,6 +88,9 @@ func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 		name, ok := filterName(raw)
 		if !ok {
 			return nil, invalidUpdate("an array filter must begin all its paths with one name")
+		}
+		if name[0] < 'a' || name[0] > 'z' {
+			return nil, invalidUpdate("the name '%s' of an array filter must begin with a small letter", name)
 		}
 		if named[name] != nil {
 			return nil, invalidUpdate("there are two array filters with the name '%s'", name)

@@ -13,7 +13,7 @@ import (
 // setOperation is $set.
 type setOperation struct{ value bson.RawValue }
 
-func (o setOperation) creates() bool { return true }
+func (o setOperation) needsPath() bool { return true }
 
 func (o setOperation) apply(*application, string, bson.RawValue) (bson.RawValue, error) {
 	return o.value, nil
@@ -22,7 +22,7 @@ func (o setOperation) apply(*application, string, bson.RawValue) (bson.RawValue,
 // insertOperation is $setOnInsert.
 type insertOperation struct{ value bson.RawValue }
 
-func (o insertOperation) creates() bool { return false } // on an update it must not fail for want of parents
+func (o insertOperation) needsPath() bool { return false } // on an update it must not fail for want of parents
 
 func (o insertOperation) apply(a *application, _ string, old bson.RawValue) (bson.RawValue, error) {
 	if a.context.Insert {
@@ -34,7 +34,7 @@ func (o insertOperation) apply(a *application, _ string, old bson.RawValue) (bso
 // unsetOperation is $unset and the old name in $rename.
 type unsetOperation struct{}
 
-func (unsetOperation) creates() bool { return false }
+func (unsetOperation) needsPath() bool { return false }
 
 func (unsetOperation) apply(*application, string, bson.RawValue) (bson.RawValue, error) {
 	return bson.RawValue{}, nil
@@ -43,7 +43,7 @@ func (unsetOperation) apply(*application, string, bson.RawValue) (bson.RawValue,
 // renameOperation is the new name in $rename.
 type renameOperation struct{ from, to value.Path }
 
-func (o renameOperation) creates() bool { return true }
+func (o renameOperation) needsPath() bool { return true }
 
 func (o renameOperation) apply(a *application, _ string, old bson.RawValue) (bson.RawValue, error) {
 	v, ok := o.from.Lookup(a.doc)
@@ -118,7 +118,7 @@ func newArithmetic(operator, path string, v bson.RawValue, compute func(a, b bso
 	return &arithmetic{operator, v, compute, initial}, nil
 }
 
-func (o *arithmetic) creates() bool { return true }
+func (o *arithmetic) needsPath() bool { return true }
 
 func (o *arithmetic) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	if old.Type == 0 {
@@ -148,7 +148,7 @@ type extremeOperation struct {
 	sign  int
 }
 
-func (o extremeOperation) creates() bool { return true }
+func (o extremeOperation) needsPath() bool { return true }
 
 func (o extremeOperation) apply(_ *application, _ string, old bson.RawValue) (bson.RawValue, error) {
 	if old.Type == 0 || value.Compare(o.value, old) == o.sign {
@@ -176,7 +176,7 @@ func parseCurrentDate(path string, v bson.RawValue) (operation, error) {
 	return nil, invalidUpdate(`$currentDate of '%s' needs true or {$type: "date"} or {$type: "timestamp"}`, path)
 }
 
-func (o dateOperation) creates() bool { return true }
+func (o dateOperation) needsPath() bool { return true }
 
 func (o dateOperation) apply(a *application, _ string, _ bson.RawValue) (bson.RawValue, error) {
 	if o.timestamp {
@@ -216,7 +216,7 @@ func parseBit(path string, v bson.RawValue) (operation, error) {
 	return o, nil
 }
 
-func (o bitOperation) creates() bool { return true }
+func (o bitOperation) needsPath() bool { return true }
 
 func (o bitOperation) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	if old.Type == 0 {

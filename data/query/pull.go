@@ -20,7 +20,7 @@ func parsePop(path string, v bson.RawValue) (operation, error) {
 	return popOperation{first: n == -1}, nil
 }
 
-func (popOperation) creates() bool { return false }
+func (popOperation) needsPath() bool { return true }
 
 func (o popOperation) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	if old.Type == 0 {
@@ -102,7 +102,7 @@ func parsePullAll(path string, v bson.RawValue) (operation, error) {
 	}}, nil
 }
 
-func (pullOperation) creates() bool { return false }
+func (pullOperation) needsPath() bool { return true }
 
 func (o pullOperation) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	if old.Type == 0 {

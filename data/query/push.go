@@ -87,7 +87,7 @@ func (o *pushOperation) modify(path, name string, v bson.RawValue) error {
 	return invalidUpdate("$push of '%s' has %s with a wrong value", path, name)
 }
 
-func (o *pushOperation) creates() bool { return true }
+func (o *pushOperation) needsPath() bool { return true }
 
 func (o *pushOperation) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	switch old.Type {
@@ -168,7 +168,7 @@ func parseAddToSet(path string, v bson.RawValue) (operation, error) {
 	return addToSetOperation{[]bson.RawValue{v}}, nil
 }
 
-func (o addToSetOperation) creates() bool { return true }
+func (o addToSetOperation) needsPath() bool { return true }
 
 func (o addToSetOperation) apply(_ *application, path string, old bson.RawValue) (bson.RawValue, error) {
 	switch old.Type {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,10 +26,11 @@ import (
 //	upsert    [filter, update, after]  [filter, update, {docs, arrayFilters}, after]
 //	pipeline  [stages, results]
 //
-// A result that begins with an exclamation mark is the reason of the error that must come instead. A number in the
-// place of a document stands for the group's document with this _id, {"$allBut": ids} for all the others, "=" for the
-// document before the update, "!missing" for an expression without a value. Documents that are given without an _id
-// get their number in the list, from 1. Lines that begin with // are comments.
+// A result that begins with an exclamation mark is the reason of the error that must come instead, with MongoDB's
+// number where it matters ("!update_not_applicable 28"). A number in the place of a document stands for the group's
+// document with this _id, {"$allBut": ids} for all the others, "=" for the document before the update, "!missing" for
+// an expression without a value. Documents that are given without an _id get their number in the list, from 1. Lines
+// that begin with // are comments.
 //
 //go:embed testdata/cases/*.ejsonl
 var caseFiles embed.FS
@@ -62,6 +64,7 @@ type conformanceCase struct {
 
 	want   []bson.Raw
 	reason string // of the error that must come instead
+	code   int    // MongoDB's number of this error, 0 if any may come
 }
 
 func (c *conformanceCase) String() string { return c.place + ": " + c.text }
@@ -199,7 +202,14 @@ func (c *conformanceCase) parse(parts []bson.RawValue) error {
 	}
 	result := parts[len(parts)-1]
 	if result.Type == bson.TypeString && strings.HasPrefix(result.StringValue(), "!") && result.StringValue() != "!missing" {
-		c.reason = result.StringValue()[1:]
+		reason, code, coded := strings.Cut(result.StringValue()[1:], " ")
+		c.reason = reason
+		if coded {
+			var err error
+			if c.code, err = strconv.Atoi(code); err != nil {
+				return err
+			}
+		}
 	}
 	return kinds[c.group.kind](c, parts[:len(parts)-1], result)
 }
