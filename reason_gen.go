@@ -122,6 +122,8 @@ const (
 	ReasonInvalidFileID Reason = "invalid_file_id"
 	// There is no such file.
 	ReasonFileNotFound Reason = "file_not_found"
+	// There is a file at this path already.
+	ReasonFileExists Reason = "file_exists"
 	// The file is larger than the grant or the limit allows.
 	ReasonFileTooLarge Reason = "file_too_large"
 	// The caller may not use this file.
@@ -206,6 +208,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonVersionNotFound:        {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonInvalidFileID:          {"invalid", -501007, "INVALID_PARAM", 0, false},
 	ReasonFileNotFound:           {"not_found", -503003, "STORAGE_FILE_NONEXIST", 0, false},
+	ReasonFileExists:             {"exists", -503001, "STORAGE_REQUEST_FAIL", 0, false},
 	ReasonFileTooLarge:           {"too_large", -503001, "STORAGE_REQUEST_FAIL", 0, false},
 	ReasonFileDenied:             {"denied", -503002, "STORAGE_EXCEED_AUTHORITY", 0, false},
 	ReasonGrantInvalid:           {"denied", -503004, "STORAGE_SIGN_PARAM_INVALID", 0, false},

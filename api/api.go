@@ -65,6 +65,9 @@ type Call struct {
 	Caller  yunduo.Caller
 	App     yunduo.AppID // the app the operation is about
 	Request json.RawMessage
+	// Input is the request as the operation's own type, a pointer, from a surface that has no text of it; it goes before
+	// Request.
+	Input any
 	// BaseURL is how the caller reaches the server, such as "https://example.com"; addresses in replies begin with it.
 	BaseURL string
 	// Attachment carries raw bytes in and out, for function code only.
@@ -184,6 +187,9 @@ func row[Req, Res any](name string, access Access, summary string, handle func(c
 		Name: name, Summary: summary, Access: access,
 		Request: reflect.TypeFor[Req](), Response: reflect.TypeFor[Res](),
 		handle: func(ctx context.Context, a *API, call *Call) (any, error) {
+			if req, ok := call.Input.(*Req); ok {
+				return handle(ctx, a, call, req)
+			}
 			var req Req
 			if err := decode(call.Request, &req); err != nil {
 				return nil, err

@@ -13,6 +13,7 @@ func authOperations() []*Operation {
 	return []*Operation{
 		row("auth.login", Public, "Sign an end user in with a provider's credential", loginUnnamed),
 		row("auth.refresh", Public, "Exchange a refresh token for new tokens", refresh),
+		row("auth.revoke", Public, "End the session that a token belongs to", revoke),
 		row("auth.logout", SignedIn, "End the caller's session", logout),
 		row("auth.me", SignedIn, "Describe the caller", me),
 		row("operators.login", Public, "Sign in to the console", operatorLogin),
@@ -61,6 +62,10 @@ func refresh(ctx context.Context, a *API, call *Call, req *wire.RefreshRequest) 
 		return nil, err
 	}
 	return wireTokens(tokens), nil
+}
+
+func revoke(ctx context.Context, a *API, call *Call, req *wire.RevokeRequest) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Auth.RevokeToken(ctx, call.App, req.Token)
 }
 
 func logout(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Empty, error) {

@@ -21,6 +21,7 @@ func fileOperations() []*Operation {
 		row("files.grantUpload", SignedIn, "Ask for permission to upload a file", grantUpload),
 		row("files.urls", SignedIn, "Make temporary addresses of files", fileURLs),
 		row("files.delete", SignedIn, "Delete files", deleteFiles),
+		row("files.copy", SignedIn, "Copy or move files", copyFiles),
 		row("files.list", SignedIn, "List files under a path", listFiles),
 		row("files.stat", SignedIn, "Describe a file", statFile),
 		row("files.write", FunctionOnly, "Store the attachment as a file", writeFile),
@@ -55,7 +56,7 @@ func grantUpload(ctx context.Context, a *API, call *Call, req *wire.GrantUploadR
 		return nil, err
 	}
 	return &wire.GrantUploadResponse{
-		FileID: grant.FileID, Method: "PUT", Headers: map[string]string{}, ExpiresAt: grant.ExpiresAt,
+		FileID: grant.FileID, Ticket: grant.Ticket, Method: "PUT", Headers: map[string]string{}, ExpiresAt: grant.ExpiresAt,
 		URL: call.BaseURL + "/v1/apps/" + string(call.App) + "/files/upload/" + grant.Ticket,
 	}, nil
 }
@@ -107,6 +108,22 @@ func deleteFiles(ctx context.Context, a *API, call *Call, req *wire.DeleteFilesR
 		if result.Err != nil {
 			response.Files[i].Error = fileError(ctx, result.Err)
 		}
+	}
+	return response, nil
+}
+
+func copyFiles(ctx context.Context, a *API, call *Call, req *wire.CopyFilesRequest) (*wire.CopyFilesResponse, error) {
+	if err := checkFiles("files", len(req.Files)); err != nil {
+		return nil, err
+	}
+	response := &wire.CopyFilesResponse{Files: make([]wire.CopiedFile, len(req.Files))}
+	for i, f := range req.Files {
+		copied, err := a.rooms.Storage.Copy(ctx, call.inApp(), storage.CopyRequest{From: f.From, To: f.To, Overwrite: f.Overwrite, Move: f.Move})
+		if err != nil {
+			response.Files[i].Error = fileError(ctx, err)
+			continue
+		}
+		response.Files[i].FileID = copied.ID
 	}
 	return response, nil
 }

@@ -160,6 +160,18 @@ func (s *Service) Revoke(ctx context.Context, app yunduo.AppID, refreshToken str
 	return s.revoke(ctx, live.ID)
 }
 
+// RevokeToken ends the session that an access or refresh token belongs to. Reasons: those of Verify and Revoke.
+func (s *Service) RevokeToken(ctx context.Context, app yunduo.AppID, token string) error {
+	if strings.HasPrefix(token, refreshPrefix) {
+		return s.Revoke(ctx, app, token)
+	}
+	caller, err := s.Verify(ctx, app, token)
+	if err != nil {
+		return err
+	}
+	return s.Logout(ctx, caller)
+}
+
 func (s *Service) revoke(ctx context.Context, id string) error {
 	_, err := s.sessions.Update(ctx, id, bson.D{{Key: "$set", Value: bson.D{{Key: "revoked", Value: true}}}})
 	return err

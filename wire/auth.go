@@ -15,6 +15,11 @@ type RefreshRequest struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
+// RevokeRequest ends the session that an access or refresh token belongs to.
+type RevokeRequest struct {
+	Token string `json:"token"`
+}
+
 // User is an end user.
 type User struct {
 	ID          string     `json:"id"`

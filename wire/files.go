@@ -16,6 +16,8 @@ type GrantUploadResponse struct {
 	Method    string            `json:"method"`
 	Headers   map[string]string `json:"headers"`
 	ExpiresAt time.Time         `json:"expiresAt"`
+	// Ticket is the permission that URL carries, for clients that send it in another way.
+	Ticket string `json:"ticket"`
 }
 
 // FileURLRequest names a file and how long its temporary URL shall work.
@@ -56,6 +58,30 @@ type DeletedFile struct {
 // DeleteFilesResponse answers in the order of the request.
 type DeleteFilesResponse struct {
 	Files []DeletedFile `json:"files"`
+}
+
+// CopyFileRequest copies one file; From and To are paths or file IDs.
+type CopyFileRequest struct {
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Overwrite bool   `json:"overwrite,omitempty"` // replace a file that is there
+	Move      bool   `json:"move,omitempty"`      // remove the original afterwards
+}
+
+// CopyFilesRequest names files to copy.
+type CopyFilesRequest struct {
+	Files []CopyFileRequest `json:"files"`
+}
+
+// CopiedFile says whether a file was copied, and what the copy is called.
+type CopiedFile struct {
+	FileID string     `json:"fileId"`
+	Error  *ErrorBody `json:"error,omitempty"`
+}
+
+// CopyFilesResponse answers in the order of the request.
+type CopyFilesResponse struct {
+	Files []CopiedFile `json:"files"`
 }
 
 // ListFilesRequest asks for a page of files under a path prefix.

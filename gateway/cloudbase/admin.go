@@ -37,16 +37,34 @@ func Mount(e *echo.Echo, o Options) {
 	}
 	s := &surface{o}
 	e.POST("/admin", s.admin)
+	e.POST("/web", s.web)
 	s.mountClient(e)
+	s.mountGateway(e)
+	s.mountBytes(e)
 }
 
 // reply is the body of an answer: the SDKs want status 200 for errors of the application too.
 type reply struct {
-	RequestID     string `json:"requestId"`
-	Data          any    `json:"data,omitempty"`
-	TransactionID string `json:"transactionId,omitempty"`
-	Code          string `json:"code,omitempty"`
-	Message       string `json:"message,omitempty"`
+	RequestID     string         `json:"requestId"`
+	Data          any            `json:"data,omitempty"`
+	TransactionID string         `json:"transactionId,omitempty"`
+	Code          string         `json:"code,omitempty"`
+	Message       string         `json:"message,omitempty"`
+	Top           map[string]any `json:"-"` // further members
+}
+
+// MarshalJSON writes the members of Top among the others.
+func (r *reply) MarshalJSON() ([]byte, error) {
+	type members reply
+	text, err := json.Marshal((*members)(r))
+	if err != nil || len(r.Top) == 0 {
+		return text, err
+	}
+	more, err := json.Marshal(r.Top)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(text[:len(text)-1], ','), more[1:]...), nil
 }
 
 // params are the top-level members of a request body.
@@ -73,34 +91,12 @@ func (p params) lower() (params, error) {
 	return lower, nil
 }
 
-// into decodes all members into a struct.
-func (p params) into(v any) error {
-	text, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, v); err != nil {
+// into decodes the body of a request into a struct.
+func (r *request) into(v any) error {
+	if err := json.Unmarshal(r.body, v); err != nil {
 		return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "a field of the request has a wrong type: %s", err.Error())
 	}
 	return nil
-}
-
-// request is one verified request of the surface.
-type request struct {
-	surface *surface
-	call    api.Call
-	params  params
-}
-
-// do runs an operation for the request.
-func (r *request) do(ctx context.Context, operation string, body any) (any, error) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	call := r.call
-	call.Request = text
-	return r.surface.API.Do(ctx, operation, &call)
 }
 
 type action func(ctx context.Context, r *request) (*reply, error)
@@ -117,10 +113,23 @@ var actions = map[string]action{
 	"database.startTransaction":   startTransaction,
 	"database.commitTransaction":  commitTransaction,
 	"database.abortTransaction":   abortTransaction,
+
+	"database.addDocument":            addPlain,
+	"database.queryDocument":          queryPlain,
+	"database.countDocument":          countPlain,
+	"database.updateDocument":         updatePlain,
+	"database.deleteDocument":         removePlain,
+	"database.aggregate":              aggregatePlain,
+	"database.getInTransaction":       getInTransaction,
+	"database.updateDocInTransaction": updateInTransaction,
+	"database.deleteDocInTransaction": deleteInTransaction,
+	"database.insertDocInTransaction": insertInTransaction,
+
 	"functions.invokeFunction":    invokeFunction,
 	"storage.getUploadMetadata":   uploadMetadata,
 	"storage.batchGetDownloadUrl": downloadURLs,
 	"storage.batchDeleteFile":     deleteFiles,
+	"storage.batchCopyFile":       copyFiles,
 	"analytics.report":            func(context.Context, *request) (*reply, error) { return &reply{}, nil },
 }
 
@@ -160,9 +169,8 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if !ok {
 		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", p.text("action"))
 	}
-	r := &request{surface: s, params: p, call: api.Call{
-		Caller: caller, App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL),
-	}}
+	r := s.requestOf(c, caller, app)
+	r.params, r.body = p, body
 	return run(c.Request().Context(), r)
 }
 

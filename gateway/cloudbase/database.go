@@ -1,6 +1,7 @@
 package cloudbase
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -33,7 +34,7 @@ type databaseParams struct {
 
 func database(r *request) (*databaseParams, error) {
 	p := &databaseParams{}
-	if err := r.params.into(p); err != nil {
+	if err := r.into(p); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -48,29 +49,11 @@ func (p *databaseParams) data() (json.RawMessage, error) {
 	return json.RawMessage(text), nil
 }
 
-// rawEJSON passes EJSON text on; the empty string is absent.
-func rawEJSON(text string) json.RawMessage {
-	if text == "" || !json.Valid([]byte(text)) {
-		return invalidIfAny(text)
-	}
-	return json.RawMessage(text)
-}
-
-// invalidIfAny keeps text that is not JSON from breaking the request around it: as a JSON string it is refused by the
-// operation, which names the field.
-func invalidIfAny(text string) json.RawMessage {
-	if text == "" {
-		return nil
-	}
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		return nil
-	}
-	return quoted
-}
+// rawEJSON passes EJSON text on, which the operation reads; the empty string is absent.
+func rawEJSON(text string) json.RawMessage { return json.RawMessage(text) }
 
 func addCollection(ctx context.Context, r *request) (*reply, error) {
-	_, err := r.do(ctx, "collections.create", wire.CollectionRequest{Collection: r.params.text("collectionName")})
+	_, err := do[wire.Empty](ctx, r, "collections.create", &wire.CollectionRequest{Collection: r.params.text("collectionName")})
 	return &reply{Data: struct{}{}}, err
 }
 
@@ -83,15 +66,15 @@ func insertDocument(ctx context.Context, r *request) (*reply, error) {
 	if err := json.Unmarshal(p.Data, &texts); err != nil {
 		return nil, yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field \"data\" must be a list of strings of EJSON")
 	}
-	request := wire.InsertRequest{Collection: p.CollectionName, Transaction: p.TransactionID}
+	request := &wire.InsertRequest{Collection: p.CollectionName, Transaction: p.TransactionID}
 	for _, text := range texts {
 		request.Documents = append(request.Documents, rawEJSON(text))
 	}
-	response, err := r.do(ctx, "documents.insert", request)
+	response, err := do[wire.InsertResponse](ctx, r, "documents.insert", request)
 	if err != nil {
 		return nil, err
 	}
-	return &reply{Data: map[string]any{"insertedIds": response.(*wire.InsertResponse).InsertedIDs}}, nil
+	return &reply{Data: map[string]any{"insertedIds": response.InsertedIDs}}, nil
 }
 
 // listed turns a JSON array of documents into the list of strings that the SDKs expect.
@@ -112,14 +95,14 @@ func getDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "documents.find", wire.FindRequest{
+	response, err := do[wire.DocumentsResponse](ctx, r, "documents.find", &wire.FindRequest{
 		Collection: p.CollectionName, Filter: rawEJSON(p.Query), Sort: rawEJSON(p.Order), Projection: rawEJSON(p.Projection),
 		Skip: p.Offset, Limit: p.Limit, Transaction: p.TransactionID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	list, err := listed(response.(*wire.DocumentsResponse).Documents)
+	list, err := listed(response.Documents)
 	return &reply{Data: map[string]any{"list": list}}, err
 }
 
@@ -128,11 +111,25 @@ func calculateDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "documents.count", wire.CountRequest{Collection: p.CollectionName, Filter: rawEJSON(p.Query), Transaction: p.TransactionID})
+	response, err := do[wire.CountResponse](ctx, r, "documents.count", &wire.CountRequest{Collection: p.CollectionName, Filter: rawEJSON(p.Query), Transaction: p.TransactionID})
 	if err != nil {
 		return nil, err
 	}
-	return &reply{Data: map[string]any{"total": response.(*wire.CountResponse).Total}}, nil
+	return &reply{Data: map[string]any{"total": response.Total}}, nil
+}
+
+// changeOf returns an update as operations take it, to which a document without operators is a replacement. Clients
+// that merge an empty change must not empty the document.
+func changeOf(data json.RawMessage, merge bool) json.RawMessage {
+	if merge && isEmptyObject(data) {
+		return json.RawMessage(`{"$set":{}}`)
+	}
+	return data
+}
+
+func isEmptyObject(text json.RawMessage) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) >= 2 && text[0] == '{' && text[len(text)-1] == '}' && len(bytes.TrimSpace(text[1:len(text)-1])) == 0
 }
 
 // modifyDocument is both update (merge) and set (replace, creating the document when it is missing).
@@ -145,18 +142,22 @@ func modifyDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "documents.update", wire.UpdateRequest{
-		Collection: p.CollectionName, Filter: rawEJSON(p.Query), Update: data, Multi: p.Multi, Upsert: p.Upsert, Transaction: p.TransactionID,
+	response, err := do[wire.UpdateResponse](ctx, r, "documents.update", &wire.UpdateRequest{
+		Collection: p.CollectionName, Filter: rawEJSON(p.Query), Update: changeOf(data, p.Merge), Multi: p.Multi, Upsert: p.Upsert, Transaction: p.TransactionID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	result := response.(*wire.UpdateResponse)
+	return updateReply(response), nil
+}
+
+// updateReply names what was created in the spelling of either dialect.
+func updateReply(response *wire.UpdateResponse) *reply {
 	upserted := any("")
-	if result.UpsertedID != nil {
-		upserted = result.UpsertedID
+	if response.UpsertedID != nil {
+		upserted = response.UpsertedID
 	}
-	return &reply{Data: map[string]any{"updated": result.Modified, "upsert_id": upserted, "upserted_id": upserted}}, nil
+	return &reply{Data: map[string]any{"updated": response.Modified, "upsert_id": upserted, "upserted_id": upserted}}
 }
 
 func modifyAndReturnDocument(ctx context.Context, r *request) (*reply, error) {
@@ -168,14 +169,13 @@ func modifyAndReturnDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "documents.findAndUpdate", wire.FindAndUpdateRequest{
+	response, err := do[wire.FindAndUpdateResponse](ctx, r, "documents.findAndUpdate", &wire.FindAndUpdateRequest{
 		Collection: p.CollectionName, Filter: rawEJSON(p.Query), Update: data, Upsert: p.Upsert, Transaction: p.TransactionID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	result := response.(*wire.FindAndUpdateResponse)
-	return &reply{Data: map[string]any{"updated": result.Modified, "doc": string(result.Document)}}, nil
+	return &reply{Data: map[string]any{"updated": response.Modified, "doc": string(response.Document)}}, nil
 }
 
 func removeDocument(ctx context.Context, r *request) (*reply, error) {
@@ -183,13 +183,13 @@ func removeDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "documents.delete", wire.DeleteRequest{
+	response, err := do[wire.DeleteResponse](ctx, r, "documents.delete", &wire.DeleteRequest{
 		Collection: p.CollectionName, Filter: rawEJSON(p.Query), Multi: p.Multi, Transaction: p.TransactionID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &reply{Data: map[string]any{"deleted": response.(*wire.DeleteResponse).Deleted}}, nil
+	return &reply{Data: map[string]any{"deleted": response.Deleted}}, nil
 }
 
 func aggregateDocuments(ctx context.Context, r *request) (*reply, error) {
@@ -197,35 +197,35 @@ func aggregateDocuments(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := wire.AggregateRequest{Collection: p.CollectionName, Transaction: p.TransactionID, Pipeline: []json.RawMessage{}}
+	request := &wire.AggregateRequest{Collection: p.CollectionName, Transaction: p.TransactionID, Pipeline: []json.RawMessage{}}
 	for _, stage := range p.Stages {
 		if !json.Valid([]byte(stage.Value)) {
 			return nil, yunduo.Errorf(yunduo.ReasonInvalidPipeline, "the value of stage %q is not valid EJSON", stage.Key)
 		}
 		request.Pipeline = append(request.Pipeline, json.RawMessage("{"+strconv.Quote(stage.Key)+":"+stage.Value+"}"))
 	}
-	response, err := r.do(ctx, "documents.aggregate", request)
+	response, err := do[wire.DocumentsResponse](ctx, r, "documents.aggregate", request)
 	if err != nil {
 		return nil, err
 	}
-	list, err := listed(response.(*wire.DocumentsResponse).Documents)
+	list, err := listed(response.Documents)
 	return &reply{Data: map[string]any{"list": list}}, err
 }
 
 func startTransaction(ctx context.Context, r *request) (*reply, error) {
-	response, err := r.do(ctx, "documents.begin", wire.Empty{})
+	response, err := do[wire.TransactionResponse](ctx, r, "documents.begin", &wire.Empty{})
 	if err != nil {
 		return nil, err
 	}
-	return &reply{TransactionID: response.(*wire.TransactionResponse).Transaction}, nil
+	return &reply{TransactionID: response.Transaction}, nil
 }
 
 func commitTransaction(ctx context.Context, r *request) (*reply, error) {
-	_, err := r.do(ctx, "documents.commit", wire.TransactionRequest{Transaction: r.params.text("transactionId")})
+	_, err := do[wire.Empty](ctx, r, "documents.commit", &wire.TransactionRequest{Transaction: r.params.text("transactionId")})
 	return &reply{}, err
 }
 
 func abortTransaction(ctx context.Context, r *request) (*reply, error) {
-	_, err := r.do(ctx, "documents.abort", wire.TransactionRequest{Transaction: r.params.text("transactionId")})
+	_, err := do[wire.Empty](ctx, r, "documents.abort", &wire.TransactionRequest{Transaction: r.params.text("transactionId")})
 	return &reply{}, err
 }

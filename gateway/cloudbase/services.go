@@ -12,25 +12,26 @@ func invokeFunction(ctx context.Context, r *request) (*reply, error) {
 		Name string `json:"function_name"`
 		Data string `json:"request_data"`
 	}
-	if err := r.params.into(&p); err != nil {
+	if err := r.into(&p); err != nil {
 		return nil, err
 	}
 	result, err := r.surface.API.Invoke(ctx, &r.call, p.Name, []byte(p.Data))
 	if err != nil {
 		return nil, err
 	}
+	if r.parse {
+		return &reply{Data: map[string]any{"response_data": result}}, nil
+	}
 	return &reply{Data: map[string]any{"response_data": string(result)}}, nil
 }
 
 func uploadMetadata(ctx context.Context, r *request) (*reply, error) {
-	response, err := r.do(ctx, "files.grantUpload", wire.GrantUploadRequest{Path: r.params.text("path")})
+	grant, err := r.grant(ctx, r.params.text("path"), 0, "")
 	if err != nil {
 		return nil, err
 	}
-	grant := response.(*wire.GrantUploadResponse)
-	// The permission is in the address itself; the SDKs only pass the other fields back to us.
 	return &reply{Data: map[string]any{
-		"url": grant.URL, "token": "in-url", "authorization": "in-url", "fileId": grant.FileID, "cosFileId": grant.FileID,
+		"url": grant.url, "token": grant.token, "authorization": grant.authorization, "fileId": grant.fileID, "cosFileId": grant.metaFileID,
 	}}, nil
 }
 
@@ -49,19 +50,19 @@ func downloadURLs(ctx context.Context, r *request) (*reply, error) {
 			MaxAge int64  `json:"max_age"`
 		} `json:"file_list"`
 	}
-	if err := r.params.into(&p); err != nil {
+	if err := r.into(&p); err != nil {
 		return nil, err
 	}
-	request := wire.FileURLsRequest{}
+	request := &wire.FileURLsRequest{}
 	for _, f := range p.Files {
 		request.Files = append(request.Files, wire.FileURLRequest{FileID: f.ID, MaxAgeSeconds: f.MaxAge})
 	}
-	response, err := r.do(ctx, "files.urls", request)
+	response, err := do[wire.FileURLsResponse](ctx, r, "files.urls", request)
 	if err != nil {
 		return nil, err
 	}
 	list := []map[string]any{}
-	for _, f := range response.(*wire.FileURLsResponse).Files {
+	for _, f := range response.Files {
 		list = append(list, map[string]any{
 			"fileID": f.FileID, "fileid": f.FileID, "tempFileURL": f.URL, "download_url": f.URL,
 			"maxAge": f.MaxAgeSeconds, "code": fileCode(f.Error),
@@ -74,16 +75,45 @@ func deleteFiles(ctx context.Context, r *request) (*reply, error) {
 	var p struct {
 		Files []string `json:"fileid_list"`
 	}
-	if err := r.params.into(&p); err != nil {
+	if err := r.into(&p); err != nil {
 		return nil, err
 	}
-	response, err := r.do(ctx, "files.delete", wire.DeleteFilesRequest{FileIDs: p.Files})
+	response, err := do[wire.DeleteFilesResponse](ctx, r, "files.delete", &wire.DeleteFilesRequest{FileIDs: p.Files})
 	if err != nil {
 		return nil, err
 	}
 	list := []map[string]any{}
-	for _, f := range response.(*wire.DeleteFilesResponse).Files {
+	for _, f := range response.Files {
 		list = append(list, map[string]any{"fileID": f.FileID, "fileid": f.FileID, "code": fileCode(f.Error)})
 	}
 	return &reply{Data: map[string]any{"delete_list": list}}, nil
+}
+
+func copyFiles(ctx context.Context, r *request) (*reply, error) {
+	var p struct {
+		Files []struct {
+			Source      string `json:"src_path"`
+			Destination string `json:"dst_path"`
+			Overwrite   *bool  `json:"overwrite"`
+			Remove      bool   `json:"remove_original"`
+		} `json:"file_list"`
+	}
+	if err := r.into(&p); err != nil {
+		return nil, err
+	}
+	request := &wire.CopyFilesRequest{}
+	for _, f := range p.Files {
+		request.Files = append(request.Files, wire.CopyFileRequest{
+			From: f.Source, To: f.Destination, Overwrite: f.Overwrite == nil || *f.Overwrite, Move: f.Remove,
+		})
+	}
+	response, err := do[wire.CopyFilesResponse](ctx, r, "files.copy", request)
+	if err != nil {
+		return nil, err
+	}
+	list := []map[string]any{}
+	for _, f := range response.Files {
+		list = append(list, map[string]any{"fileID": f.FileID, "fileid": f.FileID, "code": fileCode(f.Error)})
+	}
+	return &reply{Data: map[string]any{"copy_list": list}}, nil
 }

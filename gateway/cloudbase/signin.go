@@ -12,7 +12,10 @@ import (
 	"yunduo/wire"
 )
 
-// mountClient adds what the client SDK (@cloudbase/js-sdk 3) needs to sign in and to call functions.
+// maxCredential is the largest body in bytes of a request that signs in.
+const maxCredential = 64 << 10
+
+// mountClient adds what client SDKs need to sign in.
 func (s *surface) mountClient(e *echo.Echo) {
 	auth := e.Group("/auth/v1", signInErrors)
 	auth.POST("/signin", s.signIn)
@@ -20,7 +23,6 @@ func (s *surface) mountClient(e *echo.Echo) {
 	auth.POST("/token", s.token)
 	auth.GET("/user/me", s.userInfo)
 	auth.POST("/revoke", s.revoke)
-	e.POST("/v1/functions/:name", s.callFunction)
 }
 
 // signInErrors answers failures in the words of the SDK: a string "error" is what makes it reject.
@@ -78,23 +80,17 @@ func reportCredentials(c echo.Context, t *wire.Tokens) error {
 
 // clientApp is the app that a request without a session is about: the SDK sends its environment ID as client_id.
 func (s *surface) clientApp(c echo.Context) (yunduo.AppID, error) {
-	app := yunduo.AppID(c.QueryParam("client_id"))
-	if _, err := s.Rooms.Apps.Get(c.Request().Context(), app); err != nil {
-		return "", err
-	}
-	return app, nil
+	return s.appOr(c, c.QueryParam("client_id"))
 }
 
-// decodeBody reads JSON whatever its content type says: the SDK's Node build sends text/plain.
-func decodeBody(c echo.Context, into any) error {
-	body, err := exchange.Body(c, 64<<10)
-	if err != nil || len(body) == 0 {
-		return err
+// appOr returns the app of that name; in dev an unknown one, or none, is the server's own.
+func (s *surface) appOr(c echo.Context, name string) (yunduo.AppID, error) {
+	app := yunduo.AppID(name)
+	_, err := s.Rooms.Apps.Get(c.Request().Context(), app)
+	if err != nil && s.DefaultApp != "" && yunduo.AsError(err).Code() != yunduo.CodeInternal {
+		return s.DefaultApp, nil
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON")
-	}
-	return nil
+	return app, err
 }
 
 func (s *surface) login(c echo.Context, provider string, credential any) error {
@@ -120,7 +116,7 @@ func (s *surface) signIn(c echo.Context) error {
 		Username string `json:"username"`
 		Password string `json:"password"`
 	}
-	if err := decodeBody(c, &body); err != nil {
+	if err := decodeBody(c, maxCredential, &body); err != nil {
 		return err
 	}
 	return s.login(c, "password", body)
@@ -130,11 +126,10 @@ func (s *surface) signInAnonymously(c echo.Context) error { return s.login(c, "a
 
 func (s *surface) token(c echo.Context) error {
 	var body struct {
-		ClientID     string `json:"client_id"`
 		GrantType    string `json:"grant_type"`
 		RefreshToken string `json:"refresh_token"`
 	}
-	if err := decodeBody(c, &body); err != nil {
+	if err := decodeBody(c, maxCredential, &body); err != nil {
 		return err
 	}
 	if body.GrantType != "refresh_token" {
@@ -144,7 +139,7 @@ func (s *surface) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	response, err := s.API.Do(c.Request().Context(), "auth.refresh", &api.Call{App: yunduo.AppID(body.ClientID), Request: text})
+	response, err := s.API.Do(c.Request().Context(), "auth.refresh", &api.Call{Request: text}) // the token tells the app
 	if err != nil {
 		return err
 	}
@@ -181,31 +176,17 @@ func (s *surface) userInfo(c echo.Context) error {
 	})
 }
 
+// revoke ends a session. The SDK sends its token in the body, others as usual.
 func (s *surface) revoke(c echo.Context) error {
-	call, err := s.bearer(c)
-	if err != nil {
+	var body wire.RevokeRequest
+	if err := decodeBody(c, maxCredential, &body); err != nil {
 		return err
 	}
-	if _, err := s.API.Do(c.Request().Context(), "auth.logout", call); err != nil {
+	if body.Token == "" {
+		body.Token = exchange.Bearer(c.Request())
+	}
+	if _, err := s.API.Do(c.Request().Context(), "auth.revoke", &api.Call{Input: &body}); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, struct{}{})
-}
-
-// callFunction answers with the bare return value; errors are told by "code" in the body.
-func (s *surface) callFunction(c echo.Context) error {
-	call, err := s.bearer(c)
-	var event, result []byte
-	if err == nil {
-		event, err = exchange.Body(c, exchange.MaxJSONBody)
-	}
-	if err == nil {
-		result, err = s.API.Invoke(c.Request().Context(), call, c.Param("name"), event)
-	}
-	if err != nil {
-		exchange.Note(c, err)
-		e := yunduo.AsError(err)
-		return c.JSON(wire.Status(e.Code()), reply{Code: e.Reason.CloudBase(), Message: e.Message, RequestID: exchange.RequestID(c)})
-	}
-	return exchange.Raw(c, http.StatusOK, result)
 }

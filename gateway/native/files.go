@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"yunduo"
+	"yunduo/gateway/exchange"
 )
 
 // upload takes the raw bytes of a granted file.
@@ -29,27 +30,18 @@ func (s *surface) uploadForm(c echo.Context) error {
 	if _, err := s.Rooms.Storage.GrantedFile(c.Param("ticket")); err != nil {
 		return err
 	}
-	form, err := r.MultipartReader()
+	fields, file, err := exchange.FormFile(c)
 	if err != nil {
-		return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the body must be a multipart form with a part named \"file\"")
+		return err
 	}
-	status := http.StatusNoContent
-	for {
-		part, err := form.NextRawPart()
-		if err != nil {
-			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the form has no part named \"file\"")
-		}
-		if part.FormName() == "success_action_status" {
-			status = http.StatusCreated
-		}
-		if part.FormName() != "file" {
-			continue
-		}
-		if _, err := s.Rooms.Storage.Upload(r.Context(), c.Param("ticket"), part, part.Header.Get(echo.HeaderContentType), -1); err != nil {
-			return err
-		}
-		return c.NoContent(status)
+	defer file.Close()
+	if _, err := s.Rooms.Storage.Upload(r.Context(), c.Param("ticket"), file, file.Header.Get(echo.HeaderContentType), -1); err != nil {
+		return err
 	}
+	if _, asked := fields["success_action_status"]; asked {
+		return c.NoContent(http.StatusCreated)
+	}
+	return c.NoContent(http.StatusNoContent)
 }
 
 // download serves a file to whoever has its signed address.

@@ -43,7 +43,7 @@ func Mount(e *echo.Echo, o Options) {
 		app.POST("/documents/"+verb, s.operation("documents."+verb))
 	}
 	app.POST("/documents/:collection/:verb", s.documents)
-	for _, verb := range []string{"grantUpload", "urls", "delete", "list", "stat"} {
+	for _, verb := range []string{"grantUpload", "urls", "delete", "copy", "list", "stat"} {
 		app.POST("/files/"+verb, s.operation("files."+verb))
 	}
 	app.PUT("/files/upload/:ticket", s.upload)

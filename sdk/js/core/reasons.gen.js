@@ -62,6 +62,7 @@ module.exports = {
   version_not_found: [-504001, false],
   invalid_file_id: [-501007, false],
   file_not_found: [-503003, false],
+  file_exists: [-503001, false],
   file_too_large: [-503001, false],
   file_denied: [-503002, false],
   grant_invalid: [-503004, false],

@@ -1,0 +1,150 @@
+package cloudbase
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/api"
+	"yunduo/gateway/exchange"
+	"yunduo/wire"
+)
+
+// request is one verified request of the surface.
+type request struct {
+	surface *surface
+	call    api.Call
+	params  params // the members of body, on the action endpoints
+	body    []byte
+	parse   bool // a function's result is wanted as it is, not as a text
+}
+
+// do runs an operation; input is a pointer to its request.
+func do[Response any](ctx context.Context, r *request, operation string, input any) (*Response, error) {
+	call := r.call
+	call.Input = input
+	response, err := r.surface.API.Do(ctx, operation, &call)
+	if err != nil {
+		return nil, err
+	}
+	answer, ok := response.(*Response)
+	if !ok {
+		return nil, yunduo.Errorf(yunduo.ReasonInternal, "%s answered with %T", operation, response)
+	}
+	return answer, nil
+}
+
+// failure is the body of a failed request on the endpoints that tell errors by "code".
+type failure struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	RequestID string `json:"requestId"`
+}
+
+func failureOf(c echo.Context, err error) failure {
+	e := yunduo.AsError(err)
+	return failure{Code: e.Reason.CloudBase(), Message: e.Message, RequestID: exchange.RequestID(c)}
+}
+
+// answered runs a handler of the gateway endpoint and writes what it returns as JSON; raw JSON text as it is.
+func (s *surface) answered(handle func(c echo.Context, r *request) (any, error)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, err := s.identified(c)
+		var answer any
+		if err == nil {
+			answer, err = handle(c, r)
+		}
+		if err != nil {
+			exchange.Note(c, err)
+			return c.JSON(wire.Status(yunduo.AsError(err).Code()), failureOf(c, err))
+		}
+		text, ok := answer.(json.RawMessage)
+		if !ok {
+			if text, err = json.Marshal(answer); err != nil {
+				return err
+			}
+		}
+		return exchange.Raw(c, http.StatusOK, text)
+	}
+}
+
+// identified finds out who a request of the gateway endpoint comes from: an access token, an API key, or keys that
+// sign it. Its app is theirs.
+func (s *surface) identified(c echo.Context) (*request, error) {
+	r := c.Request()
+	var caller yunduo.Caller
+	var err error
+	header := r.Header.Get(echo.HeaderAuthorization)
+	switch token := exchange.Bearer(r); {
+	case token != "":
+		caller, err = s.Rooms.Auth.Authenticate(r.Context(), "", token)
+	case strings.HasPrefix(header, tc3Algorithm):
+		caller, err = s.signedCloudAPI(c, header)
+	default:
+		err = yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if caller.App == "" {
+		return nil, yunduo.Errorf(yunduo.ReasonTokenInvalid, "these credentials belong to no app")
+	}
+	caller.ClientIP = c.RealIP()
+	return s.requestOf(c, caller, caller.App), nil
+}
+
+func (s *surface) requestOf(c echo.Context, caller yunduo.Caller, app yunduo.AppID) *request {
+	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL)}}
+}
+
+// signedCloudAPI verifies a signature over the whole body, as keys on the gateway endpoint make it.
+func (s *surface) signedCloudAPI(c echo.Context, header string) (yunduo.Caller, error) {
+	r := c.Request()
+	authorization, err := parseTC3(header)
+	if err != nil {
+		return yunduo.Caller{}, err
+	}
+	app, secret, err := s.Rooms.Apps.SecretKey(r.Context(), authorization.secretID)
+	if err != nil {
+		return yunduo.Caller{}, err
+	}
+	body, err := exchange.Body(c, exchange.MaxJSONBody)
+	if err != nil {
+		return yunduo.Caller{}, err
+	}
+	if err := authorization.verifyBody(r, secret, body, s.Now()); err != nil {
+		return yunduo.Caller{}, err
+	}
+	setBody(r, body)
+	return yunduo.Caller{App: app, Role: yunduo.RoleOwner}, nil
+}
+
+// setBody puts a body back that was read.
+func setBody(r *http.Request, body []byte) {
+	r.Body = http.NoBody
+	r.ContentLength = int64(len(body))
+	if len(body) > 0 {
+		r.Body = readCloser{bytes.NewReader(body)}
+	}
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// decodeBody reads JSON whatever its content type says: the SDK's Node build sends text/plain.
+func decodeBody(c echo.Context, limit int64, into any) error {
+	body, err := exchange.Body(c, limit)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not the JSON that is expected here")
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package cloudbase
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"yunduo"
+	"yunduo/gateway/exchange"
+)
+
+// The web endpoint: what js-sdk 1 and 2, and 3 in its CLOUD_API mode, call for end users. The access token is a member
+// of the body.
+
+func (s *surface) web(c echo.Context) error {
+	answer, err := s.webAnswer(c)
+	if err != nil {
+		exchange.Note(c, err)
+		answer = &reply{Code: webCode(err), Message: yunduo.AsError(err).Message}
+	}
+	answer.RequestID = exchange.RequestID(c)
+	if trace := c.Request().Header.Get("X-TCB-Trace"); acceptableTrace(trace) {
+		c.Response().Header().Set("x-tcb-trace", trace)
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, answer)
+}
+
+// acceptableTrace reports whether a trace may be sent back: short, and of plain characters.
+func acceptableTrace(trace string) bool {
+	plain := func(c rune) bool { return c > 0x20 && c < 0x7f }
+	return trace != "" && len(trace) <= 256 && !strings.ContainsFunc(trace, func(c rune) bool { return !plain(c) })
+}
+
+// codedError gives an error a code of this endpoint that its reason does not tell.
+type codedError struct {
+	error
+	code string
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+func webCode(err error) string {
+	if e, ok := err.(codedError); ok {
+		return e.code
+	}
+	return yunduo.AsError(err).Reason.CloudBase()
+}
+
+func (s *surface) webAnswer(c echo.Context) (*reply, error) {
+	body, err := exchange.Body(c, exchange.MaxJSONBody)
+	if err != nil {
+		return nil, err
+	}
+	p := params{}
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	}
+	env := p.text("env")
+	if env == "" {
+		env = c.QueryParam("env")
+	}
+	var r *request
+	run, ok := signInActions[p.text("action")]
+	if ok {
+		app, err := s.appOr(c, env)
+		if err != nil {
+			return nil, err
+		}
+		r = s.requestOf(c, yunduo.Caller{ClientIP: c.RealIP()}, app)
+	} else if run, ok = actions[p.text("action")]; ok {
+		if r, err = s.webCaller(c, p, body, env); err != nil {
+			return nil, err
+		}
+	} else {
+		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", clip(p.text("action")))
+	}
+	r.params, r.body, r.parse = p, body, c.QueryParam("parse") == "true"
+	return run(c.Request().Context(), r)
+}
+
+// webCaller finds out who a request comes from: the token in its body, or keys that sign it.
+func (s *surface) webCaller(c echo.Context, p params, body []byte, env string) (*request, error) {
+	if token := p.text("access_token"); token != "" {
+		c.Request().Header.Set(echo.HeaderAuthorization, "Bearer "+token)
+	}
+	setBody(c.Request(), body) // a signature is over all of it
+	r, err := s.identified(c)
+	if err != nil {
+		return nil, err
+	}
+	if r.call.App, err = s.environment(c.Request().Context(), r.call.Caller, env); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
