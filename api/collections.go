@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/ejson"
 	"yunduo/wire"
 )
 
@@ -32,7 +33,7 @@ func listCollections(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*w
 	}
 	response := &wire.CollectionsResponse{Collections: make([]wire.Collection, len(infos))}
 	for i, info := range infos {
-		response.Collections[i] = wire.Collection{Name: info.Name, Documents: info.Documents, Bytes: info.Bytes}
+		response.Collections[i] = wire.Collection{Name: info.Name, Documents: info.Documents, Bytes: info.Bytes, IndexBytes: info.IndexBytes}
 	}
 	return response, nil
 }
@@ -84,12 +85,28 @@ func listIndexes(ctx context.Context, a *API, call *Call, req *wire.CollectionRe
 	}
 	response := &wire.IndexesResponse{Indexes: make([]wire.Index, len(indexes))}
 	for i, index := range indexes {
-		response.Indexes[i] = wire.Index{Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: int64(index.ExpireAfter / time.Second)}
-		for _, f := range index.Fields {
-			response.Indexes[i].Fields = append(response.Indexes[i].Fields, wire.IndexField(f))
-		}
+		response.Indexes[i] = wireIndex(index)
 	}
 	return response, nil
+}
+
+func wireIndex(index driver.Index) wire.Index {
+	w := wire.Index{
+		Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: int64(index.ExpireAfter / time.Second), State: "ready",
+	}
+	for _, f := range index.Fields {
+		w.Fields = append(w.Fields, wire.IndexField(f))
+	}
+	if len(index.Partial) > 0 {
+		w.PartialFilter = ejson.Append(nil, index.Partial)
+	}
+	if b := index.Build; b != nil {
+		w.State, w.Done, w.Total, w.Failure = "building", b.Done, b.Total, b.Failed
+		if b.Failed != "" {
+			w.State = "failed"
+		}
+	}
+	return w
 }
 
 func createIndex(ctx context.Context, a *API, call *Call, req *wire.CreateIndexRequest) (*wire.Empty, error) {
@@ -100,6 +117,9 @@ func createIndex(ctx context.Context, a *API, call *Call, req *wire.CreateIndexR
 	index := driver.Index{Name: req.Index.Name, Unique: req.Index.Unique, Sparse: req.Index.Sparse, ExpireAfter: time.Duration(req.Index.ExpireAfterSeconds) * time.Second}
 	for _, f := range req.Index.Fields {
 		index.Fields = append(index.Fields, driver.IndexField(f))
+	}
+	if index.Partial, err = a.document("partialFilter", req.Index.PartialFilter); err != nil {
+		return nil, err
 	}
 	return &wire.Empty{}, s.CreateIndex(ctx, req.Collection, index)
 }

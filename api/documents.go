@@ -112,6 +112,7 @@ func documentOperations() []*Operation {
 		row("documents.delete", SignedIn, "Delete documents", remove),
 		row("documents.count", SignedIn, "Count documents", count),
 		row("documents.aggregate", SignedIn, "Run an aggregation pipeline", aggregate),
+		row("documents.explain", Privileged, "Show how a query is run", explain),
 		row("documents.begin", SignedIn, "Begin a transaction", begin),
 		row("documents.commit", SignedIn, "Commit a transaction", commit),
 		row("documents.abort", SignedIn, "Abort a transaction", abort),
@@ -141,18 +142,30 @@ func find(ctx context.Context, a *API, call *Call, req *wire.FindRequest) (*wire
 	if err != nil {
 		return nil, err
 	}
-	q := documents.Query{Skip: req.Skip, Limit: req.Limit}
-	if q.Filter, err = a.document("filter", req.Filter); err != nil {
+	q, err := a.query(req.Filter, req.Sort, req.Projection, req.Hint)
+	if err != nil {
 		return nil, err
 	}
-	if q.Sort, err = a.document("sort", req.Sort); err != nil {
-		return nil, err
-	}
-	if q.Projection, err = a.document("projection", req.Projection); err != nil {
-		return nil, err
-	}
+	q.Skip, q.Limit = req.Skip, req.Limit
 	cursor, err := s.Find(ctx, req.Collection, q)
 	return rows(ctx, cursor, err)
+}
+
+// query decodes what a find and its explanation have in common.
+func (a *API) query(filter, sort, projection, hint json.RawMessage) (q documents.Query, err error) {
+	if len(hint) > 0 {
+		if q.Hint, err = a.value("hint", hint); err != nil {
+			return q, err
+		}
+	}
+	if q.Filter, err = a.document("filter", filter); err != nil {
+		return q, err
+	}
+	if q.Sort, err = a.document("sort", sort); err != nil {
+		return q, err
+	}
+	q.Projection, err = a.document("projection", projection)
+	return q, err
 }
 
 func get(ctx context.Context, a *API, call *Call, req *wire.GetRequest) (*wire.DocumentResponse, error) {
@@ -300,6 +313,46 @@ func aggregate(ctx context.Context, a *API, call *Call, req *wire.AggregateReque
 	}
 	cursor, err := s.Aggregate(ctx, req.Collection, stages)
 	return rows(ctx, cursor, err)
+}
+
+func explain(ctx context.Context, a *API, call *Call, req *wire.ExplainRequest) (*wire.ExplainResponse, error) {
+	s, filter, err := a.filtered(call, "", req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	var x driver.Explanation
+	switch {
+	case req.Pipeline != nil:
+		stages, err := a.documentList("pipeline", req.Pipeline)
+		if err != nil {
+			return nil, err
+		}
+		if x, err = s.ExplainAggregate(ctx, req.Collection, stages); err != nil {
+			return nil, err
+		}
+	case req.Count:
+		if x, err = s.ExplainCount(ctx, req.Collection, filter); err != nil {
+			return nil, err
+		}
+	default:
+		q, err := a.query(req.Filter, req.Sort, req.Projection, req.Hint)
+		if err != nil {
+			return nil, err
+		}
+		q.Skip, q.Limit = req.Skip, req.Limit
+		if x, err = s.ExplainFind(ctx, req.Collection, q); err != nil {
+			return nil, err
+		}
+	}
+	planner := wire.QueryPlanner{
+		Namespace: string(s.App()) + "." + req.Collection, WinningPlan: ejson.Append(nil, x.WinningPlan), RejectedPlans: []json.RawMessage{},
+	}
+	for _, plan := range x.Rejected {
+		planner.RejectedPlans = append(planner.RejectedPlans, ejson.Append(nil, plan))
+	}
+	return &wire.ExplainResponse{QueryPlanner: planner, ExecutionStats: wire.ExecutionStats{
+		Returned: x.Returned, Time: float64(x.Time.Microseconds()) / 1000, KeysExamined: x.KeysExamined, DocumentsExamined: x.DocumentsExamined,
+	}}, nil
 }
 
 func begin(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.TransactionResponse, error) {

@@ -12,6 +12,7 @@ type FindRequest struct {
 	Projection  json.RawMessage `json:"projection,omitempty"`
 	Skip        int64           `json:"skip,omitempty"`
 	Limit       int64           `json:"limit,omitempty"`
+	Hint        json.RawMessage `json:"hint,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 }
 
@@ -131,6 +132,40 @@ type AggregateRequest struct {
 	Transaction string            `json:"transaction,omitempty"`
 }
 
+// ExplainRequest asks how a find, count or aggregation is run: find unless Count is set or a Pipeline is given.
+type ExplainRequest struct {
+	Collection string            `json:"collection"`
+	Filter     json.RawMessage   `json:"filter,omitempty"`
+	Sort       json.RawMessage   `json:"sort,omitempty"`
+	Projection json.RawMessage   `json:"projection,omitempty"`
+	Skip       int64             `json:"skip,omitempty"`
+	Limit      int64             `json:"limit,omitempty"`
+	Hint       json.RawMessage   `json:"hint,omitempty"`
+	Count      bool              `json:"count,omitempty"`
+	Pipeline   []json.RawMessage `json:"pipeline,omitempty"`
+}
+
+// ExplainResponse says how a query was run, in MongoDB's form.
+type ExplainResponse struct {
+	QueryPlanner   QueryPlanner   `json:"queryPlanner"`
+	ExecutionStats ExecutionStats `json:"executionStats"`
+}
+
+// QueryPlanner holds the plan that was used, as a tree of stages, and those it was preferred to.
+type QueryPlanner struct {
+	Namespace     string            `json:"namespace"`
+	WinningPlan   json.RawMessage   `json:"winningPlan"`
+	RejectedPlans []json.RawMessage `json:"rejectedPlans"`
+}
+
+// ExecutionStats says what running the query took. Times are in milliseconds.
+type ExecutionStats struct {
+	Returned          int64   `json:"nReturned"`
+	Time              float64 `json:"executionTimeMillis"`
+	KeysExamined      int64   `json:"totalKeysExamined"`
+	DocumentsExamined int64   `json:"totalDocsExamined"`
+}
+
 // TransactionRequest names an open transaction.
 type TransactionRequest struct {
 	Transaction string `json:"transaction"`
@@ -151,7 +186,9 @@ type Collection struct {
 	Name      string `json:"name"`
 	Documents int64  `json:"documents"`
 	Bytes     int64  `json:"bytes"`
-	Rules     string `json:"rules,omitempty"`
+	// IndexBytes is the size of the entries of all indexes, before compression.
+	IndexBytes int64  `json:"indexBytes"`
+	Rules      string `json:"rules,omitempty"`
 }
 
 // CollectionsResponse lists collections by name.
@@ -174,15 +211,22 @@ type RulesResponse struct {
 type IndexField struct {
 	Path       string `json:"path"`
 	Descending bool   `json:"descending,omitempty"`
+	Kind       string `json:"kind,omitempty" enum:"2dsphere,hashed"`
 }
 
-// Index defines a secondary index.
+// Index defines a secondary index. Documents that do not match PartialFilter are not in it. State is ready, building
+// or failed; the rest says how far a build is, or why it was given up.
 type Index struct {
-	Name               string       `json:"name,omitempty"`
-	Fields             []IndexField `json:"fields"`
-	Unique             bool         `json:"unique,omitempty"`
-	Sparse             bool         `json:"sparse,omitempty"`
-	ExpireAfterSeconds int64        `json:"expireAfterSeconds,omitempty"`
+	Name               string          `json:"name,omitempty"`
+	Fields             []IndexField    `json:"fields"`
+	Unique             bool            `json:"unique,omitempty"`
+	Sparse             bool            `json:"sparse,omitempty"`
+	PartialFilter      json.RawMessage `json:"partialFilter,omitempty"`
+	ExpireAfterSeconds int64           `json:"expireAfterSeconds,omitempty"`
+	State              string          `json:"state,omitempty"`
+	Done               int64           `json:"done,omitempty"`
+	Total              int64           `json:"total,omitempty"`
+	Failure            string          `json:"failure,omitempty"`
 }
 
 // CreateIndexRequest adds an index to a collection.

@@ -12,6 +12,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/ejson"
 	"yunduo/internal/project"
 	"yunduo/storage"
 )
@@ -40,8 +41,12 @@ func (d *developer) applyData(ctx context.Context) {
 	}
 	for _, index := range d.project.Indexes {
 		err := ensure(index.Collection)
+		var made driver.Index
 		if err == nil {
-			err = s.CreateIndex(ctx, index.Collection, driverIndex(index))
+			made, err = driverIndex(index)
+		}
+		if err == nil {
+			err = s.CreateIndex(ctx, index.Collection, made)
 		}
 		report(fmt.Sprintf("index %s of %s", index.Name, index.Collection), err)
 	}
@@ -51,7 +56,7 @@ func (d *developer) applyData(ctx context.Context) {
 	}
 }
 
-func driverIndex(index project.Index) driver.Index {
+func driverIndex(index project.Index) (driver.Index, error) {
 	made := driver.Index{Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfter: time.Duration(index.ExpireAfterSeconds) * time.Second}
 	for _, f := range index.Fields {
 		made.Fields = append(made.Fields, driver.IndexField(f))
@@ -63,7 +68,14 @@ func driverIndex(index project.Index) driver.Index {
 		}
 		made.Name = strings.Join(slices.Compact(names), "_")
 	}
-	return made
+	if index.PartialFilter == "" {
+		return made, nil
+	}
+	var err error
+	if made.Partial, err = ejson.Parse([]byte(index.PartialFilter), ejson.Options{}); err != nil {
+		return made, yunduo.Wrap(err, yunduo.ReasonInvalidConfig, "partialFilter: %s", yunduo.AsError(err).Message)
+	}
+	return made, nil
 }
 
 // readJSON decodes a file; one that is not there leaves value as it is.

@@ -77,7 +77,7 @@ func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pi
 		}, nil
 	}
 	return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
-		source := &ruledSource{app: s.app, main: ns.Collection, on: on, narrowed: narrowed}
+		source := &ruledSource{app: s.app, main: ns.Collection, on: on, narrowed: narrowed, budget: driver.BudgetOf(ctx)}
 		return p.Run(ctx, ns.Collection, source, pipeline.Options{Now: s.db.options.Now()})
 	}, nil
 }
@@ -88,6 +88,7 @@ type ruledSource struct {
 	main     string
 	on       driver.Operations
 	narrowed map[string]*query.Filter // nil filter: everything
+	budget   *driver.Budget           // of the whole pipeline
 }
 
 var _ pipeline.Source = (*ruledSource)(nil)
@@ -98,7 +99,7 @@ func (r *ruledSource) Find(ctx context.Context, collection string, filter *query
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the pipeline reads %q, which it did not name before", collection)
 	}
 	ns := driver.Namespace{App: r.app, Collection: collection}
-	cursor, err := r.on.Find(ctx, ns, driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit})
+	cursor, err := r.on.Find(driver.WithBudget(ctx, r.budget), ns, driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit})
 	if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound && collection != r.main {
 		return &sliceCursor{}, nil
 	}

@@ -96,7 +96,10 @@ func indexName(index driver.Index) string {
 	var parts []string
 	for _, f := range index.Fields {
 		direction := "1"
-		if f.Descending {
+		switch {
+		case f.Kind != driver.KindOrdered:
+			direction = f.Kind
+		case f.Descending:
 			direction = "-1"
 		}
 		parts = append(parts, f.Path+"_"+direction)

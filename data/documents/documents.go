@@ -21,6 +21,9 @@ const (
 	DefaultMaxDocument  = 16 << 20         // bytes of BSON
 	TransactionLifetime = 60 * time.Second // from begin to commit
 	maxOpenTransactions = 500              // of one app
+
+	DefaultUserExamines     = 200_000   // documents that one operation of an end user may examine
+	DefaultFunctionExamines = 2_000_000 // the same for code of the app
 )
 
 // Options configure a DB. Zero values take the defaults.
@@ -28,6 +31,10 @@ type Options struct {
 	Logger           *slog.Logger
 	Now              func() time.Time
 	MaxDocumentBytes int // BSON size of one document; 0 is DefaultMaxDocument
+	// UserExamines and FunctionExamines are how many documents one operation of an end user and of the app's code may
+	// examine; 0 is DefaultUserExamines and DefaultFunctionExamines, negative is no limit. Ten index entries count as
+	// one document.
+	UserExamines, FunctionExamines int64
 }
 
 // DB gives sessions on the documents that an engine stores. It is safe for concurrent use.
@@ -49,6 +56,12 @@ func New(engine driver.Engine, options Options) *DB {
 	}
 	if options.MaxDocumentBytes == 0 {
 		options.MaxDocumentBytes = DefaultMaxDocument
+	}
+	if options.UserExamines == 0 {
+		options.UserExamines = DefaultUserExamines
+	}
+	if options.FunctionExamines == 0 {
+		options.FunctionExamines = DefaultFunctionExamines
 	}
 	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, *rules.Rules](10_000)}
 	db.open = newTransactions(options.Logger)

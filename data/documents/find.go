@@ -20,7 +20,7 @@ func (s *Session) Find(ctx context.Context, collection string, q Query) (driver.
 	if err != nil {
 		return nil, err
 	}
-	find, err := s.parseQuery(q)
+	find, err := s.parseQuery(ctx, ns, q)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *Session) Find(ctx context.Context, collection string, q Query) (driver.
 	return cursor, err
 }
 
-func (s *Session) parseQuery(q Query) (driver.Find, error) {
+func (s *Session) parseQuery(ctx context.Context, ns driver.Namespace, q Query) (driver.Find, error) {
 	var find driver.Find
 	if q.Skip < 0 {
 		return find, yunduo.Errorf(yunduo.ReasonInvalidRequest, "skip: %d is negative", q.Skip)
@@ -54,6 +54,9 @@ func (s *Session) parseQuery(q Query) (driver.Find, error) {
 		find.Limit = min(q.Limit, MaxLimit)
 	}
 	var err error
+	if find.Hint, err = s.hint(ctx, ns, q.Hint); err != nil {
+		return find, err
+	}
 	if find.Filter, err = query.ParseFilter(q.Filter); err != nil {
 		return find, err
 	}

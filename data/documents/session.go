@@ -87,10 +87,27 @@ func notInName(r rune) bool {
 
 // exclusively runs one operation; inside a transaction no other one runs at the same time.
 func (s *Session) exclusively(ctx context.Context, operation func(ctx context.Context, on driver.Operations) error) error {
+	ctx = s.budgeted(ctx)
 	if s.tx == nil {
 		return operation(ctx, s.operations)
 	}
 	return s.tx.do(ctx, operation)
+}
+
+// budgeted limits what an operation of an end user or of the app's code may examine.
+func (s *Session) budgeted(ctx context.Context) context.Context {
+	limit := int64(0)
+	switch {
+	case driver.BudgetOf(ctx) != nil:
+	case s.caller.EndUser():
+		limit = s.db.options.UserExamines
+	case s.caller.Role == yunduo.RoleFunction, s.caller.Role == yunduo.RoleTrigger:
+		limit = s.db.options.FunctionExamines
+	}
+	if limit <= 0 {
+		return ctx
+	}
+	return driver.WithBudget(ctx, driver.NewBudget(limit))
 }
 
 // Position returns the position of the app's last durable commit. Privileged callers only.
@@ -128,6 +145,8 @@ type Query struct {
 	Skip       int64
 	Limit      int64 // 0 is DefaultLimit; more than MaxLimit is MaxLimit
 	NoLimit    bool  // privileged callers only: stream all that match; Limit still holds if it is set
+	// Hint names the index to use, by its name or by its fields as a document {path: 1 or -1}; "$natural" asks for none.
+	Hint bson.RawValue
 }
 
 // Update says which documents to change and how.

@@ -50,7 +50,7 @@ func (s *surface) login(c echo.Context) error {
 var documentVerbs = map[string]string{
 	"find": "documents.find", "get": "documents.get", "insert": "documents.insert", "update": "documents.update",
 	"findAndUpdate": "documents.findAndUpdate", "delete": "documents.delete", "count": "documents.count",
-	"aggregate": "documents.aggregate",
+	"aggregate": "documents.aggregate", "explain": "documents.explain",
 }
 
 // documents runs a document operation on the collection of the path.

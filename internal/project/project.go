@@ -65,12 +65,14 @@ type Index struct {
 	Unique             bool
 	Sparse             bool
 	ExpireAfterSeconds int64
+	PartialFilter      string // EJSON; empty is none
 }
 
 // IndexField is one component of an index.
 type IndexField struct {
 	Path       string
 	Descending bool
+	Kind       string // "2dsphere", "hashed" or empty
 }
 
 // Options say how to read a project.

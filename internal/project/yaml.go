@@ -39,6 +39,7 @@ import (
 //	indexes:
 //	  notes:
 //	    - {fields: [_openid, -createdAt], unique: false}
+//	    - {fields: ["place:2dsphere"], partialFilter: {open: true}}
 const yamlName = "yunduo.yaml"
 
 type yamlConfig struct {
@@ -77,6 +78,8 @@ type yamlIndex struct {
 	Unique             bool     `yaml:"unique"`
 	Sparse             bool     `yaml:"sparse"`
 	ExpireAfterSeconds int64    `yaml:"expireAfterSeconds"`
+	// PartialFilter is a filter in EJSON: only documents that match are in the index.
+	PartialFilter map[string]any `yaml:"partialFilter"`
 }
 
 func (l *loader) readYAML() error {
@@ -126,6 +129,16 @@ func rulesText(rules any, key string) (string, error) {
 	return string(data), nil
 }
 
+// indexKind splits "path:kind"; a colon that no kind follows belongs to the path.
+func indexKind(field string) (path, kind string) {
+	for _, kind := range []string{"2dsphere", "hashed"} {
+		if path, ok := strings.CutSuffix(field, ":"+kind); ok {
+			return path, kind
+		}
+	}
+	return field, ""
+}
+
 func (l *loader) readIndexes() error {
 	for _, collection := range slices.Sorted(maps.Keys(l.yaml.Indexes)) {
 		for i, index := range l.yaml.Indexes[collection] {
@@ -134,11 +147,19 @@ func (l *loader) readIndexes() error {
 			}
 			made := Index{Collection: collection, Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: index.ExpireAfterSeconds}
 			for _, field := range index.Fields {
-				path, descending := strings.CutPrefix(field, "-")
+				path, kind := indexKind(field)
+				path, descending := strings.CutPrefix(path, "-")
 				if path == "" {
 					return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: indexes.%s[%d] has an empty field", yamlName, collection, i)
 				}
-				made.Fields = append(made.Fields, IndexField{Path: path, Descending: descending})
+				made.Fields = append(made.Fields, IndexField{Path: path, Descending: descending, Kind: kind})
+			}
+			if index.PartialFilter != nil {
+				text, err := json.Marshal(index.PartialFilter)
+				if err != nil {
+					return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: indexes.%s[%d].partialFilter must be an object", yamlName, collection, i)
+				}
+				made.PartialFilter = string(text)
 			}
 			l.project.Indexes = append(l.project.Indexes, made)
 		}

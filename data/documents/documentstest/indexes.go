@@ -115,7 +115,7 @@ func (f *fixture) uses(index string, find driver.Find, documents int64) {
 	if !ok {
 		return
 	}
-	got, err := x.Explain(f.ctx, f.ns, find)
+	got, err := x.Explain(f.ctx, f.ns, find, false)
 	require.NoError(f, err)
 	require.Equal(f, index, got.Index)
 	require.Equal(f, documents, got.DocumentsExamined)

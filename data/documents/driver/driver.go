@@ -92,7 +92,15 @@ type Find struct {
 	Projection *query.Projection
 	Skip       int64
 	Limit      int64 // 0 is no limit
+	// Hint is the name of the index to use, HintNatural for a scan of the collection, empty for what is best.
+	Hint string
 }
+
+// HintNatural asks for a scan in the order of _id, HintID for the order of _id as an index.
+const (
+	HintNatural = "$natural"
+	HintID      = "_id_"
+)
 
 // Update says which documents to change and how.
 type Update struct {
@@ -156,23 +164,9 @@ type CollectionInfo struct {
 	Name      string
 	Documents int64
 	Bytes     int64 // of BSON
-	Settings  bson.Raw
-}
-
-// Index defines a secondary index.
-type Index struct {
-	Name   string
-	Fields []IndexField
-	Unique bool
-	Sparse bool
-	// ExpireAfter removes documents this long after the date in the first field; 0 keeps them.
-	ExpireAfter time.Duration
-}
-
-// IndexField is one component of an index.
-type IndexField struct {
-	Path       string
-	Descending bool
+	// IndexBytes is the size of the entries of all secondary indexes, before compression.
+	IndexBytes int64
+	Settings   bson.Raw
 }
 
 // Cursor streams documents. It is not safe for concurrent use.
@@ -221,19 +215,4 @@ type Feed interface {
 	// Next waits for the next change; position_lost if the feed fell behind what the log keeps.
 	Next(ctx context.Context) (Change, error)
 	Close() error
-}
-
-// Explainer is an optional power of an engine: telling how it finds documents.
-type Explainer interface {
-	// Explain runs a find to its end and reports how that was done.
-	Explain(ctx context.Context, ns Namespace, find Find) (Explanation, error)
-}
-
-// Explanation says how a find was done.
-type Explanation struct {
-	Index             string // the index that was used, "_id" for bounds on _id, empty for a scan of the collection
-	BlockingSort      bool   // the result was sorted in memory
-	KeysExamined      int64  // index entries that were read
-	DocumentsExamined int64
-	Returned          int64
 }

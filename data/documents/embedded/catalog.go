@@ -10,6 +10,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query"
 	"yunduo/data/query/value"
 )
 
@@ -48,8 +49,9 @@ type collectionState struct {
 
 type index struct {
 	driver.Index
-	id    uint32
-	paths []value.Path // of Fields
+	id      uint32
+	paths   []value.Path  // of Fields
+	partial *query.Filter // of Partial; nil is all
 	*indexState
 }
 
@@ -61,13 +63,21 @@ type indexState struct {
 	multikeyStored bool
 }
 
-func newIndex(id uint32, definition driver.Index) *index {
+// newIndex returns invalid_index if the partial filter is none.
+func newIndex(id uint32, definition driver.Index) (*index, error) {
 	ix := &index{Index: definition, id: id, indexState: &indexState{}}
 	for _, f := range definition.Fields {
 		ix.paths = append(ix.paths, value.ParsePath(f.Path))
 	}
-	return ix
+	var err error
+	if ix.partial, err = query.ParseFilter(definition.Partial); err != nil {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "partialFilter: %s", yunduo.AsError(err).Message)
+	}
+	return ix, nil
 }
+
+// ready reports whether the index holds all documents it should, so that queries may use it.
+func (ix *index) ready() bool { return ix.Build == nil }
 
 func (c *catalog) collection(ns driver.Namespace) (*collection, error) {
 	if a := c.apps[ns.App]; a != nil {

@@ -41,11 +41,15 @@ type indexRecord struct {
 	Unique      bool          `bson:"unique"`
 	Sparse      bool          `bson:"sparse"`
 	ExpireAfter int64         `bson:"expireAfter"` // milliseconds
+	Partial     bson.Raw      `bson:"partial,omitempty"`
+	State       string        `bson:"state,omitempty"`   // empty: in use
+	Failure     string        `bson:"failure,omitempty"` // why the build was given up
 }
 
 type fieldRecord struct {
 	Path       string `bson:"path"`
 	Descending bool   `bson:"descending"`
+	Kind       string `bson:"kind,omitempty"`
 }
 
 func catalogKey(kind byte, id uint32) []byte {
@@ -57,7 +61,7 @@ func (c *collection) marshal() ([]byte, error) { return bson.Marshal(c.record())
 func (c *collection) record() collectionRecord {
 	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}, Created: c.created}
 	for _, ix := range c.indexes {
-		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds()}
+		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial}
 		for _, f := range ix.Fields {
 			ir.Fields = append(ir.Fields, fieldRecord(f))
 		}
@@ -67,15 +71,19 @@ func (c *collection) record() collectionRecord {
 }
 
 // collection returns the collection of an app that the record describes, without its counters.
-func (r collectionRecord) collection(owner *app, id uint32) *collection {
+func (r collectionRecord) collection(owner *app, id uint32) (*collection, error) {
 	coll := &collection{
 		app: owner.id, log: owner.log, id: id, name: r.Name, settings: r.Settings, created: r.Created,
 		collectionState: &collectionState{},
 	}
 	for _, ir := range r.Indexes {
-		coll.indexes = append(coll.indexes, ir.index())
+		ix, err := ir.index()
+		if err != nil {
+			return nil, err
+		}
+		coll.indexes = append(coll.indexes, ix)
 	}
-	return coll
+	return coll, nil
 }
 
 // loadCatalog reads the whole catalog with the counters and logs of its members.
@@ -111,7 +119,10 @@ func loadCatalog(db *pebble.DB) (*catalog, error) {
 			if owner == nil {
 				return fmt.Errorf("collection %d belongs to no app", id)
 			}
-			coll := r.collection(owner, id)
+			coll, err := r.collection(owner, id)
+			if err != nil {
+				return err
+			}
 			for _, ix := range coll.indexes {
 				indexes[ix.id] = ix
 			}
@@ -139,9 +150,9 @@ func loadCatalog(db *pebble.DB) (*catalog, error) {
 	return c, err
 }
 
-func (r indexRecord) index() *index {
+func (r indexRecord) index() (*index, error) {
 	definition := driver.Index{
-		Name: r.Name, Unique: r.Unique, Sparse: r.Sparse, ExpireAfter: time.Duration(r.ExpireAfter) * time.Millisecond,
+		Name: r.Name, Unique: r.Unique, Sparse: r.Sparse, ExpireAfter: time.Duration(r.ExpireAfter) * time.Millisecond, Partial: r.Partial,
 	}
 	for _, f := range r.Fields {
 		definition.Fields = append(definition.Fields, driver.IndexField(f))

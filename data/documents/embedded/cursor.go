@@ -40,7 +40,9 @@ func (r *reader) find(ctx context.Context, ns driver.Namespace, find driver.Find
 	if find.Limit > 0 && find.Skip < 1<<40 && find.Limit < 1<<40 {
 		want = find.Skip + find.Limit
 	}
-	found, err := newRows(r.view, coll, find.Filter, find.Sort, want, r.e.options.QueryBytes)
+	s := r.search(ctx, coll, find.Filter)
+	s.sort, s.want, s.hint = find.Sort, want, find.Hint
+	found, err := newRows(s)
 	if err != nil {
 		return nil, err
 	}

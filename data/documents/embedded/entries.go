@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -20,6 +21,8 @@ type entrySource struct {
 	index      *index
 	walk       *keyWalk
 	group      int   // how many components make a key
+	fixed      int   // leading components that are the same in all keys
+	fixedEnd   int   // where they end in a key, once there was one
 	memory     int64 // for the ids of one key
 	buffered   bool  // ids of one key do not come by themselves in the wanted order
 	descending bool  // of ids
@@ -40,12 +43,13 @@ func newEntrySource(v view, p plan, memory int64) *entrySource {
 // whole reports whether entries with an equal key are stored in the order of ids.
 func (s *entrySource) whole() bool { return s.group == len(s.index.Fields) }
 
-func (s *entrySource) next() ([]byte, bson.Raw, bool, error) {
+func (s *entrySource) next(ctx context.Context) ([]byte, bson.Raw, bool, error) {
 	if !s.buffered {
 		if ok, err := s.walk.next(); !ok || err != nil {
 			return nil, nil, false, err
 		}
-		_, id, err := s.entry()
+		group, id, err := s.entry()
+		s.current = append(s.current[:0], group...)
 		return id, nil, err == nil, err
 	}
 	if s.within != nil {
@@ -59,7 +63,7 @@ func (s *entrySource) next() ([]byte, bson.Raw, bool, error) {
 			return nil, nil, false, err
 		}
 		if s.within != nil {
-			return s.next()
+			return s.next(ctx)
 		}
 		if len(s.ids) == 0 {
 			return nil, nil, false, nil
@@ -76,6 +80,13 @@ func (s *entrySource) entryOf(w *keyWalk) (group, id []byte, err error) {
 	v, err := w.it.ValueAndErr()
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.fixed > 0 && s.fixedEnd == 0 {
+		same, _, err := s.index.splitEntry(w.it.Key(), v, s.fixed)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.fixedEnd = len(same)
 	}
 	return s.index.splitEntry(w.it.Key(), v, s.group)
 }
@@ -135,6 +146,8 @@ func (s *entrySource) nextWithin() ([]byte, error) {
 	_, id, err := s.entryOf(s.within)
 	return id, err
 }
+
+func (s *entrySource) examined() int64 { return s.walk.visited }
 
 func (s *entrySource) close() error {
 	if s.within != nil {

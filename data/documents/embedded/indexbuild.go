@@ -23,7 +23,10 @@ func (e *Engine) buildIndex(ctx context.Context, ns driver.Namespace, coll *coll
 	if err != nil {
 		return storageError(err)
 	}
-	ix := newIndex(id, definition)
+	ix, err := newIndex(id, definition)
+	if err != nil {
+		return err
+	}
 	job := key(prefixJob, id)
 	if err := start.Set(job, ix.prefix(coll), nil); err != nil {
 		return storageError(err)
@@ -84,7 +87,7 @@ func (e *Engine) fillIndex(ctx context.Context, coll *collection, ix *index) (er
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		id, doc, ok, err := documents.next()
+		id, doc, ok, err := documents.next(ctx)
 		if err != nil {
 			return storageError(err)
 		}

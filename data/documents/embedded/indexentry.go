@@ -9,6 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
 	"yunduo/data/query/value"
 )
 
@@ -30,23 +32,24 @@ func (ix *index) prefix(c *collection) []byte {
 // entries returns a document's entries, sorted, each once, and whether it has an array along an indexed path. It
 // returns invalid_document if the document cannot be indexed.
 func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []indexEntry, multikey bool, err error) {
+	if !ix.partial.Match(doc) {
+		return nil, false, nil
+	}
 	components := make([][][]byte, len(ix.paths))
 	missing, total := true, 1
 	arrays := map[string]bool{}
 	for i, p := range ix.paths {
-		var found [][]byte
-		array := p.IndexKeys(doc, func(v bson.RawValue) {
-			var k []byte
-			k, err = appendComponent(nil, v, ix.Fields[i].Descending, err)
-			found = append(found, k)
-		})
+		found, array, err := ix.component(i, doc)
 		if err != nil {
 			return nil, false, err
 		}
-		if array {
+		switch {
+		case ix.Fields[i].Kind == driver.KindPlaces && len(found) == 0:
+			return nil, false, nil // as if sparse
+		case ix.Fields[i].Kind == driver.KindPlaces:
+			multikey = multikey || array
+		case array:
 			arrays[p.Parts()[0].Name] = true
-			slices.SortFunc(found, bytes.Compare)
-			found = slices.CompactFunc(found, bytes.Equal)
 		}
 		if missing && !isMissing(p, doc) {
 			missing = false
@@ -66,7 +69,35 @@ func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []inde
 	if len(entries) > 1 {
 		slices.SortFunc(entries, func(a, b indexEntry) int { return bytes.Compare(a.key, b.key) })
 	}
-	return entries, len(arrays) > 0, err
+	return entries, multikey || len(arrays) > 0, err
+}
+
+// component returns the encodings of a document's values in one field of the index, and whether it has an array there
+// or is filed under several cells.
+func (ix *index) component(i int, doc bson.Raw) (found [][]byte, array bool, err error) {
+	if ix.Fields[i].Kind == driver.KindPlaces {
+		cells, err := query.GeoCells(ix.paths[i], doc)
+		for _, cell := range cells {
+			found = append(found, binary.BigEndian.AppendUint64(nil, cell))
+		}
+		return found, len(found) > 1, err
+	}
+	array = ix.paths[i].IndexKeys(doc, func(v bson.RawValue) {
+		var k []byte
+		k, err = appendComponent(nil, v, ix.Fields[i].Descending, err)
+		found = append(found, k)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if array && ix.Fields[i].Kind == driver.KindHashed {
+		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q is hashed and cannot hold the array in '%s'", ix.Name, ix.Fields[i].Path)
+	}
+	if array {
+		slices.SortFunc(found, bytes.Compare)
+		found = slices.CompactFunc(found, bytes.Equal)
+	}
+	return found, array, nil
 }
 
 func appendComponent(dst []byte, v bson.RawValue, descending bool, err error) ([]byte, error) {

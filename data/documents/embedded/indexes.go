@@ -1,15 +1,19 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/value"
 )
 
 // maxIndexes bounds the indexes of a collection, maxIndexFields the fields of an index.
@@ -45,7 +49,10 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, definitio
 	if err := validateIndex(definition); err != nil {
 		return err
 	}
-	definition.Fields = slices.Clone(definition.Fields)
+	definition.Fields, definition.Partial, definition.Build = slices.Clone(definition.Fields), slices.Clone(definition.Partial), nil
+	if value.IsEmpty(definition.Partial) {
+		definition.Partial = nil
+	}
 	e.schema.Lock()
 	defer e.schema.Unlock()
 	coll, err := e.catalog.Load().collection(ns)
@@ -84,12 +91,64 @@ func validateIndex(d driver.Index) error {
 			return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q names %q twice", d.Name, f.Path)
 		}
 		seen[f.Path] = true
+		if err := validateKind(d, f); err != nil {
+			return err
+		}
+	}
+	return validatePartial(d)
+}
+
+func validateKind(d driver.Index, f driver.IndexField) error {
+	switch {
+	case f.Kind == driver.KindOrdered:
+	case f.Kind != driver.KindPlaces && f.Kind != driver.KindHashed:
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: there is no kind %.40q for the field %q; there are 2dsphere and hashed", d.Name, f.Kind, f.Path)
+	case f.Descending:
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: the field %q is %s and has no direction", d.Name, f.Path, f.Kind)
+	case d.Unique:
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: a unique index cannot have the %s field %q", d.Name, f.Kind, f.Path)
+	case d.ExpireAfter > 0:
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: expiry needs an ordered field, %q is %s", d.Name, f.Path, f.Kind)
 	}
 	return nil
 }
 
+// validatePartial checks a partial filter: what it says of a document must not depend on anything else.
+func validatePartial(d driver.Index) error {
+	if len(d.Partial) == 0 {
+		return nil
+	}
+	if d.Sparse {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q cannot be both sparse and partial", d.Name)
+	}
+	filter, err := query.ParseFilter(d.Partial)
+	if err != nil {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: partialFilter: %s", d.Name, yunduo.AsError(err).Message)
+	}
+	if filter.Near() != nil || hasField(value.Document(d.Partial), "$expr") {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: partialFilter cannot have $near or $expr", d.Name)
+	}
+	return nil
+}
+
+// hasField reports whether a document or array has a field of the name at any depth.
+func hasField(v bson.RawValue, name string) bool {
+	if v.Type != bson.TypeEmbeddedDocument && v.Type != bson.TypeArray {
+		return false
+	}
+	for it := value.Elements(v.Value); ; {
+		k, inner, ok := it.Next()
+		if !ok {
+			return false
+		}
+		if string(k) == name || hasField(inner, name) {
+			return true
+		}
+	}
+}
+
 func sameIndex(a, b driver.Index) bool {
-	return a.Unique == b.Unique && a.Sparse == b.Sparse && a.ExpireAfter.Milliseconds() == b.ExpireAfter.Milliseconds() && slices.Equal(a.Fields, b.Fields)
+	return a.Unique == b.Unique && a.Sparse == b.Sparse && a.ExpireAfter.Milliseconds() == b.ExpireAfter.Milliseconds() && slices.Equal(a.Fields, b.Fields) && bytes.Equal(a.Partial, b.Partial)
 }
 
 // DropIndex removes an index.

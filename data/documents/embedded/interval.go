@@ -26,27 +26,37 @@ func (ix *index) absolute(c *collection, ranges []keyRange) []keyRange {
 	return out
 }
 
-// extend appends a component's intervals to ranges that are points so far (high nil). points is true if all are
-// points again.
-func extend(ranges []keyRange, intervals []query.Interval, descending bool) (out []keyRange, points, ok bool) {
-	if len(ranges)*len(intervals) > maxRanges {
+// encodeIntervals returns the encodings in each interval.
+func encodeIntervals(intervals []query.Interval, descending bool) (parts []part, ok bool) {
+	parts = make([]part, 0, len(intervals))
+	for _, in := range intervals {
+		low, high, err := encodeInterval(in, descending)
+		if err != nil {
+			return nil, false
+		}
+		if isPoint(in) {
+			high = nil
+		}
+		parts = append(parts, part{low, high})
+	}
+	return parts, true
+}
+
+// extend appends a component's parts to ranges that are points so far (high nil). points is true if all are points
+// again; ok is false if they are too many.
+func extend(ranges []keyRange, parts []part) (out []keyRange, points, ok bool) {
+	if len(ranges)*len(parts) > maxRanges {
 		return nil, false, false
 	}
 	points = true
 	out = []keyRange{}
 	for _, r := range ranges {
-		for _, in := range intervals {
-			low, high, err := encodeInterval(in, descending)
-			if err != nil {
-				return nil, false, false
+		for _, p := range parts {
+			next := keyRange{low: append(slices.Clone(r.low), p.low...)}
+			if p.high != nil {
+				points = false
+				next.high = append(slices.Clone(r.low), p.high...)
 			}
-			next := keyRange{low: append(slices.Clone(r.low), low...)}
-			if isPoint(in) {
-				out = append(out, next)
-				continue
-			}
-			points = false
-			next.high = append(slices.Clone(r.low), high...)
 			out = append(out, next)
 		}
 	}

@@ -71,6 +71,9 @@ func (m *mutation) prepareIndexes() (err error) {
 
 // untouched reports whether two states of a document are the same in all top-level fields that the index looks at.
 func (ix *index) untouched(before, after bson.Raw) bool {
+	if ix.partial != nil {
+		return false
+	}
 	for _, p := range ix.paths {
 		a, _ := value.Field(before, p.Parts()[0].Name)
 		b, _ := value.Field(after, p.Parts()[0].Name)

@@ -72,36 +72,6 @@ func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline
 	return c, nil
 }
 
-// Explain runs a find and reports how it was done.
-func (e *Engine) Explain(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Explanation, error) {
-	if err := e.enter(ctx); err != nil {
-		return driver.Explanation{}, err
-	}
-	defer e.gate.leave()
-	r, release := e.newReader()
-	x, err := r.explain(ctx, ns, find)
-	return x, errors.Join(err, storageError(release()))
-}
-
-func (r *reader) explain(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Explanation, error) {
-	c, err := r.find(ctx, ns, find)
-	if err != nil {
-		return driver.Explanation{}, err
-	}
-	x := driver.Explanation{BlockingSort: c.sorted}
-	switch p := c.rows.plan; {
-	case p.index != nil:
-		x.Index = p.index.Name
-	case p.isID:
-		x.Index = "_id"
-	}
-	for c.Next(ctx) {
-		x.Returned++
-	}
-	x.KeysExamined, x.DocumentsExamined = c.rows.keysExamined(), c.rows.documents
-	return x, errors.Join(c.Err(), c.Close())
-}
-
 // aggregateCursor keeps the state that a pipeline reads until it is closed.
 type aggregateCursor struct {
 	e       *Engine

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
@@ -35,6 +36,11 @@ func (e *Engine) newReader() (*reader, func() error) {
 	}
 }
 
+// search returns a search for what matches, of unlimited number and in no particular order.
+func (r *reader) search(ctx context.Context, coll *collection, filter *query.Filter) search {
+	return search{e: r.e, view: r.view, coll: coll, filter: filter, budget: driver.BudgetOf(ctx)}
+}
+
 // aggregate runs a pipeline in the reader's state.
 func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
 	if _, err := r.catalog.collection(ns); err != nil {
@@ -42,7 +48,7 @@ func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline
 	}
 	release := r.retain()
 	options := pipeline.Options{Now: r.e.options.Now(), MemoryLimit: r.e.options.QueryBytes}
-	rows, err := p.Run(ctx, ns.Collection, source{reader: r, ns: ns}, options)
+	rows, err := p.Run(ctx, ns.Collection, source{reader: r, ns: ns, budget: driver.BudgetOf(ctx)}, options)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
@@ -57,10 +63,16 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 	if err != nil {
 		return 0, err
 	}
-	if p := coll.choose(r.view, filter, order{}); p.exact {
-		return countKeys(ctx, newKeyWalk(r.view, p.ranges, false))
+	s := r.search(ctx, coll, filter)
+	s.count = true
+	p, _, err := s.choose(order{})
+	if err != nil {
+		return 0, err
 	}
-	rows, err := newRows(r.view, coll, filter, nil, 0, r.e.options.QueryBytes)
+	if p.exact {
+		return s.countKeys(ctx, newKeyWalk(r.view, p.ranges, false))
+	}
+	rows, err := newRows(s)
 	if err != nil {
 		return 0, err
 	}
@@ -75,11 +87,13 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 }
 
 // countKeys counts the keys of a walk.
-func countKeys(ctx context.Context, w *keyWalk) (n int64, err error) {
+func (s *search) countKeys(ctx context.Context, w *keyWalk) (n int64, err error) {
 	defer func() { err = errors.Join(err, storageError(w.close())) }()
 	for ; ; n++ {
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			return 0, ctx.Err()
+		if n%checkEvery == 0 {
+			if err := firstError(ctx.Err(), s.budget.Entries(s.coll.name, checkEvery)); err != nil {
+				return 0, err
+			}
 		}
 		if ok, err := w.next(); err != nil || !ok {
 			return n, storageError(err)
@@ -91,9 +105,26 @@ func countKeys(ctx context.Context, w *keyWalk) (n int64, err error) {
 type source struct {
 	reader *reader
 	ns     driver.Namespace
+	budget *driver.Budget // of the whole pipeline, which asks under the contexts of its readers
 }
 
-var _ pipeline.Source = source{}
+var _ pipeline.GeoSource = source{}
+
+// GeoPaths returns the paths of a collection's geographic indexes.
+func (s source) GeoPaths(_ context.Context, collection string) (paths []string, err error) {
+	coll, err := s.reader.catalog.collection(driver.Namespace{App: s.ns.App, Collection: collection})
+	if err != nil {
+		return nil, nil
+	}
+	for _, ix := range coll.indexes {
+		for _, f := range ix.Fields {
+			if f.Kind == driver.KindPlaces && ix.ready() && !slices.Contains(paths, f.Path) {
+				paths = append(paths, f.Path)
+			}
+		}
+	}
+	return paths, nil
+}
 
 // Find streams the documents of a collection; one that does not exist has none.
 func (s source) Find(ctx context.Context, collection string, filter *query.Filter, sort *query.Sort, limit int64) (pipeline.Cursor, error) {
@@ -101,5 +132,5 @@ func (s source) Find(ctx context.Context, collection string, filter *query.Filte
 	if _, err := s.reader.catalog.collection(ns); err != nil {
 		return emptyCursor{}, nil
 	}
-	return s.reader.find(ctx, ns, driver.Find{Filter: filter, Sort: sort, Limit: limit})
+	return s.reader.find(driver.WithBudget(ctx, s.budget), ns, driver.Find{Filter: filter, Sort: sort, Limit: limit})
 }

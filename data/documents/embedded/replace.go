@@ -67,7 +67,11 @@ func (r *replacement) Create(ctx context.Context, info driver.CollectionInfo, in
 		if err != nil {
 			return storageError(err)
 		}
-		coll = coll.withIndexes(append(coll.indexes, newIndex(id, definition)))
+		ix, err := newIndex(id, definition)
+		if err != nil {
+			return err
+		}
+		coll = coll.withIndexes(append(coll.indexes, ix))
 	}
 	w := batchWriter{b: b}
 	for i, prefix := range coll.prefixes() {

@@ -183,7 +183,7 @@ func (w *rewind) unchanged(coll *collection, p *past, b *batcher) (err error) {
 		if n%checkEvery == 0 && w.ctx.Err() != nil {
 			return w.ctx.Err()
 		}
-		id, doc, ok, err := documents.next()
+		id, doc, ok, err := documents.next(w.ctx)
 		if err != nil {
 			return storageError(err)
 		}

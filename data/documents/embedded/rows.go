@@ -14,24 +14,23 @@ import (
 // checkEvery is after how many examined documents a scan looks whether its caller is still there.
 const checkEvery = 128
 
-// rows yields the documents of a collection that match a filter, in the order of a sort, equal ones by _id.
+// rows yields the documents of a search, in the order of its sort if ordered says so, equal ones by _id.
 type rows struct {
-	view   view
-	coll   *collection
-	filter *query.Filter
-	source rowSource
-	plan   plan
-	held   io.Closer // of the current document
+	search
+	source   rowSource
+	plan     plan
+	rejected []plan
+	held     io.Closer // of the current document
 
 	id       []byte // encoded _id of the current document
 	document bson.Raw
 
-	keys, documents int64 // examined
+	documents int64 // examined
 }
 
 // ordered reports whether rows come in the wanted order by themselves.
 func (r *rows) ordered(sort *query.Sort) bool {
-	return r.plan.ordered && (r.filter.Near() == nil || len(sort.Fields()) > 0)
+	return r.plan.near != nil || r.plan.ordered && (r.filter.Near() == nil || len(sort.Fields()) > 0)
 }
 
 // next moves to the next matching document. id and document are valid until the next call.
@@ -45,24 +44,32 @@ func (r *rows) next(ctx context.Context) (bool, error) {
 				return false, err
 			}
 		}
-		id, doc, ok, err := r.source.next()
+		id, doc, ok, err := r.source.next(ctx)
 		if err != nil || !ok {
 			return false, storageError(err)
 		}
-		if doc == nil {
-			if doc, err = r.fetch(id); err != nil {
-				return false, storageError(err)
-			}
-			if doc == nil {
+		switch {
+		case doc == nil:
+			if doc, err = r.fetch(id); err == nil && doc == nil {
 				continue
 			}
+		case r.plan.near == nil:
+			err = r.examine()
 		}
-		r.documents++
+		if err != nil {
+			return false, storageError(err)
+		}
 		if r.filter.Match(doc) {
 			r.id, r.document = id, doc
 			return true, nil
 		}
 	}
+}
+
+// examine accounts for a document.
+func (r *rows) examine() error {
+	r.documents++
+	return r.budget.Documents(r.coll.name, 1)
 }
 
 // fetch reads a document; nil if there is none.
@@ -76,7 +83,7 @@ func (r *rows) fetch(id []byte) (bson.Raw, error) {
 	}
 	r.held = closer
 	rec, err := decodeRecord(v)
-	return rec.document, err
+	return rec.document, firstError(err, r.examine())
 }
 
 func (r *rows) drop() error {
@@ -90,12 +97,4 @@ func (r *rows) drop() error {
 
 func (r *rows) close() error {
 	return errors.Join(r.drop(), r.source.close())
-}
-
-// examined returns how many index keys were read.
-func (r *rows) keysExamined() int64 {
-	if s, ok := r.source.(*entrySource); ok {
-		return r.keys + s.walk.visited
-	}
-	return r.keys
 }

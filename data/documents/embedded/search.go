@@ -5,50 +5,73 @@ import (
 	"math"
 	"slices"
 
+	"yunduo"
+	"yunduo/data/documents/driver"
 	"yunduo/data/query"
 )
 
 // scanAlways is a number of documents that is read through without further thought.
 const scanAlways = 1000
 
-// newRows begins a search for the first want documents (0: all) that match, in the order of sort. They come in this
-// order only if rows.ordered says so.
-func newRows(v view, c *collection, filter *query.Filter, sort *query.Sort, want, memory int64) (*rows, error) {
-	o := orderOf(sort)
-	r := &rows{view: v, coll: c, filter: filter, plan: c.choose(v, filter, o)}
-	p := r.plan
+// search says which documents to find and what that may take.
+type search struct {
+	e      *Engine
+	view   view
+	coll   *collection
+	filter *query.Filter
+	sort   *query.Sort
+	want   int64 // the first so many documents are wanted; 0: all
+	hint   string
+	count  bool // only their number is wanted
+	budget *driver.Budget
+}
+
+// newRows begins a search. The documents come in the order of sort only if rows.ordered says so.
+func newRows(s search) (*rows, error) {
+	o := orderOf(s.sort)
+	p, rejected, err := s.choose(o)
+	if err != nil {
+		return nil, err
+	}
+	r := &rows{search: s, plan: p, rejected: rejected}
+	memory := s.e.options.QueryBytes
 	switch {
 	case p.points != nil:
 		r.source = &pointSource{ids: p.points}
-		return r, nil
-	case p.index == nil && !p.isID:
-		if plans := c.branches(v, filter); plans != nil {
-			return r, r.collect(plans, o, want, memory)
-		}
-	case p.index != nil && p.ordered:
-		r.source = newEntrySource(v, p, memory)
-		return r, nil
-	case p.index != nil:
-		return r, r.collect([]plan{p}, o, want, memory)
+	case p.near != nil:
+		r.source = newNearSource(r, p, memory)
+	case len(p.branches) > 0:
+		return r, r.collect(p.branches, o, memory)
+	case p.index == nil:
+		r.source = &documentSource{walk: newKeyWalk(s.view, p.ranges, p.reverse)}
+	case p.merge > 0:
+		r.source = newMergeSource(s.view, p, memory)
+	case p.ordered:
+		r.source = newEntrySource(s.view, p, memory)
+	default:
+		return r, r.collect([]plan{p}, o, memory)
 	}
-	r.source = &documentSource{walk: newKeyWalk(v, p.ranges, p.reverse)}
 	return r, nil
 }
 
 // collect reads the ids that index ranges lead to before the first document, or falls back to a scan if they are too
 // many.
-func (r *rows) collect(plans []plan, o order, want, memory int64) error {
+func (r *rows) collect(plans []plan, o order, memory int64) error {
 	var ids [][]byte
-	limit := r.worthwhile(o, want)
+	var keys int64
+	limit := r.worthwhile(o)
 	for _, p := range plans {
 		found, examined, ok, err := collectIDs(r.view, p, limit-int64(len(ids)), memory)
-		r.keys += examined
-		if err != nil {
+		keys += examined
+		if err := firstError(err, r.budget.Entries(r.coll.name, examined)); err != nil {
 			return storageError(err)
+		}
+		if !ok && r.hint != "" {
+			return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "hint: by the index %q the query leads to more documents than %d MiB of memory can hold", r.hint, memory>>20)
 		}
 		if !ok {
 			r.plan = r.coll.planScan(o)
-			r.source = &documentSource{walk: newKeyWalk(r.view, r.plan.ranges, r.plan.reverse)}
+			r.source = &documentSource{walk: newKeyWalk(r.view, r.plan.ranges, r.plan.reverse), keys: keys}
 			return nil
 		}
 		ids = append(ids, found...)
@@ -58,34 +81,23 @@ func (r *rows) collect(plans []plan, o order, want, memory int64) error {
 	if o.descendingTies {
 		slices.Reverse(ids)
 	}
-	r.plan = plans[0]
 	r.plan.ordered = len(o.fields) == 0
-	r.source = &pointSource{ids: ids}
+	r.source = &pointSource{ids: ids, keys: keys}
 	return nil
 }
 
 // worthwhile returns how many ids an index may lead to before a scan is the better way. For the first few documents
 // by _id, a scan that looks at as many documents as the index has ids left out would find them: with n documents and
 // k of them in the index's ranges it looks at want*n/k, which is k at the square root of want*n.
-func (r *rows) worthwhile(o order, want int64) int64 {
+func (r *rows) worthwhile(o order) int64 {
 	n := r.coll.documents.Load()
-	if want > 0 && len(o.fields) == 0 && r.filter.Near() == nil {
-		return max(scanAlways, int64(math.Sqrt(float64(want)*float64(n))))
+	switch {
+	case r.hint != "":
+		return math.MaxInt64
+	case r.want > 0 && len(o.fields) == 0 && r.filter.Near() == nil:
+		return max(scanAlways, int64(math.Sqrt(float64(r.want)*float64(n))))
 	}
 	return max(scanAlways, n/3)
-}
-
-// branches returns index plans whose union reaches all matches of a filter with an $or; nil if there are none.
-func (c *collection) branches(v view, filter *query.Filter) []plan {
-	var plans []plan
-	for _, branch := range filter.Branches() {
-		p := c.choose(v, branch, order{})
-		if p.index == nil && p.points == nil {
-			return nil
-		}
-		plans = append(plans, p)
-	}
-	return plans
 }
 
 // singleID returns the encoded _id if a filter leaves only one.

@@ -51,7 +51,11 @@ func loadTrash(data []byte, id uint32, apps map[uint32]*app) (*trashed, error) {
 	if owner == nil {
 		return nil, fmt.Errorf("dropped collection %d belongs to no app", id)
 	}
-	t := &trashed{collection: r.Collection.collection(owner, id), dropped: r.Dropped, offset: uint64(r.Offset)}
+	coll, err := r.Collection.collection(owner, id)
+	if err != nil {
+		return nil, err
+	}
+	t := &trashed{collection: coll, dropped: r.Dropped, offset: uint64(r.Offset)}
 	if owner.trash == nil {
 		owner.trash = map[uint32]*trashed{}
 	}

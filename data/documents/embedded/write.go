@@ -123,7 +123,7 @@ func eachMatch(ctx context.Context, w writer, ns driver.Namespace, filter *query
 	if err != nil {
 		return err
 	}
-	rows, err := newRows(r.view, coll, filter, nil, 0, r.e.options.QueryBytes)
+	rows, err := newRows(r.search(ctx, coll, filter))
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,9 @@ func firstMatch(ctx context.Context, w writer, ns driver.Namespace, filter *quer
 	if coll, err = r.catalog.collection(ns); err != nil {
 		return nil, false, err
 	}
-	rows, err := newRows(r.view, coll, filter, sort, 1, r.e.options.QueryBytes)
+	s := r.search(ctx, coll, filter)
+	s.sort, s.want = sort, 1
+	rows, err := newRows(s)
 	if err != nil {
 		return nil, false, err
 	}

@@ -1,0 +1,43 @@
+package driver
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Index defines a secondary index.
+type Index struct {
+	Name   string
+	Fields []IndexField
+	Unique bool
+	Sparse bool
+	// Partial is a filter: only documents that match it are in the index. nil is all.
+	Partial bson.Raw
+	// ExpireAfter removes documents this long after the date in the first field; 0 keeps them.
+	ExpireAfter time.Duration
+	// Build says how far the index is; nil once it is in use. Set by the engine.
+	Build *IndexBuild
+}
+
+// IndexField is one component of an index.
+type IndexField struct {
+	Path       string
+	Descending bool
+	Kind       string // KindOrdered, KindPlaces or KindHashed
+}
+
+// The kinds of index fields.
+const (
+	KindOrdered = ""         // by value
+	KindPlaces  = "2dsphere" // places on the globe: GeoJSON or [longitude, latitude]
+	KindHashed  = "hashed"   // for equality only
+)
+
+// IndexBuild is the state of an index that is not in use yet.
+type IndexBuild struct {
+	// Failed says why the build was given up; empty while it goes on. What it had written is gone.
+	Failed string
+	// Done and Total are how many documents are in the index and in the collection.
+	Done, Total int64
+}
