@@ -45,6 +45,8 @@ func TestMain(m *testing.M) {
 	register[wire.CountRequest]()
 	register[wire.CountResponse]()
 	register[wire.AggregateRequest]()
+	register[wire.ExplainRequest]()
+	register[wire.ExplainResponse]()
 	register[wire.TransactionRequest]()
 	register[wire.TransactionResponse]()
 	register[wire.CollectionsResponse]()
