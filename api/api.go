@@ -84,6 +84,7 @@ type API struct {
 
 	operations map[string]*Operation
 	uploads    uploads
+	restores   *restores
 	streams    sync.WaitGroup
 }
 
@@ -95,8 +96,8 @@ type Info struct {
 
 // New binds the table to the rooms.
 func New(rooms Rooms, info Info, logger *slog.Logger) *API {
-	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}}
-	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations()} {
+	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, restores: newRestores()}
+	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations(), recoveryOperations()} {
 		for _, o := range rows {
 			a.operations[o.Name] = o
 		}
@@ -107,6 +108,7 @@ func New(rooms Rooms, info Info, logger *slog.Logger) *API {
 // Close ends what function code has left open and waits for it.
 func (a *API) Close() {
 	a.uploads.closeAll()
+	a.restores.close()
 	a.streams.Wait()
 }
 

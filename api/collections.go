@@ -83,11 +83,15 @@ func listIndexes(ctx context.Context, a *API, call *Call, req *wire.CollectionRe
 	if err != nil {
 		return nil, err
 	}
-	response := &wire.IndexesResponse{Indexes: make([]wire.Index, len(indexes))}
+	return &wire.IndexesResponse{Indexes: wireIndexes(indexes)}, nil
+}
+
+func wireIndexes(indexes []driver.Index) []wire.Index {
+	list := make([]wire.Index, len(indexes))
 	for i, index := range indexes {
-		response.Indexes[i] = wireIndex(index)
+		list[i] = wireIndex(index)
 	}
-	return response, nil
+	return list
 }
 
 func wireIndex(index driver.Index) wire.Index {

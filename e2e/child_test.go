@@ -35,25 +35,29 @@ func serveKilled(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	key, err := killKey(ctx, p, filepath.Join(dir, "api-key"))
+	key, err := killKey(ctx, p, killApp, filepath.Join(dir, "api-key"))
 	if err != nil {
 		return err
 	}
-	fmt.Println(p.url, key)
+	bystander, err := killKey(ctx, p, bystanderApp, filepath.Join(dir, "bystander-key"))
+	if err != nil {
+		return err
+	}
+	fmt.Println(p.url, key, bystander)
 	<-ctx.Done()
 	return p.stop()
 }
 
-// killKey makes the app and its key at the first start and remembers the key in a file.
-func killKey(ctx context.Context, p *platform, file string) (string, error) {
+// killKey makes an app and its key at the first start and remembers the key in a file.
+func killKey(ctx context.Context, p *platform, app yunduo.AppID, file string) (string, error) {
 	if text, err := os.ReadFile(file); err == nil {
 		return string(text), nil
 	}
 	registry := p.server.Rooms().Apps
-	if _, err := registry.Create(ctx, yunduo.System(killApp), apps.App{ID: killApp}); err != nil {
+	if _, err := registry.Create(ctx, yunduo.System(app), apps.App{ID: app}); err != nil {
 		return "", err
 	}
-	key, err := registry.CreateKey(ctx, yunduo.System(killApp), killApp)
+	key, err := registry.CreateKey(ctx, yunduo.System(app), app)
 	if err != nil {
 		return "", err
 	}
@@ -65,6 +69,8 @@ type child struct {
 	command *exec.Cmd
 	client  *client.Client
 	url     string
+	// bystander is a client of another app.
+	bystander *client.Client
 }
 
 func startChild(t *testing.T, dir string) *child {
@@ -82,8 +88,10 @@ func startChild(t *testing.T, dir string) *child {
 		_ = command.Wait()
 		t.Fatalf("the server did not start: %v, %v", err, command.ProcessState)
 	}
-	url, key, _ := strings.Cut(strings.TrimSpace(line), " ")
-	return &child{command: command, client: client.New(url, killApp, key), url: url}
+	words := strings.Fields(line)
+	require.Len(t, words, 3)
+	url := words[0]
+	return &child{command: command, client: client.New(url, killApp, words[1]), bystander: client.New(url, bystanderApp, words[2]), url: url}
 }
 
 func (c *child) kill(t *testing.T) {

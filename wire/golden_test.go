@@ -86,6 +86,14 @@ func TestMain(m *testing.M) {
 	register[wire.FiringsResponse]()
 	register[wire.MetricsResponse]()
 	register[wire.ServerInfo]()
+	register[wire.HistoryRequest]()
+	register[wire.HistoryResponse]()
+	register[wire.RestoreRequest]()
+	register[wire.RestoreResponse]()
+	register[wire.TrashResponse]()
+	register[wire.UndropRequest]()
+	register[wire.RestoreAppRequest]()
+	register[wire.RestoreAppStatus]()
 	os.Exit(m.Run())
 }
 

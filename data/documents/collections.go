@@ -36,8 +36,8 @@ func (s *Session) CreateCollection(ctx context.Context, collection string) error
 	return s.db.engine.CreateCollection(ctx, ns, driver.CollectionOptions{})
 }
 
-// DropCollection removes a collection with its documents, indexes and rules. Privileged callers only;
-// collection_not_found if there is none.
+// DropCollection removes a collection with its documents, indexes and rules; an engine that has a trash keeps it there
+// for a while, see Undrop. Privileged callers only; collection_not_found if there is none.
 func (s *Session) DropCollection(ctx context.Context, collection string) error {
 	ns, err := s.definition(collection)
 	if err != nil {
@@ -45,7 +45,14 @@ func (s *Session) DropCollection(ctx context.Context, collection string) error {
 	}
 	s.db.ddl.Lock()
 	defer s.db.ddl.Unlock()
+	set, err := s.db.rulesOf(ctx, ns)
+	if err != nil {
+		return err
+	}
 	if err := s.db.engine.DropCollection(ctx, ns); err != nil {
+		return err
+	}
+	if err := s.db.keepRules(ctx, ns, set); err != nil {
 		return err
 	}
 	return s.db.storeRules(ctx, ns, nil)

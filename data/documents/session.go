@@ -43,6 +43,9 @@ func owner(c yunduo.Caller) string {
 func actor(c yunduo.Caller) string {
 	switch c.Role {
 	case yunduo.RoleFunction:
+		if c.UserID != "" { // whose call it serves
+			return "function:" + c.Function + " for user:" + c.UserID
+		}
 		return "function:" + c.Function
 	case yunduo.RoleUser, yunduo.RoleAnonymous:
 		return "user:" + c.UserID

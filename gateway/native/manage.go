@@ -43,6 +43,14 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"POST", "/apps/:app/collections/:collection/indexes", "indexes.create"},
 	{"DELETE", "/apps/:app/collections/:collection/indexes/:name", "indexes.drop"},
 
+	{"POST", "/apps/:app/collections/:collection/history", "history.list"},
+	{"POST", "/apps/:app/collections/:collection/restore", "history.restore"},
+	{"GET", "/apps/:app/trash", "trash.list"},
+	{"POST", "/apps/:app/trash/:id/restore", "trash.restore"},
+	{"DELETE", "/apps/:app/trash/:id", "trash.delete"},
+	{"POST", "/apps/:app/restore", "apps.restore"},
+	{"GET", "/apps/:app/restore", "apps.restoreStatus"},
+
 	{"GET", "/apps/:app/triggers", "triggers.list"},
 	{"POST", "/apps/:app/triggers/:function/:name/run", "triggers.run"},
 	{"POST", "/apps/:app/triggers/:function/:name/enable", "triggers.enable"},

@@ -150,7 +150,7 @@ type DeleteResult struct {
 
 // WriteOptions carry what a write records beside the data.
 type WriteOptions struct {
-	Actor  string // who writes, for the change log: "user:ID", "function:NAME", "owner", "system"
+	Actor  string // who writes, for the change log: "user:ID", "function:NAME", "function:NAME for user:ID", "owner", "system"
 	Silent bool   // no change-log entry: for high-volume system records
 }
 

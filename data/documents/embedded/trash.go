@@ -120,10 +120,15 @@ func (c *collection) info() driver.CollectionInfo {
 	}
 }
 
+// definitions returns the indexes, without those whose build was given up.
 func (c *collection) definitions() []driver.Index {
-	list := make([]driver.Index, len(c.indexes))
-	for i, ix := range c.indexes {
-		list[i] = ix.Index
+	list := []driver.Index{}
+	for _, ix := range c.indexes {
+		if ix.Build == nil || ix.Build.Failed == "" {
+			definition := ix.Index
+			definition.Build = nil
+			list = append(list, definition)
+		}
 	}
 	return list
 }
