@@ -107,7 +107,7 @@ func TestAdmin_DoesWhatTheServerSDKsAsk(t *testing.T) {
 		{"aggregate", `{"action":"database.aggregateDocuments",` + members + `"stages":[{"stageKey":"$group","stageValue":"{\"_id\":null,\"sum\":{\"$sum\":\"$n\"}}"}]}`, `\"sum\":12`},
 		{"remove", `{"action":"database.removeDocument",` + members + `"query":"{\"_id\":\"n3\"}","multi":false}`, `"deleted":1`},
 		{"call", `{"action":"functions.invokeFunction","envName":"{app}","function_name":"echo","request_data":"{\"a\":5}"}`, `\"got\":5`},
-		{"upload", `{"action":"storage.getUploadMetadata","envName":"{app}","path":"g.txt"}`, `/files/upload/`},
+		{"upload", `{"action":"storage.getUploadMetadata","envName":"{app}","path":"g.txt"}`, `/v1/storages/objects`},
 		{"address", `{"action":"storage.batchGetDownloadUrl","envName":"{app}","file_list":[{"fileid":"{file}","max_age":60}]}`, `"code":"SUCCESS"`},
 		{"delete", `{"action":"storage.batchDeleteFile","envName":"{app}","fileid_list":["{file}"]}`, `"code":"SUCCESS"`},
 		{"delete what has gone", `{"action":"storage.batchDeleteFile","envName":"{app}","fileid_list":["cloud://{app}.yunduo/none"]}`, `"fileID":"cloud://{app}.yunduo/none"`},

@@ -29,7 +29,7 @@ func openAPI(operations []*api.Operation) []byte {
 	for _, verb := range []string{"begin", "commit", "abort"} {
 		b.add("POST", "/v1/apps/:app/documents/"+verb, byName["documents."+verb])
 	}
-	for _, verb := range []string{"grantUpload", "urls", "delete", "list", "stat"} {
+	for _, verb := range []string{"grantUpload", "urls", "delete", "copy", "list", "stat"} {
 		b.add("POST", "/v1/apps/:app/files/"+verb, byName["files."+verb])
 	}
 	b.add("POST", "/v1/apps/:app/auth/:provider", byName["auth.login"])
