@@ -101,5 +101,5 @@ func TestOpenAPI_EveryRouteExists(t *testing.T) {
 			require.Contains(t, r.body, `"token_missing"`, "%s %s", method, path)
 		}
 	}
-	require.Equal(t, 3, public, "auth.login, auth.refresh and operators.login need no credentials; nothing else is open")
+	require.Equal(t, 4, public, "auth.login, auth.refresh, auth.revoke and operators.login need no credentials; nothing else is open")
 }

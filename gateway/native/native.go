@@ -36,6 +36,7 @@ func Mount(e *echo.Echo, o Options) {
 	app := e.Group("/v1/apps/:app")
 	app.POST("/functions/:name", s.invoke)
 	app.POST("/auth/refresh", s.operation("auth.refresh"))
+	app.POST("/auth/revoke", s.operation("auth.revoke"))
 	app.POST("/auth/logout", s.operation("auth.logout"))
 	app.GET("/auth/me", s.operation("auth.me"))
 	app.POST("/auth/:provider", s.login)

@@ -34,6 +34,7 @@ func openAPI(operations []*api.Operation) []byte {
 	}
 	b.add("POST", "/v1/apps/:app/auth/:provider", byName["auth.login"])
 	b.add("POST", "/v1/apps/:app/auth/refresh", byName["auth.refresh"])
+	b.add("POST", "/v1/apps/:app/auth/revoke", byName["auth.revoke"])
 	b.add("POST", "/v1/apps/:app/auth/logout", byName["auth.logout"])
 	b.add("GET", "/v1/apps/:app/auth/me", byName["auth.me"])
 	for _, r := range manageRoutes {
