@@ -221,13 +221,15 @@ func (s *shown) elemMatch(arg bson.RawValue) error {
 
 // decide finds out from the fields named whether others are left out or kept.
 func (p *Projection) decide() error {
-	including, excluding := "", ""
+	including, excluding, element := "", "", false
 	var visit func(s *shown)
 	visit = func(s *shown) {
 		switch {
 		case s.path == "_id" && s.action <= actionExclude && len(s.inside) == 0:
-		case s.action == actionInclude || s.action == actionElement || s.action == actionCompute:
+		case s.action == actionInclude || s.action == actionCompute:
 			including = s.path
+		case s.action == actionElement: // goes with either and chooses by itself
+			element = true
 		case s.action == actionExclude:
 			excluding = s.path
 		}
@@ -245,7 +247,7 @@ func (p *Projection) decide() error {
 	case including == "" && excluding == "" && len(p.root.inside) == 1 && id != nil:
 		p.including = id.action == actionInclude
 	default:
-		p.including = including != ""
+		p.including = including != "" || element && excluding == ""
 	}
 	p.id = id == nil
 	return nil

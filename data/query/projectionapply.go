@@ -24,7 +24,8 @@ type projecting struct {
 	err           error
 }
 
-// document appends the chosen fields in their order, then computed ones.
+// document appends the chosen fields in their order, then those of $elemMatch, if only chosen ones are kept, and
+// computed ones.
 func (a *projecting) document(dst []byte, s *shown, doc []byte) []byte {
 	start := len(dst)
 	dst = value.BeginDocument(dst)
@@ -35,6 +36,7 @@ func (a *projecting) document(dst []byte, s *shown, doc []byte) []byte {
 		}
 		inside := s.find(key)
 		switch {
+		case inside != nil && inside.action == actionElement && a.including:
 		case inside != nil:
 			dst = a.field(dst, inside, v)
 		case !a.including, a.id && s.path == "" && string(key) == "_id":
@@ -42,9 +44,13 @@ func (a *projecting) document(dst []byte, s *shown, doc []byte) []byte {
 		}
 	}
 	for _, inside := range s.inside {
-		if inside.action == actionCompute {
+		v, ok := value.Field(doc, inside.name)
+		switch {
+		case inside.action == actionCompute:
 			dst = a.computed(dst, inside)
-		} else if _, ok := value.Field(doc, inside.name); !ok && inside.computes() {
+		case inside.action == actionElement && a.including && ok:
+			dst = a.field(dst, inside, v)
+		case !ok && inside.computes():
 			dst = value.AppendHeader(dst, bson.TypeEmbeddedDocument, inside.name)
 			dst = a.document(dst, inside, emptyDocument)
 		}
