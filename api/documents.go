@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -109,6 +110,7 @@ func documentOperations() []*Operation {
 		row("documents.insert", SignedIn, "Insert documents", insert),
 		row("documents.update", SignedIn, "Update or replace documents", update),
 		row("documents.findAndUpdate", SignedIn, "Update one document and return it", findAndUpdate),
+		row("documents.findAndDelete", SignedIn, "Delete one document and return it", findAndDelete),
 		row("documents.delete", SignedIn, "Delete documents", remove),
 		row("documents.count", SignedIn, "Count documents", count),
 		row("documents.aggregate", SignedIn, "Run an aggregation pipeline", aggregate),
@@ -208,10 +210,22 @@ func insert(ctx context.Context, a *API, call *Call, req *wire.InsertRequest) (*
 	return response, nil
 }
 
-func (a *API) change(filter, update json.RawMessage) (documents.Update, error) {
+// change decodes what updates have in common. An update that is a list is a pipeline.
+func (a *API) change(filter, update json.RawMessage, arrayFilters []json.RawMessage) (documents.Update, error) {
 	var u documents.Update
 	var err error
 	if u.Filter, err = a.document("filter", filter); err != nil {
+		return u, err
+	}
+	if u.ArrayFilters, err = a.documentList("arrayFilters", arrayFilters); err != nil {
+		return u, err
+	}
+	if text := bytes.TrimSpace(update); len(text) > 0 && text[0] == '[' {
+		var stages []json.RawMessage
+		if err := json.Unmarshal(text, &stages); err != nil {
+			return u, yunduo.Errorf(yunduo.ReasonInvalidRequest, "field \"update\" is no list of stages")
+		}
+		u.Pipeline, err = a.documentList("update", stages)
 		return u, err
 	}
 	if u.Change, err = a.document("update", update); err != nil {
@@ -235,7 +249,7 @@ func update(ctx context.Context, a *API, call *Call, req *wire.UpdateRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.change(req.Filter, req.Update)
+	u, err := a.change(req.Filter, req.Update, req.ArrayFilters)
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +266,11 @@ func findAndUpdate(ctx context.Context, a *API, call *Call, req *wire.FindAndUpd
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.change(req.Filter, req.Update)
+	u, err := a.change(req.Filter, req.Update, req.ArrayFilters)
 	if err != nil {
+		return nil, err
+	}
+	if u.Projection, err = a.document("projection", req.Projection); err != nil {
 		return nil, err
 	}
 	if u.Sort, err = a.document("sort", req.Sort); err != nil {
@@ -276,6 +293,25 @@ func findAndUpdate(ctx context.Context, a *API, call *Call, req *wire.FindAndUpd
 		response.Document = ejson.Append(nil, r.Document)
 	}
 	return response, nil
+}
+
+func findAndDelete(ctx context.Context, a *API, call *Call, req *wire.FindAndDeleteRequest) (*wire.DocumentResponse, error) {
+	s, filter, err := a.filtered(call, req.Transaction, req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	d := documents.Delete{Filter: filter, Return: driver.ReturnBefore}
+	if d.Sort, err = a.document("sort", req.Sort); err != nil {
+		return nil, err
+	}
+	if d.Projection, err = a.document("projection", req.Projection); err != nil {
+		return nil, err
+	}
+	r, err := s.Delete(ctx, req.Collection, d)
+	if err != nil || r.Document == nil {
+		return &wire.DocumentResponse{}, err
+	}
+	return &wire.DocumentResponse{Document: ejson.Append(nil, r.Document)}, nil
 }
 
 func remove(ctx context.Context, a *API, call *Call, req *wire.DeleteRequest) (*wire.DeleteResponse, error) {

@@ -55,6 +55,7 @@ func TestUsers_CannotReachEachOthersDocuments(t *testing.T) {
 		{name: "replace: han", path: diary + "/update", as: "han", body: `{"filter":{"_id":"d1"},"update":{"text":"defaced"}}`, want: []string{`"matched":0`}},
 		{name: "upsert over it: han", path: diary + "/update", as: "han", body: `{"filter":{"_id":"d1"},"update":{"$set":{"text":"defaced"}},"upsert":true}`, status: 403, reason: yunduo.ReasonPermissionDenied},
 		{name: "find and update: han", path: diary + "/findAndUpdate", as: "han", body: `{"filter":{"_id":"d1"},"update":{"$set":{"text":"defaced"}}}`, want: []string{`"document":null`}},
+		{name: "find and delete: han", path: diary + "/findAndDelete", as: "han", body: `{"filter":{"_id":"d1"}}`, want: []string{`"document":null`}},
 		{name: "insert over it: han", path: diary + "/insert", as: "han", body: `{"documents":[{"_id":"d1","text":"defaced"}]}`, status: 409, reason: yunduo.ReasonDuplicateKey},
 		{name: "delete: han", path: diary + "/delete", as: "han", body: `{"filter":{"_id":"d1"}}`, want: []string{`{"deleted":0}`}},
 		{name: "delete many: han", path: diary + "/delete", as: "han", body: `{"filter":{},"multi":true}`, want: []string{`{"deleted":0}`}},
@@ -80,6 +81,8 @@ func TestUsers_CannotPretendToBeSomebodyElse(t *testing.T) {
 		"replace":      {path: posts + "/update", body: `{"filter":{"_id":"own"},"update":{"_openid":"li","b":1}}`},
 		"upsert":       {path: posts + "/update", body: `{"filter":{"_id":"u","_openid":"li"},"update":{"$set":{"a":1}},"upsert":true}`},
 		"setOnInsert":  {path: posts + "/update", body: `{"filter":{"_id":"v"},"update":{"$setOnInsert":{"_openid":"li"}},"upsert":true}`},
+		"pipeline":     {path: posts + "/update", body: `{"filter":{"_id":"own"},"update":[{"$set":{"_openid":"li"}}]}`},
+		"replaceWith":  {path: posts + "/update", body: `{"filter":{"_id":"own"},"update":[{"$replaceWith":{"$literal":{"_openid":"li","b":1}}}]}`},
 		"findAndWrite": {path: posts + "/findAndUpdate", body: `{"filter":{"_id":"own"},"update":{"$set":{"_openid":"li"}}}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,8 @@ import "encoding/json"
 
 // Documents, filters, updates and pipelines travel as EJSON version 2 inside JSON: raw here, decoded by the operation.
 
-// FindRequest asks for documents. Limit 0 means 100; clients get 1,000 at most.
+// FindRequest asks for documents. Limit 0 means 100; clients get 1,000 at most. Collation, such as
+// {"locale":"zh","strength":2}, says how texts compare, here and in other requests.
 type FindRequest struct {
 	Collection  string          `json:"collection"`
 	Filter      json.RawMessage `json:"filter,omitempty"`
@@ -13,6 +14,7 @@ type FindRequest struct {
 	Skip        int64           `json:"skip,omitempty"`
 	Limit       int64           `json:"limit,omitempty"`
 	Hint        json.RawMessage `json:"hint,omitempty"`
+	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 }
 
@@ -63,15 +65,18 @@ type InsertResponse struct {
 	InsertedIDs []json.RawMessage `json:"insertedIds"`
 }
 
-// UpdateRequest changes the first or all documents that match: by operators, or by replacing the whole document when
-// no top-level key of Update starts with "$".
+// UpdateRequest changes the first or all documents that match: by operators, by replacing the whole document when no
+// top-level key of Update starts with "$", or by a list of the stages $set, $unset and $replaceWith. ArrayFilters are
+// the conditions that $[name] in paths stands for.
 type UpdateRequest struct {
-	Collection  string          `json:"collection"`
-	Filter      json.RawMessage `json:"filter,omitempty"`
-	Update      json.RawMessage `json:"update"`
-	Multi       bool            `json:"multi,omitempty"`
-	Upsert      bool            `json:"upsert,omitempty"`
-	Transaction string          `json:"transaction,omitempty"`
+	Collection   string            `json:"collection"`
+	Filter       json.RawMessage   `json:"filter,omitempty"`
+	Update       json.RawMessage   `json:"update"`
+	ArrayFilters []json.RawMessage `json:"arrayFilters,omitempty"`
+	Multi        bool              `json:"multi,omitempty"`
+	Upsert       bool              `json:"upsert,omitempty"`
+	Collation    json.RawMessage   `json:"collation,omitempty"`
+	Transaction  string            `json:"transaction,omitempty"`
 }
 
 // UpdateResponse says what an update did.
@@ -83,13 +88,16 @@ type UpdateResponse struct {
 
 // FindAndUpdateRequest changes one document and returns it as it was before or as it is after.
 type FindAndUpdateRequest struct {
-	Collection  string          `json:"collection"`
-	Filter      json.RawMessage `json:"filter,omitempty"`
-	Update      json.RawMessage `json:"update"`
-	Sort        json.RawMessage `json:"sort,omitempty"`
-	Upsert      bool            `json:"upsert,omitempty"`
-	Return      string          `json:"return,omitempty" enum:"before,after"`
-	Transaction string          `json:"transaction,omitempty"`
+	Collection   string            `json:"collection"`
+	Filter       json.RawMessage   `json:"filter,omitempty"`
+	Update       json.RawMessage   `json:"update"`
+	ArrayFilters []json.RawMessage `json:"arrayFilters,omitempty"`
+	Sort         json.RawMessage   `json:"sort,omitempty"`
+	Projection   json.RawMessage   `json:"projection,omitempty"`
+	Upsert       bool              `json:"upsert,omitempty"`
+	Return       string            `json:"return,omitempty" enum:"before,after"`
+	Collation    json.RawMessage   `json:"collation,omitempty"`
+	Transaction  string            `json:"transaction,omitempty"`
 }
 
 // FindAndUpdateResponse is UpdateResponse with the document, null if none matched.
@@ -105,6 +113,17 @@ type DeleteRequest struct {
 	Collection  string          `json:"collection"`
 	Filter      json.RawMessage `json:"filter,omitempty"`
 	Multi       bool            `json:"multi,omitempty"`
+	Collation   json.RawMessage `json:"collation,omitempty"`
+	Transaction string          `json:"transaction,omitempty"`
+}
+
+// FindAndDeleteRequest removes one document, the first by Sort, and returns it as it was.
+type FindAndDeleteRequest struct {
+	Collection  string          `json:"collection"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
+	Sort        json.RawMessage `json:"sort,omitempty"`
+	Projection  json.RawMessage `json:"projection,omitempty"`
+	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 }
 
@@ -117,6 +136,7 @@ type DeleteResponse struct {
 type CountRequest struct {
 	Collection  string          `json:"collection"`
 	Filter      json.RawMessage `json:"filter,omitempty"`
+	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 }
 
@@ -129,6 +149,7 @@ type CountResponse struct {
 type AggregateRequest struct {
 	Collection  string            `json:"collection"`
 	Pipeline    []json.RawMessage `json:"pipeline"`
+	Collation   json.RawMessage   `json:"collation,omitempty"`
 	Transaction string            `json:"transaction,omitempty"`
 }
 

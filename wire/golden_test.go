@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 	register[wire.InsertResponse]()
 	register[wire.UpdateRequest]()
 	register[wire.UpdateResponse]()
+	register[wire.FindAndDeleteRequest]()
 	register[wire.FindAndUpdateRequest]()
 	register[wire.FindAndUpdateResponse]()
 	register[wire.DeleteRequest]()

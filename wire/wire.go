@@ -5,7 +5,9 @@ package wire
 // Version is the protocol's version within /v1. It rises by one with every addition:
 //
 //	1 (2026-11-22): first version
-const Version = 1
+//	2 (2026-11-27): arrayFilters and pipelines of updates, projection of findAndUpdate, findAndDelete, collation,
+//	   mongoCode of errors
+const Version = 2
 
 // AppendJSON is implemented by responses of hot operations that encode themselves without reflection.
 type AppendJSON interface {

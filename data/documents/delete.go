@@ -30,6 +30,10 @@ func (s *Session) Delete(ctx context.Context, collection string, d Delete) (driv
 	if remove.Filter, err = s.restrict(ctx, ns, rules.Delete, remove.Filter); err != nil {
 		return result, err
 	}
+	show, err := parseProjection(d.Projection)
+	if err != nil {
+		return result, err
+	}
 	if d.Return != driver.ReturnNone {
 		if remove.Filter, err = s.restrict(ctx, ns, rules.Read, remove.Filter); err != nil {
 			return result, err
@@ -39,5 +43,8 @@ func (s *Session) Delete(ctx context.Context, collection string, d Delete) (driv
 		result, err = on.Delete(ctx, ns, remove, s.write())
 		return err
 	})
+	if err == nil && show != nil && result.Document != nil {
+		result.Document, err = show.Apply(result.Document)
+	}
 	return result, err
 }

@@ -63,9 +63,7 @@ func (s *Session) parseQuery(ctx context.Context, ns driver.Namespace, q Query) 
 	if find.Sort, err = parseSort(q.Sort); err != nil {
 		return find, err
 	}
-	if len(q.Projection) > 0 {
-		find.Projection, err = query.ParseProjection(q.Projection)
-	}
+	find.Projection, err = parseProjection(q.Projection)
 	return find, err
 }
 

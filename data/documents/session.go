@@ -156,18 +156,22 @@ type Query struct {
 type Update struct {
 	Filter bson.Raw
 	Change bson.Raw // update operators or a whole document
+	// Pipeline is the change as a list of the stages $set, $unset and $replaceWith, in place of Change.
+	Pipeline []bson.Raw
 	// ArrayFilters are the conditions that $[name] parts of paths stand for.
 	ArrayFilters []bson.Raw
 	Sort         bson.Raw // which document is first, when not Multi
 	Multi        bool
 	Upsert       bool
 	Return       driver.Returned
+	Projection   bson.Raw // of the returned document
 }
 
 // Delete says which documents to remove.
 type Delete struct {
-	Filter bson.Raw
-	Sort   bson.Raw
-	Multi  bool
-	Return driver.Returned // ReturnBefore asks for the removed document of a single delete
+	Filter     bson.Raw
+	Sort       bson.Raw
+	Multi      bool
+	Return     driver.Returned // ReturnBefore asks for the removed document of a single delete
+	Projection bson.Raw        // of the returned document
 }

@@ -9,6 +9,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/pipeline"
 )
 
 // Update changes the documents that match and that the caller may change. Nobody changes an _id, end users never
@@ -25,15 +26,32 @@ func (s *Session) Update(ctx context.Context, collection string, u Update) (driv
 	if err != nil {
 		return result, err
 	}
-	if s.caller.EndUser() {
-		return s.updateByEndUser(ctx, ns, u, update)
+	show, err := parseProjection(u.Projection)
+	if err != nil {
+		return result, err
 	}
-	if u.Upsert {
-		if _, err := s.upserted(update); err != nil {
-			return result, err
+	switch {
+	case s.caller.EndUser():
+		result, err = s.updateByEndUser(ctx, ns, u, update)
+	default:
+		if u.Upsert {
+			if _, err := s.upserted(update); err != nil {
+				return result, err
+			}
 		}
+		result, err = s.update(ctx, ns, update)
 	}
-	return s.update(ctx, ns, update)
+	if err == nil && show != nil && result.Document != nil {
+		result.Document, err = show.Apply(result.Document)
+	}
+	return result, err
+}
+
+func parseProjection(raw bson.Raw) (*query.Projection, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	return query.ParseProjection(raw)
 }
 
 // upserted returns the document that an upsert would insert, checked, or nil if the change cannot make one: then the
@@ -64,27 +82,15 @@ func (s *Session) parseUpdate(u Update) (driver.Update, error) {
 	if u.Upsert {
 		update.NewID = newID()
 	}
-	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
-	if err := form.check(u.Change, yunduo.ReasonInvalidUpdate, "update"); err != nil {
-		return update, err
-	}
 	var err error
-	if update.Change, err = query.ParseUpdate(u.Change); err != nil {
-		return update, err
-	}
-	if len(u.ArrayFilters) > 0 {
-		if update.Change, err = update.Change.WithArrayFilters(u.ArrayFilters); err != nil {
-			return update, err
-		}
-	}
-	if err := checkPaths(u.Change); err != nil {
+	if update.Change, err = s.parseChange(u); err != nil {
 		return update, err
 	}
 	if update.Change.IsReplacement() {
+		form := shape{limit: s.db.options.MaxDocumentBytes}
 		if u.Multi {
 			return update, yunduo.Errorf(yunduo.ReasonInvalidUpdate, "multi: a whole document replaces one document only; use operators to change many")
 		}
-		form.operators = false
 		if err := form.check(u.Change, yunduo.ReasonInvalidDocument, "update"); err != nil {
 			return update, err
 		}
@@ -97,6 +103,31 @@ func (s *Session) parseUpdate(u Update) (driver.Update, error) {
 	}
 	update.Sort, err = parseSort(u.Sort)
 	return update, err
+}
+
+func (s *Session) parseChange(u Update) (change *query.Update, err error) {
+	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
+	for _, part := range append(u.ArrayFilters[:len(u.ArrayFilters):len(u.ArrayFilters)], u.Pipeline...) {
+		if err := form.check(part, yunduo.ReasonInvalidUpdate, "update"); err != nil {
+			return nil, err
+		}
+	}
+	if u.Pipeline != nil {
+		change, err = pipeline.ParseUpdate(u.Pipeline)
+	} else {
+		if err := form.check(u.Change, yunduo.ReasonInvalidUpdate, "update"); err != nil {
+			return nil, err
+		}
+		if err := checkPaths(u.Change); err != nil {
+			return nil, err
+		}
+		change, err = query.ParseUpdate(u.Change)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Also without any: then a path with $[name] is refused here and not document by document.
+	return change.WithArrayFilters(u.ArrayFilters)
 }
 
 // checkPaths refuses operators on paths that are deeper than a document may be: they would make it so.

@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -15,7 +16,7 @@ import (
 
 // updateByEndUser narrows the update to what the rules allow and keeps _openid as it is.
 func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Update, update driver.Update) (driver.UpdateResult, error) {
-	if touchesOwner(u.Change) {
+	if touchesOwner(u.Change) || slices.ContainsFunc(u.Pipeline, stageTouchesOwner) {
 		return driver.UpdateResult{}, foreignOwner()
 	}
 	decision, err := s.decide(ctx, ns, rules.Update)
@@ -34,6 +35,8 @@ func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Up
 	}
 	mine := stringValue(owner(s.caller))
 	switch {
+	case u.Pipeline != nil:
+		update.Change = update.Change.Keeping(ownerField, mine)
 	case update.Change.IsReplacement():
 		update.Change, err = replacementOf(u.Change, mine)
 	case u.Upsert && !s.takesOwner(update):
@@ -67,6 +70,26 @@ func touchesOwner(change bson.Raw) bool {
 		}
 	}
 	return false
+}
+
+// stageTouchesOwner reports whether a stage of an update names _openid as a field that it sets or removes.
+func stageTouchesOwner(stage bson.Raw) bool {
+	element, err := stage.IndexErr(0)
+	if err != nil {
+		return false
+	}
+	owned := func(path string) bool { return path == ownerField || strings.HasPrefix(path, ownerField+".") }
+	arg := element.Value()
+	if name, ok := arg.StringValueOK(); ok {
+		return owned(name) // of $unset
+	}
+	fields, ok := arg.DocumentOK()
+	if list, isList := arg.ArrayOK(); isList {
+		names, _ := list.Values()
+		return slices.ContainsFunc(names, func(v bson.RawValue) bool { name, _ := v.StringValueOK(); return owned(name) })
+	}
+	elements, _ := fields.Elements()
+	return ok && slices.ContainsFunc(elements, func(e bson.RawElement) bool { return owned(e.Key()) })
 }
 
 // replacementOf returns the replacement with an owner; a zero one is none.

@@ -97,6 +97,9 @@ func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 		}
 		named[name] = filter
 	}
+	if len(named) > 0 && u.root == nil {
+		return nil, invalidUpdate("array filters belong to update operators, not to a whole document or a pipeline")
+	}
 	used := map[string]bool{}
 	if u.root != nil {
 		u.root.filterNames(used)
@@ -108,10 +111,12 @@ func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 	}
 	for name := range used {
 		if named[name] == nil {
-			return nil, invalidUpdate("there is no array filter for $[%s]", name)
+			return nil, language.Errorf(language.BadValue, yunduo.ReasonInvalidUpdate, "there is no array filter for $[%s]", name)
 		}
 	}
-	return &Update{raw: u.raw, named: cloneAll(filters), replacement: u.replacement, root: u.root, filters: named}, nil
+	filtered := *u
+	filtered.named, filtered.filters = cloneAll(filters), named
+	return &filtered, nil
 }
 
 // filterName returns the first component of all paths in an array filter.

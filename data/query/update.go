@@ -11,15 +11,29 @@ import (
 	"yunduo/data/query/value"
 )
 
-// Update is a parsed change of a document: update operators or a whole replacement document. It is immutable and
-// safe for concurrent use.
+// Update is a parsed change of a document: update operators, a whole replacement document or a pipeline. It is immutable
+// and safe for concurrent use.
 type Update struct {
 	raw         bson.RawValue
 	named       []bson.Raw // the array filters
-	replacement bson.Raw   // nil for operators
+	replacement bson.Raw   // nil for operators and pipelines
 	root        *change
 	filters     map[string]*Filter // by the name in $[name]
+	rewriter    Rewriter           // nil unless it is a pipeline
+	fixed       string             // a field that a pipeline leaves as it is, if not empty
+	inserted    bson.RawValue      // what the fixed field of an inserted document is
 }
+
+// Rewriter makes of a document what a pipeline makes of it.
+type Rewriter interface {
+	// Rewrite returns the changed document, which shares no memory with doc that the caller may change. now is $$NOW.
+	Rewrite(doc bson.Raw, now time.Time) (bson.Raw, error)
+	// Stages returns the pipeline as it was written.
+	Stages() []bson.Raw
+}
+
+// RewritingUpdate returns the update that rewrites each document; package pipeline parses such ones.
+func RewritingUpdate(r Rewriter) *Update { return &Update{rewriter: r} }
 
 // ApplyContext is what applying an update depends on beside the document.
 type ApplyContext struct {
@@ -85,9 +99,12 @@ func ParseUpdate(raw bson.Raw) (*Update, error) {
 // memory with doc only if nothing differs.
 func (u *Update) Apply(doc bson.Raw, ctx ApplyContext) (changed bson.Raw, differs bool, err error) {
 	oldID, hasID := value.Field(doc, "_id")
-	if u.replacement != nil {
+	switch {
+	case u.replacement != nil:
 		changed, err = u.replace(oldID)
-	} else {
+	case u.rewriter != nil:
+		changed, err = u.rewrite(doc, ctx)
+	default:
 		a := application{update: u, context: ctx, doc: doc}
 		_, changed, err = a.append(make([]byte, 0, len(doc)+len(doc)/8+64), u.root, value.Document(doc))
 	}
@@ -131,12 +148,70 @@ func withID(doc bson.Raw, id bson.RawValue) bson.Raw {
 	}
 }
 
+// rewrite runs the pipeline. A result without an _id keeps the old one.
+func (u *Update) rewrite(doc bson.Raw, ctx ApplyContext) (bson.Raw, error) {
+	changed, err := u.rewriter.Rewrite(doc, ctx.Now)
+	if err != nil {
+		return nil, err
+	}
+	if u.fixed != "" {
+		kept, _ := value.Field(doc, u.fixed)
+		if ctx.Insert {
+			kept = u.inserted
+		}
+		changed = withField(changed, u.fixed, kept)
+	}
+	id, ok := value.Field(changed, "_id")
+	if !ok {
+		id, _ = value.Field(doc, "_id")
+	}
+	return withID(changed, id), nil
+}
+
+// withField returns doc with a field set at its place or at the end; a missing value removes it.
+func withField(doc bson.Raw, name string, v bson.RawValue) bson.Raw {
+	dst := value.BeginDocument(make([]byte, 0, len(doc)+len(name)+len(v.Value)+8))
+	done := false
+	for it := value.Elements(doc); ; {
+		key, old, ok := it.Next()
+		if !ok {
+			break
+		}
+		if string(key) != name {
+			dst = value.AppendElement(dst, key, old)
+		} else if !done {
+			dst, done = value.Append(dst, name, v), true
+		}
+	}
+	if !done {
+		dst = value.Append(dst, name, v)
+	}
+	return value.EndDocument(dst, 0)
+}
+
+// Keeping returns a pipeline update that leaves a field as it is, whatever its stages say; in a document that it
+// inserts, the field is inserted, none if that is missing.
+func (u *Update) Keeping(field string, inserted bson.RawValue) *Update {
+	kept := *u
+	kept.fixed, kept.inserted = field, inserted
+	return &kept
+}
+
 // IsReplacement reports whether the update replaces the whole document.
 func (u *Update) IsReplacement() bool { return u.replacement != nil }
 
-// Paths returns the paths that the update may change, up to the first positional component; nil for a replacement.
+// Stages returns the pipeline of an update that is one, as it was written; nil for others.
+func (u *Update) Stages() []bson.Raw {
+	if u.rewriter == nil {
+		return nil
+	}
+	return u.rewriter.Stages()
+}
+
+// Paths returns the paths that the update may change, up to the first positional component; nil for a replacement or a
+// pipeline, which may change everything.
 func (u *Update) Paths() []string {
-	if u.replacement != nil {
+	if u.root == nil {
 		return nil
 	}
 	var paths []string

@@ -49,8 +49,8 @@ func (s *surface) login(c echo.Context) error {
 
 var documentVerbs = map[string]string{
 	"find": "documents.find", "get": "documents.get", "insert": "documents.insert", "update": "documents.update",
-	"findAndUpdate": "documents.findAndUpdate", "delete": "documents.delete", "count": "documents.count",
-	"aggregate": "documents.aggregate", "explain": "documents.explain",
+	"findAndUpdate": "documents.findAndUpdate", "findAndDelete": "documents.findAndDelete", "delete": "documents.delete",
+	"count": "documents.count", "aggregate": "documents.aggregate", "explain": "documents.explain",
 }
 
 // documents runs a document operation on the collection of the path.

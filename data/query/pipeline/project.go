@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"context"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/expr"
@@ -53,13 +51,17 @@ type projectStage struct {
 }
 
 func (s *projectStage) run(env *environment, in iterator) (iterator, error) {
+	return eachRow(env, in, s), nil
+}
+
+func (s *projectStage) row() rowFunc {
 	var buffer []byte
-	return &mapRows{in, func(ctx context.Context, row bson.Raw) (bson.Raw, error) {
-		p := projector{mode: s.mode, root: row, vars: env.at(ctx)}
+	return func(row bson.Raw, vars expr.Vars) (bson.Raw, error) {
+		p := projector{mode: s.mode, root: row, vars: vars}
 		var err error
 		buffer, err = p.object(buffer[:0], row, s.shape)
 		return buffer, err
-	}}, nil
+	}
 }
 
 // projector is one application of a projection. Computed fields see the whole document as it was.

@@ -203,6 +203,12 @@ func (r *mapRows) next(ctx context.Context) (bson.Raw, error) {
 
 func (r *mapRows) close() error { return r.in.close() }
 
+// eachRow runs a stage that makes one row of each.
+func eachRow(env *environment, in iterator, s rowStage) iterator {
+	change := s.row()
+	return &mapRows{in, func(ctx context.Context, row bson.Raw) (bson.Raw, error) { return change(row, env.at(ctx)) }}
+}
+
 // replaceStage is $replaceRoot and $replaceWith.
 type replaceStage struct {
 	name string
@@ -225,8 +231,12 @@ func parseReplaceRoot(p *parser, name string, arg bson.RawValue) (stage, error) 
 }
 
 func (s *replaceStage) run(env *environment, in iterator) (iterator, error) {
-	return &mapRows{in, func(ctx context.Context, row bson.Raw) (bson.Raw, error) {
-		v, err := s.root.Eval(row, env.at(ctx))
+	return eachRow(env, in, s), nil
+}
+
+func (s *replaceStage) row() rowFunc {
+	return func(row bson.Raw, vars expr.Vars) (bson.Raw, error) {
+		v, err := s.root.Eval(row, vars)
 		if err != nil {
 			return nil, err
 		}
@@ -234,5 +244,5 @@ func (s *replaceStage) run(env *environment, in iterator) (iterator, error) {
 			return nil, yunduo.Errorf(yunduo.ReasonExpressionFailed, "%s: the new root must be an object, not %s", s.name, value.TypeName(v.Type))
 		}
 		return v.Value, nil
-	}}, nil
+	}
 }
