@@ -149,6 +149,9 @@ func find(ctx context.Context, a *API, call *Call, req *wire.FindRequest) (*wire
 		return nil, err
 	}
 	q.Skip, q.Limit = req.Skip, req.Limit
+	if q.Collation, err = a.document("collation", req.Collation); err != nil {
+		return nil, err
+	}
 	cursor, err := s.Find(ctx, req.Collection, q)
 	return rows(ctx, cursor, err)
 }
@@ -211,10 +214,13 @@ func insert(ctx context.Context, a *API, call *Call, req *wire.InsertRequest) (*
 }
 
 // change decodes what updates have in common. An update that is a list is a pipeline.
-func (a *API) change(filter, update json.RawMessage, arrayFilters []json.RawMessage) (documents.Update, error) {
+func (a *API) change(filter, update, collation json.RawMessage, arrayFilters []json.RawMessage) (documents.Update, error) {
 	var u documents.Update
 	var err error
 	if u.Filter, err = a.document("filter", filter); err != nil {
+		return u, err
+	}
+	if u.Collation, err = a.document("collation", collation); err != nil {
 		return u, err
 	}
 	if u.ArrayFilters, err = a.documentList("arrayFilters", arrayFilters); err != nil {
@@ -249,7 +255,7 @@ func update(ctx context.Context, a *API, call *Call, req *wire.UpdateRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.change(req.Filter, req.Update, req.ArrayFilters)
+	u, err := a.change(req.Filter, req.Update, req.Collation, req.ArrayFilters)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +272,7 @@ func findAndUpdate(ctx context.Context, a *API, call *Call, req *wire.FindAndUpd
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.change(req.Filter, req.Update, req.ArrayFilters)
+	u, err := a.change(req.Filter, req.Update, req.Collation, req.ArrayFilters)
 	if err != nil {
 		return nil, err
 	}
@@ -301,6 +307,9 @@ func findAndDelete(ctx context.Context, a *API, call *Call, req *wire.FindAndDel
 		return nil, err
 	}
 	d := documents.Delete{Filter: filter, Return: driver.ReturnBefore}
+	if d.Collation, err = a.document("collation", req.Collation); err != nil {
+		return nil, err
+	}
 	if d.Sort, err = a.document("sort", req.Sort); err != nil {
 		return nil, err
 	}
@@ -319,7 +328,11 @@ func remove(ctx context.Context, a *API, call *Call, req *wire.DeleteRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.Delete(ctx, req.Collection, documents.Delete{Filter: filter, Multi: req.Multi})
+	d := documents.Delete{Filter: filter, Multi: req.Multi}
+	if d.Collation, err = a.document("collation", req.Collation); err != nil {
+		return nil, err
+	}
+	r, err := s.Delete(ctx, req.Collection, d)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +344,11 @@ func count(ctx context.Context, a *API, call *Call, req *wire.CountRequest) (*wi
 	if err != nil {
 		return nil, err
 	}
-	total, err := s.Count(ctx, req.Collection, filter)
+	collation, err := a.document("collation", req.Collation)
+	if err != nil {
+		return nil, err
+	}
+	total, err := s.CountBy(ctx, req.Collection, filter, collation)
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +364,11 @@ func aggregate(ctx context.Context, a *API, call *Call, req *wire.AggregateReque
 	if err != nil {
 		return nil, err
 	}
-	cursor, err := s.Aggregate(ctx, req.Collection, stages)
+	collation, err := a.document("collation", req.Collation)
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := s.AggregateBy(ctx, req.Collection, stages, collation)
 	return rows(ctx, cursor, err)
 }
 

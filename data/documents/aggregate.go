@@ -8,6 +8,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/pipeline"
 	"yunduo/data/rules"
 )
@@ -16,6 +17,11 @@ import (
 // pipeline names. The caller closes the cursor. Reasons: collection_not_found, permission_denied, invalid_pipeline,
 // unknown_operator, expression_failed, query_too_expensive.
 func (s *Session) Aggregate(ctx context.Context, collection string, stages []bson.Raw) (driver.Cursor, error) {
+	return s.AggregateBy(ctx, collection, stages, nil)
+}
+
+// AggregateBy is Aggregate for a pipeline that compares texts by a collation.
+func (s *Session) AggregateBy(ctx context.Context, collection string, stages []bson.Raw, texts bson.Raw) (driver.Cursor, error) {
 	ns, err := s.namespace(collection)
 	if err != nil {
 		return nil, err
@@ -26,7 +32,11 @@ func (s *Session) Aggregate(ctx context.Context, collection string, stages []bso
 			return nil, err
 		}
 	}
-	p, err := pipeline.Parse(stages)
+	by, err := collation.Parse(texts)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pipeline.ParseBy(by, stages)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/rules"
 )
 
@@ -20,17 +21,21 @@ func (s *Session) Delete(ctx context.Context, collection string, d Delete) (driv
 	if d.Return == driver.ReturnAfter || d.Multi && d.Return != driver.ReturnNone {
 		return result, yunduo.Errorf(yunduo.ReasonInvalidRequest, "return: only a single delete returns a document, as it was before")
 	}
-	remove := driver.Delete{Multi: d.Multi, Return: d.Return}
-	if remove.Filter, err = query.ParseFilter(d.Filter); err != nil {
+	by, err := collation.Parse(d.Collation)
+	if err != nil {
 		return result, err
 	}
-	if remove.Sort, err = parseSort(d.Sort); err != nil {
+	remove := driver.Delete{Multi: d.Multi, Return: d.Return}
+	if remove.Filter, err = query.ParseFilterBy(by, d.Filter); err != nil {
+		return result, err
+	}
+	if remove.Sort, err = parseSort(by, d.Sort); err != nil {
 		return result, err
 	}
 	if remove.Filter, err = s.restrict(ctx, ns, rules.Delete, remove.Filter); err != nil {
 		return result, err
 	}
-	show, err := parseProjection(d.Projection)
+	show, err := parseProjection(by, d.Projection)
 	if err != nil {
 		return result, err
 	}

@@ -10,6 +10,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/rules"
 )
 
@@ -53,25 +54,29 @@ func (s *Session) parseQuery(ctx context.Context, ns driver.Namespace, q Query) 
 	default:
 		find.Limit = min(q.Limit, MaxLimit)
 	}
-	var err error
+	by, err := collation.Parse(q.Collation)
+	if err != nil {
+		return find, err
+	}
 	if find.Hint, err = s.hint(ctx, ns, q.Hint); err != nil {
 		return find, err
 	}
-	if find.Filter, err = query.ParseFilter(q.Filter); err != nil {
+	if find.Filter, err = query.ParseFilterBy(by, q.Filter); err != nil {
 		return find, err
 	}
-	if find.Sort, err = parseSort(q.Sort); err != nil {
+	if find.Sort, err = parseSort(by, q.Sort); err != nil {
 		return find, err
 	}
-	find.Projection, err = parseProjection(q.Projection)
+	find.Projection, err = parseProjection(by, q.Projection)
 	return find, err
 }
 
-func parseSort(raw bson.Raw) (*query.Sort, error) {
+func parseSort(by *collation.Collation, raw bson.Raw) (*query.Sort, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	return query.ParseSort(raw)
+	sort, err := query.ParseSort(raw)
+	return sort.By(by), err
 }
 
 // Get returns the document with the _id, or nil if the caller sees none. Reasons: those of Find.
@@ -100,11 +105,20 @@ func idFilter(id bson.RawValue) bson.Raw {
 
 // Count counts the documents that match and that the caller may read; a nil filter counts all. Reasons: those of Find.
 func (s *Session) Count(ctx context.Context, collection string, filter bson.Raw) (int64, error) {
+	return s.CountBy(ctx, collection, filter, nil)
+}
+
+// CountBy is Count for a filter that compares texts by a collation.
+func (s *Session) CountBy(ctx context.Context, collection string, filter, texts bson.Raw) (int64, error) {
 	ns, err := s.namespace(collection)
 	if err != nil {
 		return 0, err
 	}
-	parsed, err := query.ParseFilter(filter)
+	by, err := collation.Parse(texts)
+	if err != nil {
+		return 0, err
+	}
+	parsed, err := query.ParseFilterBy(by, filter)
 	if err != nil {
 		return 0, err
 	}

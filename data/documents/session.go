@@ -146,8 +146,9 @@ type Query struct {
 	Sort       bson.Raw
 	Projection bson.Raw
 	Skip       int64
-	Limit      int64 // 0 is DefaultLimit; more than MaxLimit is MaxLimit
-	NoLimit    bool  // privileged callers only: stream all that match; Limit still holds if it is set
+	Collation  bson.Raw // how texts compare; nil is by bytes
+	Limit      int64    // 0 is DefaultLimit; more than MaxLimit is MaxLimit
+	NoLimit    bool     // privileged callers only: stream all that match; Limit still holds if it is set
 	// Hint names the index to use, by its name or by its fields as a document {path: 1 or -1}; "$natural" asks for none.
 	Hint bson.RawValue
 }
@@ -165,6 +166,7 @@ type Update struct {
 	Upsert       bool
 	Return       driver.Returned
 	Projection   bson.Raw // of the returned document
+	Collation    bson.Raw
 }
 
 // Delete says which documents to remove.
@@ -174,4 +176,5 @@ type Delete struct {
 	Multi      bool
 	Return     driver.Returned // ReturnBefore asks for the removed document of a single delete
 	Projection bson.Raw        // of the returned document
+	Collation  bson.Raw
 }

@@ -9,6 +9,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/pipeline"
 )
 
@@ -22,11 +23,15 @@ func (s *Session) Update(ctx context.Context, collection string, u Update) (driv
 	if err != nil {
 		return result, err
 	}
-	update, err := s.parseUpdate(u)
+	by, err := collation.Parse(u.Collation)
 	if err != nil {
 		return result, err
 	}
-	show, err := parseProjection(u.Projection)
+	update, err := s.parseUpdate(by, u)
+	if err != nil {
+		return result, err
+	}
+	show, err := parseProjection(by, u.Projection)
 	if err != nil {
 		return result, err
 	}
@@ -47,11 +52,11 @@ func (s *Session) Update(ctx context.Context, collection string, u Update) (driv
 	return result, err
 }
 
-func parseProjection(raw bson.Raw) (*query.Projection, error) {
+func parseProjection(by *collation.Collation, raw bson.Raw) (*query.Projection, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	return query.ParseProjection(raw)
+	return query.ParseProjectionBy(by, raw)
 }
 
 // upserted returns the document that an upsert would insert, checked, or nil if the change cannot make one: then the
@@ -77,13 +82,13 @@ func (s *Session) update(ctx context.Context, ns driver.Namespace, update driver
 	return result, err
 }
 
-func (s *Session) parseUpdate(u Update) (driver.Update, error) {
+func (s *Session) parseUpdate(by *collation.Collation, u Update) (driver.Update, error) {
 	update := driver.Update{Multi: u.Multi, Upsert: u.Upsert, Return: u.Return}
 	if u.Upsert {
 		update.NewID = newID()
 	}
 	var err error
-	if update.Change, err = s.parseChange(u); err != nil {
+	if update.Change, err = s.parseChange(by, u); err != nil {
 		return update, err
 	}
 	if update.Change.IsReplacement() {
@@ -98,14 +103,14 @@ func (s *Session) parseUpdate(u Update) (driver.Update, error) {
 	if u.Multi && u.Return != driver.ReturnNone {
 		return update, yunduo.Errorf(yunduo.ReasonInvalidRequest, "return: an update of many documents returns none")
 	}
-	if update.Filter, err = query.ParseFilter(u.Filter); err != nil {
+	if update.Filter, err = query.ParseFilterBy(by, u.Filter); err != nil {
 		return update, err
 	}
-	update.Sort, err = parseSort(u.Sort)
+	update.Sort, err = parseSort(by, u.Sort)
 	return update, err
 }
 
-func (s *Session) parseChange(u Update) (change *query.Update, err error) {
+func (s *Session) parseChange(by *collation.Collation, u Update) (change *query.Update, err error) {
 	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
 	for _, part := range append(u.ArrayFilters[:len(u.ArrayFilters):len(u.ArrayFilters)], u.Pipeline...) {
 		if err := form.check(part, yunduo.ReasonInvalidUpdate, "update"); err != nil {
@@ -113,7 +118,7 @@ func (s *Session) parseChange(u Update) (change *query.Update, err error) {
 		}
 	}
 	if u.Pipeline != nil {
-		change, err = pipeline.ParseUpdate(u.Pipeline)
+		change, err = pipeline.ParseUpdateBy(by, u.Pipeline)
 	} else {
 		if err := form.check(u.Change, yunduo.ReasonInvalidUpdate, "update"); err != nil {
 			return nil, err
@@ -121,7 +126,7 @@ func (s *Session) parseChange(u Update) (change *query.Update, err error) {
 		if err := checkPaths(u.Change); err != nil {
 			return nil, err
 		}
-		change, err = query.ParseUpdate(u.Change)
+		change, err = query.ParseUpdateBy(by, u.Change)
 	}
 	if err != nil {
 		return nil, err

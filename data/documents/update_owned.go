@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/rules"
 )
 
@@ -121,7 +122,11 @@ func ownedWhenInserted(u Update, owner bson.RawValue) (*query.Update, error) {
 	out = appendValue(out, ownerField, owner)
 	out, _ = bsoncore.AppendDocumentEnd(out, inner)
 	out, _ = bsoncore.AppendDocumentEnd(out, index)
-	change, err := query.ParseUpdate(out)
+	by, err := collation.Parse(u.Collation)
+	if err != nil {
+		return nil, err
+	}
+	change, err := query.ParseUpdateBy(by, out)
 	if err != nil || len(u.ArrayFilters) == 0 {
 		return change, err
 	}

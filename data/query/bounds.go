@@ -193,9 +193,15 @@ func (b *boundsMaker) addUnion(n anyNode, prefix string) {
 func predicateRange(pred predicate) (r Range, ok bool) {
 	switch pred := pred.(type) {
 	case *comparison:
+		if pred.by != nil {
+			return Range{}, false // index keys are in the order of bytes
+		}
 		r.Intervals, ok = pred.intervals()
 		r.Missing, r.Exact = pred.class == value.ClassNull && pred.same, pred.class != value.ClassArray
 	case *membership:
+		if pred.by != nil {
+			return Range{}, false
+		}
 		for _, v := range pred.values {
 			r.Intervals = append(r.Intervals, equalTo(v)...)
 		}

@@ -4,6 +4,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -18,16 +19,24 @@ type operation interface {
 }
 
 // parseOperation makes an operation from an operator's argument for one path.
-type parseOperation func(path string, v bson.RawValue) (operation, error)
+type parseOperation func(by *collation.Collation, path string, v bson.RawValue) (operation, error)
 
 var updateOperators = map[string]parseOperation{
-	"$set":         func(_ string, v bson.RawValue) (operation, error) { return setOperation{v}, nil },
-	"$setOnInsert": func(_ string, v bson.RawValue) (operation, error) { return insertOperation{v}, nil },
-	"$unset":       func(string, bson.RawValue) (operation, error) { return unsetOperation{}, nil },
-	"$inc":         parseInc,
-	"$mul":         parseMul,
-	"$min":         func(_ string, v bson.RawValue) (operation, error) { return extremeOperation{v, -1}, nil },
-	"$max":         func(_ string, v bson.RawValue) (operation, error) { return extremeOperation{v, 1}, nil },
+	"$set": func(_ *collation.Collation, _ string, v bson.RawValue) (operation, error) {
+		return setOperation{v}, nil
+	},
+	"$setOnInsert": func(_ *collation.Collation, _ string, v bson.RawValue) (operation, error) {
+		return insertOperation{v}, nil
+	},
+	"$unset": func(*collation.Collation, string, bson.RawValue) (operation, error) { return unsetOperation{}, nil },
+	"$inc":   parseInc,
+	"$mul":   parseMul,
+	"$min": func(by *collation.Collation, _ string, v bson.RawValue) (operation, error) {
+		return extremeOperation{v, -1, by}, nil
+	},
+	"$max": func(by *collation.Collation, _ string, v bson.RawValue) (operation, error) {
+		return extremeOperation{v, 1, by}, nil
+	},
 	"$currentDate": parseCurrentDate,
 	"$bit":         parseBit,
 	"$push":        parsePush,
@@ -38,7 +47,7 @@ var updateOperators = map[string]parseOperation{
 }
 
 // parseChanges compiles a document of update operators.
-func parseChanges(raw bson.Raw) (*change, error) {
+func parseChanges(by *collation.Collation, raw bson.Raw) (*change, error) {
 	root := &change{}
 	for it := value.Elements(raw); ; {
 		key, v, ok := it.Next()
@@ -65,7 +74,7 @@ func parseChanges(raw bson.Raw) (*change, error) {
 				}
 				continue
 			}
-			op, err := parse(path, arg)
+			op, err := parse(by, path, arg)
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +90,7 @@ func parseChanges(raw bson.Raw) (*change, error) {
 func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 	named := make(map[string]*Filter, len(filters))
 	for _, raw := range filters {
-		filter, err := ParseFilter(raw)
+		filter, err := ParseFilterBy(u.by, raw)
 		if err != nil {
 			return nil, yunduo.Wrap(err, yunduo.ReasonInvalidUpdate, "an array filter is not valid: %s", yunduo.AsError(err).Message)
 		}

@@ -1,10 +1,12 @@
 package query
 
 import (
+	"bytes"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -14,10 +16,12 @@ type comparison struct {
 	value             bson.RawValue
 	class             value.Class
 	nan               bool
-	below, same, over bool // which results of comparing a value with ours match
+	by                *collation.Collation // nil where it makes no difference
+	key               []byte               // of value; only with by
+	below, same, over bool                 // which results of comparing a value with ours match
 }
 
-func newComparison(path, operator string, v bson.RawValue) (*comparison, error) {
+func newComparison(by *collation.Collation, path, operator string, v bson.RawValue) (*comparison, error) {
 	switch {
 	case v.Type == bson.TypeUndefined:
 		return nil, invalidFilter("the field '%s' is compared with undefined", path)
@@ -25,6 +29,13 @@ func newComparison(path, operator string, v bson.RawValue) (*comparison, error) 
 		return nil, invalidFilter("the field '%s' has %s with a regular expression; use $not or $in", path, operator)
 	}
 	c := &comparison{operator: operator, value: v, class: value.ClassOf(v.Type), nan: value.IsNaN(v)}
+	if by != nil && hasTexts(c.class) {
+		var err error
+		if c.key, err = value.AppendKeyBy(by, nil, v); err != nil {
+			return nil, err
+		}
+		c.by = by
+	}
 	switch operator {
 	case "$eq", "$ne":
 		c.operator, c.same = "$eq", true
@@ -56,7 +67,7 @@ func (c *comparison) matches(v bson.RawValue) bool {
 	if class == value.ClassNumber && (c.nan || value.IsNaN(v)) {
 		return c.same && c.nan && value.IsNaN(v)
 	}
-	switch value.Compare(v, c.value) {
+	switch c.compare(v) {
 	case -1:
 		return c.below
 	case 1:
@@ -65,14 +76,34 @@ func (c *comparison) matches(v bson.RawValue) bool {
 	return c.same
 }
 
+// hasTexts reports whether values of a class are texts or may hold some.
+func hasTexts(class value.Class) bool {
+	return class == value.ClassString || class == value.ClassObject || class == value.ClassArray
+}
+
+// compare orders a value of the same class against the operand.
+func (c *comparison) compare(v bson.RawValue) int {
+	if c.by == nil {
+		return value.Compare(v, c.value)
+	}
+	var buffer [128]byte
+	key, err := value.AppendKeyBy(c.by, buffer[:0], v)
+	if err != nil {
+		return value.Compare(v, c.value)
+	}
+	return bytes.Compare(key, c.key)
+}
+
 // membership is $in with a list.
 type membership struct {
 	values  []bson.RawValue // sorted
 	regexes []*regexPredicate
 	null    bool // the list has null, which stands for missing fields too
+	by      *collation.Collation
+	keys    map[string]bool // of the values; only with by
 }
 
-func newMembership(path, operator string, v bson.RawValue) (*membership, error) {
+func newMembership(by *collation.Collation, path, operator string, v bson.RawValue) (*membership, error) {
 	if v.Type != bson.TypeArray {
 		return nil, invalidFilter("the field '%s' has %s without a list", path, operator)
 	}
@@ -100,6 +131,16 @@ func newMembership(path, operator string, v bson.RawValue) (*membership, error) 
 	}
 	slices.SortFunc(m.values, value.Compare)
 	m.values = slices.CompactFunc(m.values, value.Equal)
+	if by != nil && slices.ContainsFunc(m.values, func(v bson.RawValue) bool { return hasTexts(value.ClassOf(v.Type)) }) {
+		m.by, m.keys = by, map[string]bool{}
+		for _, v := range m.values {
+			key, err := value.AppendKeyBy(by, nil, v)
+			if err != nil {
+				return nil, err
+			}
+			m.keys[string(key)] = true
+		}
+	}
 	return m, nil
 }
 
@@ -107,7 +148,12 @@ func (m *membership) matches(v bson.RawValue) bool {
 	if m.null && (v.Type == 0 || v.Type == bson.TypeUndefined) {
 		return true
 	}
-	if _, found := slices.BinarySearchFunc(m.values, v, value.Compare); found {
+	if m.by != nil {
+		var buffer [128]byte
+		if key, err := value.AppendKeyBy(m.by, buffer[:0], v); err == nil && v.Type != 0 && m.keys[string(key)] {
+			return true
+		}
+	} else if _, found := slices.BinarySearchFunc(m.values, v, value.Compare); found {
 		return true
 	}
 	for _, regex := range m.regexes {

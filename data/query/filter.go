@@ -6,22 +6,28 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
 // Filter is a parsed condition on documents. A nil *Filter matches every document. It is immutable and safe for
 // concurrent use.
 type Filter struct {
-	raw  bson.Raw
-	root node
-	near *NearQuery
+	raw   bson.Raw
+	root  node
+	near  *NearQuery
+	by    *collation.Collation
+	mixed bool // parts have different collations
 }
 
 var emptyDocument = bson.Raw{5, 0, 0, 0, 0}
 
 // ParseFilter compiles a filter document; nil or an empty document gives nil, which matches everything. It returns
 // invalid_filter when the form is wrong and unknown_operator when an operator does not exist here.
-func ParseFilter(raw bson.Raw) (*Filter, error) {
+func ParseFilter(raw bson.Raw) (*Filter, error) { return ParseFilterBy(nil, raw) }
+
+// ParseFilterBy is ParseFilter for a filter that compares texts by a collation.
+func ParseFilterBy(by *collation.Collation, raw bson.Raw) (*Filter, error) {
 	if value.IsEmpty(raw) {
 		return nil, nil
 	}
@@ -29,12 +35,12 @@ func ParseFilter(raw bson.Raw) (*Filter, error) {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidFilter, "the filter cannot be read: %s", yunduo.AsError(err).Message)
 	}
 	raw = bytes.Clone(raw) // the tree points into it, and the caller may reuse its memory
-	p := filterParser{}
+	p := filterParser{by: by}
 	root, err := p.document(raw)
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{raw: raw, root: root, near: p.near}, nil
+	return &Filter{raw: raw, root: root, near: p.near, by: by}, nil
 }
 
 // Match reports whether doc satisfies the filter. A document for which an $expr cannot be computed does not.
@@ -46,6 +52,15 @@ func (f *Filter) Raw() bson.Raw {
 		return emptyDocument
 	}
 	return f.raw
+}
+
+// Collation returns how the filter compares texts, and whether all its parts do so: And may join filters of different
+// collations, of which an engine that knows only one for all must not make one.
+func (f *Filter) Collation() (by *collation.Collation, uniform bool) {
+	if f == nil {
+		return nil, true
+	}
+	return f.by, !f.mixed
 }
 
 // And returns the filter that matches what all of filters match; nil filters count as matching everything. Only one
@@ -63,12 +78,13 @@ func And(filters ...*Filter) *Filter {
 	if len(kept) == 1 {
 		return kept[0]
 	}
-	both := &Filter{}
+	both := &Filter{by: kept[0].by}
 	children := make([]node, 0, len(kept))
 	raws := make([]bson.RawValue, 0, len(kept))
 	for _, f := range kept {
 		children = append(children, f.root)
 		raws = append(raws, value.Document(f.raw))
+		both.mixed = both.mixed || f.mixed || !collation.Same(both.by, f.by)
 		if both.near == nil {
 			both.near = f.near
 		}

@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
@@ -13,6 +14,7 @@ import (
 
 // filterParser compiles one filter document.
 type filterParser struct {
+	by        *collation.Collation
 	near      *NearQuery
 	nested    int // how many of $or, $nor, $not and $elemMatch surround the current place: no $near in there
 	inElement int // how many of $elemMatch do: no $expr in there
@@ -65,7 +67,7 @@ func (p *filterParser) clause(key string, v bson.RawValue) (node, error) {
 		if p.inElement > 0 {
 			return nil, invalidFilter("$expr cannot be used inside $elemMatch")
 		}
-		expression, err := expr.Parse(v)
+		expression, err := expr.ParseWith(v, expr.Scope{Collation: p.by})
 		if err != nil {
 			if yunduo.ReasonOf(err) == yunduo.ReasonInvalidPipeline {
 				err = yunduo.Wrap(err, yunduo.ReasonInvalidFilter, "%s", yunduo.AsError(err).Message)
@@ -119,7 +121,7 @@ func (p *filterParser) field(path string, v bson.RawValue) (node, error) {
 		}
 		return &pathNode{path: parsed, pred: pred}, nil
 	}
-	pred, err := newComparison(path, "$eq", v)
+	pred, err := newComparison(p.by, path, "$eq", v)
 	if err != nil {
 		return nil, err
 	}
@@ -170,13 +172,13 @@ func (p *filterParser) operators(path string, doc []byte) (condition, error) {
 func (p *filterParser) operator(path, name string, v bson.RawValue, siblings []byte) (condition, error) {
 	switch name {
 	case "$eq", "$gt", "$gte", "$lt", "$lte":
-		return asLeaf(newComparison(path, name, v))
+		return asLeaf(newComparison(p.by, path, name, v))
 	case "$ne":
-		return negation(asLeaf(newComparison(path, name, v)))
+		return negation(asLeaf(newComparison(p.by, path, name, v)))
 	case "$in":
-		return asLeaf(newMembership(path, name, v))
+		return asLeaf(newMembership(p.by, path, name, v))
 	case "$nin":
-		return negation(asLeaf(newMembership(path, name, v)))
+		return negation(asLeaf(newMembership(p.by, path, name, v)))
 	case "$not":
 		return p.not(path, v)
 	case "$exists":
@@ -265,7 +267,7 @@ func (p *filterParser) all(path string, v bson.RawValue) (condition, error) {
 		case item.Type == bson.TypeRegex:
 			c, err = asLeaf(newRegexPredicate(path, item))
 		default:
-			c, err = asLeaf(newComparison(path, "$eq", item))
+			c, err = asLeaf(newComparison(p.by, path, "$eq", item))
 		}
 		if err != nil {
 			return nil, err

@@ -1,6 +1,10 @@
 package query
 
-import "bytes"
+import (
+	"bytes"
+
+	"yunduo/data/query/collation"
+)
 
 // Implies reports whether it is plain from the form of two filters that every document which f matches, condition
 // matches too. False means that it is not known.
@@ -11,7 +15,7 @@ func (f *Filter) Implies(condition *Filter) bool {
 	if f == nil {
 		return false
 	}
-	if bytes.Equal(f.raw, condition.raw) {
+	if bytes.Equal(f.raw, condition.raw) && f.sameTexts(condition) {
 		return true
 	}
 	demands := f.Bounds()
@@ -21,6 +25,11 @@ func (f *Filter) Implies(condition *Filter) bool {
 		}
 	}
 	return true
+}
+
+// sameTexts reports whether two filters compare texts alike, all over.
+func (f *Filter) sameTexts(other *Filter) bool {
+	return !f.mixed && !other.mixed && collation.Same(f.by, other.by)
 }
 
 func conjuncts(n node) []node {

@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -99,11 +100,11 @@ type arithmetic struct {
 	initial  bson.RawValue // of a missing field
 }
 
-func parseInc(path string, v bson.RawValue) (operation, error) {
+func parseInc(_ *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	return newArithmetic("$inc", path, v, value.Add, v)
 }
 
-func parseMul(path string, v bson.RawValue) (operation, error) {
+func parseMul(_ *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	zero, _ := value.Multiply(v, value.Int32(0))
 	if v.Type == bson.TypeDouble {
 		zero = value.Double(0) // also for an infinite operand
@@ -146,12 +147,13 @@ func wrongType(operator, path string, old bson.RawValue) error {
 type extremeOperation struct {
 	value bson.RawValue
 	sign  int
+	by    *collation.Collation
 }
 
 func (o extremeOperation) needsPath() bool { return true }
 
 func (o extremeOperation) apply(_ *application, _ string, old bson.RawValue) (bson.RawValue, error) {
-	if old.Type == 0 || value.Compare(o.value, old) == o.sign {
+	if old.Type == 0 || value.CompareBy(o.by, o.value, old) == o.sign {
 		return o.value, nil
 	}
 	return old, nil
@@ -160,7 +162,7 @@ func (o extremeOperation) apply(_ *application, _ string, old bson.RawValue) (bs
 // dateOperation is $currentDate.
 type dateOperation struct{ timestamp bool }
 
-func parseCurrentDate(path string, v bson.RawValue) (operation, error) {
+func parseCurrentDate(_ *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	if v.Type == bson.TypeBoolean {
 		return dateOperation{}, nil
 	}
@@ -195,7 +197,7 @@ type bitStep struct {
 	operand bson.RawValue
 }
 
-func parseBit(path string, v bson.RawValue) (operation, error) {
+func parseBit(_ *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	o := bitOperation{}
 	if v.Type == bson.TypeEmbeddedDocument {
 		for it := value.Elements(v.Value); ; {

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
@@ -19,6 +20,7 @@ type Projection struct {
 	root      *shown
 	including bool // only what is named is returned, else all but what is named
 	id        bool // the _id is not named and returned
+	by        *collation.Collation
 }
 
 // shown is what a projection says of a field: an action, or more about the fields inside.
@@ -53,7 +55,10 @@ func invalidProjection(format string, args ...any) error {
 // ParseProjection compiles a projection; nil or an empty document gives nil, which keeps documents whole. Fields are
 // chosen by 1 or left out by 0, cut by $slice and $elemMatch, or computed by an expression. It returns
 // invalid_request when the form is wrong and unknown_operator when an operator does not exist here.
-func ParseProjection(raw bson.Raw) (*Projection, error) {
+func ParseProjection(raw bson.Raw) (*Projection, error) { return ParseProjectionBy(nil, raw) }
+
+// ParseProjectionBy is ParseProjection for one whose conditions and expressions compare texts by a collation.
+func ParseProjectionBy(by *collation.Collation, raw bson.Raw) (*Projection, error) {
 	if value.IsEmpty(raw) {
 		return nil, nil
 	}
@@ -61,7 +66,7 @@ func ParseProjection(raw bson.Raw) (*Projection, error) {
 		return nil, invalidProjection("cannot be read: %s", yunduo.AsError(err).Message)
 	}
 	raw = bytes.Clone(raw) // the tree points into it, and the caller may reuse its memory
-	p := &Projection{raw: raw, root: &shown{}}
+	p := &Projection{raw: raw, root: &shown{}, by: by}
 	if err := p.fields(raw, ""); err != nil {
 		return nil, err
 	}
@@ -89,7 +94,7 @@ func (p *Projection) fields(doc []byte, prefix string) error {
 		if err != nil {
 			return err
 		}
-		if err := field.parse(v); err != nil {
+		if err := field.parse(p.by, v); err != nil {
 			return err
 		}
 	}
@@ -146,7 +151,7 @@ func (s *shown) find(name []byte) *shown {
 }
 
 // parse compiles what is said of a field.
-func (s *shown) parse(v bson.RawValue) error {
+func (s *shown) parse(by *collation.Collation, v bson.RawValue) error {
 	switch {
 	case v.Type == bson.TypeBoolean || value.IsNumber(v):
 		s.action = actionExclude
@@ -155,7 +160,7 @@ func (s *shown) parse(v bson.RawValue) error {
 		}
 		return nil
 	case v.Type != bson.TypeEmbeddedDocument:
-		return s.compute(v)
+		return s.compute(by, v)
 	}
 	it := value.Elements(v.Value)
 	operator, arg, _ := it.Next()
@@ -165,16 +170,16 @@ func (s *shown) parse(v bson.RawValue) error {
 			return s.slice(arg)
 		}
 	case "$elemMatch":
-		return s.elemMatch(arg)
+		return s.elemMatch(by, arg)
 	case "$meta":
 		return language.Unknown(language.Projection, "$meta")
 	}
-	return s.compute(v)
+	return s.compute(by, v)
 }
 
-func (s *shown) compute(v bson.RawValue) (err error) {
+func (s *shown) compute(by *collation.Collation, v bson.RawValue) (err error) {
 	s.action = actionCompute
-	s.expression, err = expr.Parse(v)
+	s.expression, err = expr.ParseWith(v, expr.Scope{Collation: by})
 	if yunduo.ReasonOf(err) == yunduo.ReasonInvalidPipeline {
 		return invalidProjection("has a wrong expression for '%s': %s", s.path, yunduo.AsError(err).Message)
 	}
@@ -203,11 +208,11 @@ func (s *shown) slice(arg bson.RawValue) error {
 	return invalidProjection("has $slice for '%s' without a whole number or a list of two, the second above 0", s.path)
 }
 
-func (s *shown) elemMatch(arg bson.RawValue) error {
+func (s *shown) elemMatch(by *collation.Collation, arg bson.RawValue) error {
 	if strings.Contains(s.path, ".") {
 		return invalidProjection("has $elemMatch for the nested field '%s'; only fields of the document itself may have it", s.path)
 	}
-	p := filterParser{nested: 1}
+	p := filterParser{by: by, nested: 1}
 	c, err := p.elemMatch(s.path, arg)
 	if err != nil {
 		if e := yunduo.AsError(err); e.Reason == yunduo.ReasonInvalidFilter {

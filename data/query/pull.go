@@ -6,13 +6,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
 // popOperation is $pop.
 type popOperation struct{ first bool }
 
-func parsePop(path string, v bson.RawValue) (operation, error) {
+func parsePop(_ *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	n, ok := value.Int64(v)
 	if !ok || (n != 1 && n != -1) {
 		return nil, invalidUpdate("$pop of '%s' needs 1 (the last element) or -1 (the first)", path)
@@ -47,7 +48,7 @@ type pullOperation struct {
 
 // parsePull compiles $pull with a value, a regular expression, operators ({$gt: 4}) or a condition on elements that
 // are documents ({k: 1}).
-func parsePull(path string, v bson.RawValue) (operation, error) {
+func parsePull(by *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	switch v.Type {
 	case bson.TypeRegex:
 		pred, err := newRegexPredicate(path, v)
@@ -56,13 +57,13 @@ func parsePull(path string, v bson.RawValue) (operation, error) {
 		}
 		return pullOperation{"$pull", pred.matches}, nil
 	case bson.TypeEmbeddedDocument:
-		return parsePullCondition(path, v)
+		return parsePullCondition(by, path, v)
 	}
-	return pullOperation{"$pull", func(element bson.RawValue) bool { return value.Equal(element, v) }}, nil
+	return pullOperation{"$pull", func(element bson.RawValue) bool { return value.CompareBy(by, element, v) == 0 }}, nil
 }
 
-func parsePullCondition(path string, v bson.RawValue) (operation, error) {
-	p := filterParser{nested: 1, inElement: 1}
+func parsePullCondition(by *collation.Collation, path string, v bson.RawValue) (operation, error) {
+	p := filterParser{by: by, nested: 1, inElement: 1}
 	if isValueForm(v) {
 		c, err := p.operators(path, v.Value)
 		if err != nil {
@@ -90,14 +91,15 @@ func asInvalidUpdate(err error) error {
 	return err
 }
 
-func parsePullAll(path string, v bson.RawValue) (operation, error) {
+func parsePullAll(by *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	if v.Type != bson.TypeArray {
 		return nil, invalidUpdate("$pullAll of '%s' needs a list", path)
 	}
 	list := elements(v.Value)
-	slices.SortFunc(list, value.Compare)
+	compare := func(a, b bson.RawValue) int { return value.CompareBy(by, a, b) }
+	slices.SortFunc(list, compare)
 	return pullOperation{"$pullAll", func(element bson.RawValue) bool {
-		_, found := slices.BinarySearchFunc(list, element, value.Compare)
+		_, found := slices.BinarySearchFunc(list, element, compare)
 		return found
 	}}, nil
 }

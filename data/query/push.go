@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -17,10 +18,12 @@ type pushOperation struct {
 	order    int   // of whole elements: 1, -1, 0 for no order
 
 	hasPosition, hasSlice bool
+
+	by *collation.Collation
 }
 
-func parsePush(path string, v bson.RawValue) (operation, error) {
-	o := &pushOperation{values: []bson.RawValue{v}}
+func parsePush(by *collation.Collation, path string, v bson.RawValue) (operation, error) {
+	o := &pushOperation{values: []bson.RawValue{v}, by: by}
 	if v.Type != bson.TypeEmbeddedDocument {
 		return o, nil
 	}
@@ -77,7 +80,7 @@ func (o *pushOperation) modify(path, name string, v bson.RawValue) error {
 		if v.Type == bson.TypeEmbeddedDocument && !value.IsEmpty(v.Value) {
 			sort, err := ParseSort(v.Value)
 			if err == nil {
-				o.sort = sort
+				o.sort = sort.By(o.by)
 				return nil
 			}
 		}
@@ -110,7 +113,7 @@ func (o *pushOperation) apply(_ *application, path string, old bson.RawValue) (b
 	list = slices.Insert(list, int(at), o.values...)
 	switch {
 	case o.order != 0:
-		slices.SortStableFunc(list, func(a, b bson.RawValue) int { return o.order * value.Compare(a, b) })
+		slices.SortStableFunc(list, func(a, b bson.RawValue) int { return o.order * value.CompareBy(o.by, a, b) })
 	case o.sort != nil:
 		slices.SortStableFunc(list, o.compareElements)
 	}
@@ -154,18 +157,21 @@ func extended(array bson.RawValue, values []bson.RawValue) bson.RawValue {
 }
 
 // addToSetOperation is $addToSet.
-type addToSetOperation struct{ values []bson.RawValue }
+type addToSetOperation struct {
+	values []bson.RawValue
+	by     *collation.Collation
+}
 
-func parseAddToSet(path string, v bson.RawValue) (operation, error) {
+func parseAddToSet(by *collation.Collation, path string, v bson.RawValue) (operation, error) {
 	if v.Type == bson.TypeEmbeddedDocument {
 		if each, ok := value.Field(v.Value, "$each"); ok {
 			if each.Type != bson.TypeArray || value.Count(v.Value) != 1 {
 				return nil, invalidUpdate("$addToSet of '%s' needs a list in $each and nothing beside it", path)
 			}
-			return addToSetOperation{elements(each.Value)}, nil
+			return addToSetOperation{elements(each.Value), by}, nil
 		}
 	}
-	return addToSetOperation{[]bson.RawValue{v}}, nil
+	return addToSetOperation{[]bson.RawValue{v}, by}, nil
 }
 
 func (o addToSetOperation) needsPath() bool { return true }
@@ -179,7 +185,7 @@ func (o addToSetOperation) apply(_ *application, path string, old bson.RawValue)
 		return old, wrongType("$addToSet", path, old)
 	}
 	if len(o.values) == 1 {
-		equal := func(v bson.RawValue) bool { return value.Equal(v, o.values[0]) }
+		equal := func(v bson.RawValue) bool { return value.CompareBy(o.by, v, o.values[0]) == 0 }
 		if slices.ContainsFunc(elements(old.Value), equal) {
 			return old, nil
 		}
@@ -187,7 +193,7 @@ func (o addToSetOperation) apply(_ *application, path string, old bson.RawValue)
 	}
 	known := map[string]bool{}
 	for _, v := range elements(old.Value) {
-		key, err := value.AppendKey(nil, v)
+		key, err := value.AppendKeyBy(o.by, nil, v)
 		if err != nil {
 			return old, err
 		}
@@ -195,7 +201,7 @@ func (o addToSetOperation) apply(_ *application, path string, old bson.RawValue)
 	}
 	var fresh []bson.RawValue
 	for _, v := range o.values {
-		key, err := value.AppendKey(nil, v)
+		key, err := value.AppendKeyBy(o.by, nil, v)
 		if err != nil {
 			return old, err
 		}

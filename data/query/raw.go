@@ -5,13 +5,18 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
 // Engines that pass the language on need it as it was written. What these methods return must not be changed.
 
-// Raw returns the update as it was given: a document, or an array of stages.
+// Raw returns the update as it was given: a document, or an array of stages. It is the zero value for one that only
+// Apply can do: a pipeline that leaves a field as it is.
 func (u *Update) Raw() bson.RawValue { return u.raw }
+
+// Collation returns how the update's operators and array filters compare texts.
+func (u *Update) Collation() *collation.Collation { return u.by }
 
 // ArrayFilters returns the conditions that $[name] parts of paths stand for, as they were given.
 func (u *Update) ArrayFilters() []bson.Raw { return u.named }

@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -14,6 +15,7 @@ import (
 type Sort struct {
 	fields []SortField
 	paths  []value.Path
+	by     *collation.Collation
 }
 
 // SortField is one key of an order.
@@ -53,6 +55,24 @@ func ParseSort(raw bson.Raw) (*Sort, error) {
 	return s, nil
 }
 
+// By returns the sort with texts in the order of a collation.
+func (s *Sort) By(by *collation.Collation) *Sort {
+	if s == nil || by == nil {
+		return s
+	}
+	collated := *s
+	collated.by = by
+	return &collated
+}
+
+// Collation returns the order of texts, nil for that of their bytes.
+func (s *Sort) Collation() *collation.Collation {
+	if s == nil {
+		return nil
+	}
+	return s.by
+}
+
 // Fields returns the keys in order of weight; the slice must not be changed.
 func (s *Sort) Fields() []SortField {
 	if s == nil {
@@ -65,7 +85,7 @@ func (s *Sort) Fields() []SortField {
 // field counts as null; of an array the smallest element counts when ascending, the greatest when descending.
 func (s *Sort) Compare(a, b bson.Raw) int {
 	for i := range s.Fields() {
-		if c := value.Compare(s.key(i, a), s.key(i, b)); c != 0 {
+		if c := value.CompareBy(s.by, s.key(i, a), s.key(i, b)); c != 0 {
 			if s.fields[i].Descending {
 				return -c
 			}
@@ -79,7 +99,7 @@ func (s *Sort) Compare(a, b bson.Raw) int {
 func (s *Sort) key(i int, doc bson.Raw) (key bson.RawValue) {
 	first, descending := true, s.fields[i].Descending
 	s.paths[i].IndexKeys(doc, func(v bson.RawValue) {
-		if first || (value.Compare(v, key) > 0) == descending {
+		if first || (value.CompareBy(s.by, v, key) > 0) == descending {
 			first, key = false, v
 		}
 	})
@@ -91,9 +111,9 @@ func (s *Sort) AppendKey(dst []byte, doc bson.Raw) ([]byte, error) {
 	for i, field := range s.Fields() {
 		var err error
 		if field.Descending {
-			dst, err = value.AppendKeyDescending(dst, s.key(i, doc))
+			dst, err = value.AppendKeyDescendingBy(s.by, dst, s.key(i, doc))
 		} else {
-			dst, err = value.AppendKey(dst, s.key(i, doc))
+			dst, err = value.AppendKeyBy(s.by, dst, s.key(i, doc))
 		}
 		if err != nil {
 			return dst, err

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -22,6 +23,7 @@ type Update struct {
 	rewriter    Rewriter           // nil unless it is a pipeline
 	fixed       string             // a field that a pipeline leaves as it is, if not empty
 	inserted    bson.RawValue      // what the fixed field of an inserted document is
+	by          *collation.Collation
 }
 
 // Rewriter makes of a document what a pipeline makes of it.
@@ -33,7 +35,13 @@ type Rewriter interface {
 }
 
 // RewritingUpdate returns the update that rewrites each document; package pipeline parses such ones.
-func RewritingUpdate(r Rewriter) *Update { return &Update{rewriter: r} }
+func RewritingUpdate(by *collation.Collation, r Rewriter) *Update {
+	stages := make([]bson.RawValue, len(r.Stages()))
+	for i, s := range r.Stages() {
+		stages[i] = value.Document(s)
+	}
+	return &Update{raw: value.ArrayOf(stages...), rewriter: r, by: by}
+}
 
 // ApplyContext is what applying an update depends on beside the document.
 type ApplyContext struct {
@@ -61,7 +69,10 @@ func changedID() error {
 
 // ParseUpdate compiles update operators, or a replacement document when no field starts with $. It returns
 // invalid_update when the form is wrong and unknown_operator when an operator does not exist here.
-func ParseUpdate(raw bson.Raw) (*Update, error) {
+func ParseUpdate(raw bson.Raw) (*Update, error) { return ParseUpdateBy(nil, raw) }
+
+// ParseUpdateBy is ParseUpdate for a change whose operators, and array filters, compare texts by a collation.
+func ParseUpdateBy(by *collation.Collation, raw bson.Raw) (*Update, error) {
 	if raw == nil {
 		return nil, invalidUpdate("there is no update")
 	}
@@ -87,11 +98,11 @@ func ParseUpdate(raw bson.Raw) (*Update, error) {
 	case fields > 0:
 		return nil, invalidUpdate("the update has both operators and plain fields; put the fields into $set")
 	}
-	root, err := parseChanges(raw)
+	root, err := parseChanges(by, raw)
 	if err != nil {
 		return nil, err
 	}
-	return &Update{raw: value.Document(raw), root: root}, nil
+	return &Update{raw: value.Document(raw), root: root, by: by}, nil
 }
 
 // Apply returns the changed document and whether it differs from doc. On an error (update_not_applicable) nothing
@@ -194,19 +205,12 @@ func withField(doc bson.Raw, name string, v bson.RawValue) bson.Raw {
 func (u *Update) Keeping(field string, inserted bson.RawValue) *Update {
 	kept := *u
 	kept.fixed, kept.inserted = field, inserted
+	kept.raw = bson.RawValue{} // no stages say this
 	return &kept
 }
 
 // IsReplacement reports whether the update replaces the whole document.
 func (u *Update) IsReplacement() bool { return u.replacement != nil }
-
-// Stages returns the pipeline of an update that is one, as it was written; nil for others.
-func (u *Update) Stages() []bson.Raw {
-	if u.rewriter == nil {
-		return nil
-	}
-	return u.rewriter.Stages()
-}
 
 // Paths returns the paths that the update may change, up to the first positional component; nil for a replacement or a
 // pipeline, which may change everything.

@@ -54,9 +54,13 @@ type componentBounds struct {
 type order struct {
 	fields         []query.SortField // before _id
 	descendingTies bool
+	collated       bool // texts are not in the order of keys: only sorting gives it
 }
 
 func orderOf(sort *query.Sort) order {
+	if sort.Collation() != nil {
+		return order{fields: sort.Fields(), collated: true}
+	}
 	var o order
 	for _, f := range sort.Fields() {
 		if f.Path == "_id" {

@@ -162,7 +162,7 @@ func (p *plan) arrange(ix *index, same, fixed int, o order, multikey bool) {
 		}
 		return
 	}
-	if multikey {
+	if multikey || o.collated {
 		return
 	}
 	var wanted []query.SortField

@@ -3,6 +3,7 @@ package expr
 import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -28,15 +29,15 @@ type state interface {
 	result() (bson.RawValue, error)
 }
 
-// ParseAccumulation compiles an accumulator, an object with one field; declared is as for ParseWith. It returns
+// ParseAccumulation compiles an accumulator, an object with one field; scope is as for ParseWith. It returns
 // unknown_operator for one that does not exist and invalid_pipeline for wrong arguments.
-func ParseAccumulation(v bson.RawValue, declared []string) (*Accumulation, error) {
+func ParseAccumulation(v bson.RawValue, scope Scope) (*Accumulation, error) {
 	w := walk(v.Value)
 	if v.Type != bson.TypeEmbeddedDocument || !w.next() || count(v) != 1 {
 		return nil, invalid("an accumulator is an object with one operator, such as {$sum: 1}")
 	}
 	op, arg := w.key(), w.value
-	parse := func(v bson.RawValue) (*Expr, error) { return ParseWith(v, declared) }
+	parse := func(v bson.RawValue) (*Expr, error) { return ParseWith(v, scope) }
 	if start, ok := simpleStates[op]; ok {
 		if arg.Type == bson.TypeArray {
 			if count(arg) != 1 {
@@ -48,7 +49,7 @@ func ParseAccumulation(v bson.RawValue, declared []string) (*Accumulation, error
 		if err != nil {
 			return nil, err
 		}
-		return &Accumulation{input, func(Vars) (state, error) { return start(op), nil }}, nil
+		return &Accumulation{input, func(Vars) (state, error) { return start(op, scope.Collation), nil }}, nil
 	}
 	switch op {
 	case "$count":
@@ -58,9 +59,9 @@ func ParseAccumulation(v bson.RawValue, declared []string) (*Accumulation, error
 		input, err := parse(value.Int32(1))
 		return &Accumulation{input, func(Vars) (state, error) { return &sumState{}, nil }}, err
 	case "$firstN", "$lastN", "$maxN", "$minN":
-		return parseSome(op, arg, parse)
+		return parseSome(op, arg, scope)
 	case "$top", "$bottom", "$topN", "$bottomN":
-		return parseTop(op, arg, declared)
+		return parseTop(op, arg, scope)
 	}
 	return nil, language.Unknown(language.Accumulator, op)
 }
@@ -90,32 +91,34 @@ func (f *Fold) Result() (bson.RawValue, error) {
 }
 
 // simpleStates are the accumulators of one expression.
-var simpleStates = map[string]func(op string) state{
-	"$sum":          func(string) state { return &sumState{} },
-	"$avg":          func(string) state { return &averageState{} },
-	"$stdDevPop":    func(op string) state { return &deviationState{op: op} },
-	"$stdDevSamp":   func(op string) state { return &deviationState{op: op} },
-	"$first":        func(op string) state { return &keepState{op: op} },
-	"$last":         func(op string) state { return &keepState{op: op} },
-	"$min":          func(op string) state { return &keepState{op: op} },
-	"$max":          func(op string) state { return &keepState{op: op} },
-	"$push":         func(op string) state { return &pushState{array: newArray(op)} },
-	"$addToSet":     func(op string) state { return &pushState{array: newArray(op), members: set{}} },
-	"$mergeObjects": func(op string) state { return &mergeState{mergeBuilder{op: op}} },
+var simpleStates = map[string]func(op string, by *collation.Collation) state{
+	"$sum":        func(string, *collation.Collation) state { return &sumState{} },
+	"$avg":        func(string, *collation.Collation) state { return &averageState{} },
+	"$stdDevPop":  func(op string, _ *collation.Collation) state { return &deviationState{op: op} },
+	"$stdDevSamp": func(op string, _ *collation.Collation) state { return &deviationState{op: op} },
+	"$first":      func(op string, by *collation.Collation) state { return &keepState{op: op, by: by} },
+	"$last":       func(op string, by *collation.Collation) state { return &keepState{op: op, by: by} },
+	"$min":        func(op string, by *collation.Collation) state { return &keepState{op: op, by: by} },
+	"$max":        func(op string, by *collation.Collation) state { return &keepState{op: op, by: by} },
+	"$push":       func(op string, _ *collation.Collation) state { return &pushState{array: newArray(op)} },
+	"$addToSet": func(op string, by *collation.Collation) state {
+		return &pushState{array: newArray(op), members: &set{by, map[string]bool{}}}
+	},
+	"$mergeObjects": func(op string, _ *collation.Collation) state { return &mergeState{mergeBuilder{op: op}} },
 }
 
 // foldOperators are the accumulators that are also expressions on a list or on one array.
 func foldOperators() map[string]operator {
 	table := map[string]operator{}
 	for _, name := range []string{"$sum", "$avg", "$min", "$max", "$stdDevPop", "$stdDevSamp", "$mergeObjects"} {
-		table[name] = positional(0, -1, fold1(simpleStates[name]))
+		table[name] = textual(0, -1, fold1(simpleStates[name]))
 	}
 	return table
 }
 
-func fold1(start func(op string) state) function {
-	return func(op string, a []bson.RawValue) (bson.RawValue, error) {
-		s := start(op)
+func fold1(start func(op string, by *collation.Collation) state) textualFunction {
+	return func(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
+		s := start(op, by)
 		if len(a) == 1 && a[0].Type == bson.TypeArray {
 			a = values(a[0])
 		}

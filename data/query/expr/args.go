@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -64,6 +65,20 @@ func positional(least, most int, fn function) operator {
 		}
 		return call(name, items, fn), nil
 	}
+}
+
+// textual is positional for a function that compares texts.
+func textual(least, most int, fn textualFunction) operator {
+	return func(c *compiler, name string, arg bson.RawValue) (node, error) {
+		return positional(least, most, fn.by(c.collation))(c, name, arg)
+	}
+}
+
+// textualFunction computes an operator whose result depends on how texts compare.
+type textualFunction func(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error)
+
+func (fn textualFunction) by(by *collation.Collation) function {
+	return func(op string, a []bson.RawValue) (bson.RawValue, error) { return fn(by, op, a) }
 }
 
 // call is fn of the values of items.

@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -14,8 +15,8 @@ func arrayOperators() map[string]operator {
 		"$first":        positional(1, 1, endElement),
 		"$last":         positional(1, 1, endElement),
 		"$concatArrays": positional(0, -1, concatArrays),
-		"$in":           positional(2, 2, in),
-		"$indexOfArray": positional(2, 4, indexOfArray),
+		"$in":           textual(2, 2, in),
+		"$indexOfArray": textual(2, 4, indexOfArray),
 		"$isArray":      positional(1, 1, isArray),
 		"$range":        positional(2, 3, rangeOf),
 		"$reverseArray": positional(1, 1, reverseArray),
@@ -29,8 +30,8 @@ func arrayOperators() map[string]operator {
 		"$sortArray":    compileSortArray,
 		"$firstN":       named(someElements, "n", "input"),
 		"$lastN":        named(someElements, "n", "input"),
-		"$maxN":         named(extremeElements, "n", "input"),
-		"$minN":         named(extremeElements, "n", "input"),
+		"$maxN":         compileExtreme,
+		"$minN":         compileExtreme,
 	}
 }
 
@@ -94,19 +95,19 @@ func concatArrays(op string, a []bson.RawValue) (bson.RawValue, error) {
 	return b.done(), nil
 }
 
-func in(op string, a []bson.RawValue) (bson.RawValue, error) {
+func in(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	if a[1].Type != bson.TypeArray {
 		return a[1], failed(op, "the second argument must be an array, not %s", typeName(a[1]))
 	}
 	for w := walk(a[1].Value); w.next(); {
-		if value.Compare(w.value, a[0]) == 0 {
+		if value.CompareBy(by, w.value, a[0]) == 0 {
 			return value.Bool(true), nil
 		}
 	}
 	return value.Bool(false), nil
 }
 
-func indexOfArray(op string, a []bson.RawValue) (bson.RawValue, error) {
+func indexOfArray(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	if nullish(a[0]) {
 		return value.Null, nil
 	}
@@ -119,7 +120,7 @@ func indexOfArray(op string, a []bson.RawValue) (bson.RawValue, error) {
 	}
 	i := 0
 	for w := walk(a[0].Value); w.next() && i < end; i++ {
-		if i >= start && value.Compare(w.value, a[1]) == 0 {
+		if i >= start && value.CompareBy(by, w.value, a[1]) == 0 {
 			return value.Int32(int32(i)), nil
 		}
 	}
@@ -244,7 +245,11 @@ func someElements(op string, a []bson.RawValue) (bson.RawValue, error) {
 	return arrayOf(op, items[len(items)-n:])
 }
 
-func extremeElements(op string, a []bson.RawValue) (bson.RawValue, error) {
+func compileExtreme(c *compiler, name string, arg bson.RawValue) (node, error) {
+	return named(textualFunction(extremeElements).by(c.collation), "n", "input")(c, name, arg)
+}
+
+func extremeElements(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	n, err := checkCount(op, a[0])
 	if err != nil {
 		return a[0], err
@@ -257,7 +262,7 @@ func extremeElements(op string, a []bson.RawValue) (bson.RawValue, error) {
 		if op == "$maxN" {
 			a, b = b, a
 		}
-		return value.Compare(a, b)
+		return value.CompareBy(by, a, b)
 	})
 	return arrayOf(op, items[:min(n, len(items))])
 }

@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -15,6 +16,7 @@ func clone(v bson.RawValue) bson.RawValue {
 // keepState keeps one value: the first, last, least or greatest.
 type keepState struct {
 	op   string
+	by   *collation.Collation
 	any  bool
 	kept bson.RawValue
 }
@@ -30,7 +32,7 @@ func (s *keepState) add(v bson.RawValue) (int, error) {
 			return 0, nil
 		}
 		if s.any {
-			if c := value.Compare(v, s.kept); s.op == "$min" && c >= 0 || s.op == "$max" && c <= 0 {
+			if c := value.CompareBy(s.by, v, s.kept); s.op == "$min" && c >= 0 || s.op == "$max" && c <= 0 {
 				return 0, nil
 			}
 		}
@@ -46,7 +48,7 @@ func (s *keepState) result() (bson.RawValue, error) { return s.kept, nil }
 // pushState collects values; with members, each distinct one once.
 type pushState struct {
 	array   arrayBuilder
-	members set
+	members *set
 	key     []byte
 }
 
@@ -57,10 +59,10 @@ func (s *pushState) add(v bson.RawValue) (int, error) {
 	before := len(s.array.bytes)
 	if s.members != nil {
 		var err error
-		if s.key, err = value.AppendKey(s.key[:0], v); err != nil || s.members[string(s.key)] {
+		if s.key, err = value.AppendKeyBy(s.members.by, s.key[:0], v); err != nil || s.members.keys[string(s.key)] {
 			return 0, err
 		}
-		s.members[string(s.key)] = true
+		s.members.keys[string(s.key)] = true
 		before -= len(s.key) + 64 // about what a map entry takes
 	}
 	err := s.array.push(v)

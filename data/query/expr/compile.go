@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -26,6 +27,7 @@ type compiler struct {
 	scope     []string // let variables in sight; a variable's index is its slot
 	slots     int      // the most variables in sight at once
 	depth     int
+	collation *collation.Collation
 }
 
 // declare brings a variable into sight and returns its slot; forget(n) leaves only the first n in sight.

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -39,24 +40,29 @@ type Vars struct {
 
 // Parse compiles an expression that refers to no let variables but its own. It returns unknown_operator for an
 // operator that does not exist and invalid_pipeline for wrong arguments or an undefined variable.
-func Parse(v bson.RawValue) (*Expr, error) { return ParseWith(v, nil) }
+func Parse(v bson.RawValue) (*Expr, error) { return ParseWith(v, Scope{}) }
 
-// ParseWith is Parse for an expression that may also refer to the declared let variables, by name without $$.
-// Vars.Named gives their values; one that it does not give is missing.
-func ParseWith(v bson.RawValue, declared []string) (*Expr, error) {
+// Scope is what an expression stands in.
+type Scope struct {
+	Declared  []string             // let variables, by name without $$, whose values Vars.Named gives; others are missing
+	Collation *collation.Collation // how texts compare; nil is by bytes
+}
+
+// ParseWith is Parse for an expression in a scope.
+func ParseWith(v bson.RawValue, scope Scope) (*Expr, error) {
 	if err := v.Validate(); err != nil {
 		return nil, yunduo.Wrap(err, yunduo.ReasonInvalidPipeline, "an expression is not well-formed BSON")
 	}
 	v.Value = bytes.Clone(v.Value) // the caller may use the memory again
-	c := &compiler{operators: operators()}
-	for _, name := range declared {
+	c := &compiler{operators: operators(), collation: scope.Collation}
+	for _, name := range scope.Declared {
 		c.declare(name)
 	}
 	root, err := c.expression(v)
 	if err != nil {
 		return nil, err
 	}
-	e := &Expr{root: root, declared: declared, slots: c.slots}
+	e := &Expr{root: root, declared: scope.Declared, slots: c.slots}
 	e.frames.New = func() any { return &frame{vars: make([]bson.RawValue, e.slots)} }
 	return e, nil
 }

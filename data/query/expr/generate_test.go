@@ -125,7 +125,7 @@ func FuzzOperators(f *testing.F) {
 		if err != nil {
 			return // such as a name with a zero byte
 		}
-		e, err := expr.ParseWith(bson.Raw(raw).Lookup("e"), []string{"x"})
+		e, err := expr.ParseWith(bson.Raw(raw).Lookup("e"), expr.Scope{Declared: []string{"x"}})
 		if err != nil {
 			checkReason(t, err)
 			return

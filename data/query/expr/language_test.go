@@ -20,7 +20,7 @@ func TestLanguageTable(t *testing.T) {
 		}
 		v, err := ejson.ParseValue([]byte(e.Example), ejson.Options{})
 		require.NoError(t, err)
-		_, err = ParseAccumulation(v, nil)
+		_, err = ParseAccumulation(v, Scope{})
 		require.NoError(t, err, e.Example)
 	}
 	for _, name := range language.Names(language.Variable) {

@@ -3,6 +3,7 @@ package expr
 import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -14,7 +15,7 @@ func logicOperators() map[string]operator {
 		"$cond":   compileCond,
 		"$ifNull": compileIfNull,
 		"$switch": compileSwitch,
-		"$cmp":    positional(2, 2, cmp),
+		"$cmp":    textual(2, 2, cmp),
 		"$eq":     comparison(func(n int) bool { return n == 0 }),
 		"$ne":     comparison(func(n int) bool { return n != 0 }),
 		"$gt":     comparison(func(n int) bool { return n > 0 }),
@@ -24,8 +25,8 @@ func logicOperators() map[string]operator {
 	}
 }
 
-func cmp(_ string, a []bson.RawValue) (bson.RawValue, error) {
-	switch n := value.Compare(a[0], a[1]); {
+func cmp(by *collation.Collation, _ string, a []bson.RawValue) (bson.RawValue, error) {
+	switch n := value.CompareBy(by, a[0], a[1]); {
 	case n < 0:
 		return value.Int32(-1), nil
 	case n > 0:
@@ -35,8 +36,8 @@ func cmp(_ string, a []bson.RawValue) (bson.RawValue, error) {
 }
 
 func comparison(holds func(int) bool) operator {
-	return positional(2, 2, func(_ string, a []bson.RawValue) (bson.RawValue, error) {
-		return value.Bool(holds(value.Compare(a[0], a[1]))), nil
+	return textual(2, 2, func(by *collation.Collation, _ string, a []bson.RawValue) (bson.RawValue, error) {
+		return value.Bool(holds(value.CompareBy(by, a[0], a[1]))), nil
 	})
 }
 

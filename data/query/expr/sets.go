@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -12,11 +13,11 @@ func setOperators() map[string]operator {
 	return map[string]operator{
 		"$allElementsTrue": positional(1, 1, elementsTrue),
 		"$anyElementTrue":  positional(1, 1, elementsTrue),
-		"$setDifference":   positional(2, 2, setDifference),
-		"$setEquals":       positional(2, -1, setEquals),
-		"$setIntersection": positional(0, -1, setIntersection),
-		"$setIsSubset":     positional(2, 2, setIsSubset),
-		"$setUnion":        positional(0, -1, setUnion),
+		"$setDifference":   textual(2, 2, setDifference),
+		"$setEquals":       textual(2, -1, setEquals),
+		"$setIntersection": textual(0, -1, setIntersection),
+		"$setIsSubset":     textual(2, 2, setIsSubset),
+		"$setUnion":        textual(0, -1, setUnion),
 	}
 }
 
@@ -34,21 +35,24 @@ func elementsTrue(op string, a []bson.RawValue) (bson.RawValue, error) {
 }
 
 // set holds values by their key, so that equal ones of different numeric types count as one.
-type set map[string]bool
+type set struct {
+	by   *collation.Collation
+	keys map[string]bool
+}
 
 // toSet returns the distinct elements of an array, in its order.
-func toSet(op string, array bson.RawValue) (members set, distinct []bson.RawValue, err error) {
+func toSet(by *collation.Collation, op string, array bson.RawValue) (members set, distinct []bson.RawValue, err error) {
 	if array.Type != bson.TypeArray {
-		return nil, nil, failed(op, "every argument must be an array, not %s", typeName(array))
+		return members, nil, failed(op, "every argument must be an array, not %s", typeName(array))
 	}
-	members = set{}
+	members = set{by, map[string]bool{}}
 	for w := walk(array.Value); w.next(); {
-		key, err := value.AppendKey(nil, w.value)
+		key, err := value.AppendKeyBy(by, nil, w.value)
 		if err != nil {
-			return nil, nil, err
+			return members, nil, err
 		}
-		if !members[string(key)] {
-			members[string(key)] = true
+		if !members.keys[string(key)] {
+			members.keys[string(key)] = true
 			distinct = append(distinct, w.value)
 		}
 	}
@@ -56,49 +60,49 @@ func toSet(op string, array bson.RawValue) (members set, distinct []bson.RawValu
 }
 
 func (s set) has(v bson.RawValue) bool {
-	key, err := value.AppendKey(nil, v)
-	return err == nil && s[string(key)]
+	key, err := value.AppendKeyBy(s.by, nil, v)
+	return err == nil && s.keys[string(key)]
 }
 
-func setDifference(op string, a []bson.RawValue) (bson.RawValue, error) {
+func setDifference(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	if nullish(a...) {
 		return value.Null, nil
 	}
-	_, distinct, err := toSet(op, a[0])
+	_, distinct, err := toSet(by, op, a[0])
 	if err != nil {
 		return a[0], err
 	}
-	other, _, err := toSet(op, a[1])
+	other, _, err := toSet(by, op, a[1])
 	if err != nil {
 		return a[1], err
 	}
 	return arrayOf(op, slices.DeleteFunc(distinct, other.has))
 }
 
-func setEquals(op string, a []bson.RawValue) (bson.RawValue, error) {
-	first, _, err := toSet(op, a[0])
+func setEquals(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
+	first, _, err := toSet(by, op, a[0])
 	if err != nil {
 		return a[0], err
 	}
 	equal := true
 	for _, v := range a[1:] {
-		members, distinct, err := toSet(op, v)
+		members, distinct, err := toSet(by, op, v)
 		if err != nil {
 			return v, err
 		}
-		equal = equal && len(members) == len(first) && !slices.ContainsFunc(distinct, func(v bson.RawValue) bool { return !first.has(v) })
+		equal = equal && len(members.keys) == len(first.keys) && !slices.ContainsFunc(distinct, func(v bson.RawValue) bool { return !first.has(v) })
 	}
 	return value.Bool(equal), nil
 }
 
 // setIntersection returns the common elements, sorted, so that the result does not depend on the arguments' order.
-func setIntersection(op string, a []bson.RawValue) (bson.RawValue, error) {
+func setIntersection(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	if nullish(a...) {
 		return value.Null, nil
 	}
 	var common []bson.RawValue
 	for i, v := range a {
-		members, distinct, err := toSet(op, v)
+		members, distinct, err := toSet(by, op, v)
 		if err != nil {
 			return v, err
 		}
@@ -107,16 +111,16 @@ func setIntersection(op string, a []bson.RawValue) (bson.RawValue, error) {
 		}
 		common = slices.DeleteFunc(common, func(v bson.RawValue) bool { return !members.has(v) })
 	}
-	slices.SortFunc(common, value.Compare)
+	slices.SortFunc(common, func(a, b bson.RawValue) int { return value.CompareBy(by, a, b) })
 	return arrayOf(op, common)
 }
 
-func setIsSubset(op string, a []bson.RawValue) (bson.RawValue, error) {
-	_, distinct, err := toSet(op, a[0])
+func setIsSubset(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
+	_, distinct, err := toSet(by, op, a[0])
 	if err != nil {
 		return a[0], err
 	}
-	other, _, err := toSet(op, a[1])
+	other, _, err := toSet(by, op, a[1])
 	if err != nil {
 		return a[1], err
 	}
@@ -124,7 +128,7 @@ func setIsSubset(op string, a []bson.RawValue) (bson.RawValue, error) {
 }
 
 // setUnion returns the elements of all arguments, sorted, so that the result does not depend on their order.
-func setUnion(op string, a []bson.RawValue) (bson.RawValue, error) {
+func setUnion(by *collation.Collation, op string, a []bson.RawValue) (bson.RawValue, error) {
 	if nullish(a...) {
 		return value.Null, nil
 	}
@@ -139,10 +143,10 @@ func setUnion(op string, a []bson.RawValue) (bson.RawValue, error) {
 			}
 		}
 	}
-	_, distinct, err := toSet(op, all.done())
+	_, distinct, err := toSet(by, op, all.done())
 	if err != nil {
 		return a[0], err
 	}
-	slices.SortFunc(distinct, value.Compare)
+	slices.SortFunc(distinct, func(a, b bson.RawValue) int { return value.CompareBy(by, a, b) })
 	return arrayOf(op, distinct)
 }

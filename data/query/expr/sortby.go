@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -12,10 +13,11 @@ import (
 type sortKey struct {
 	path       value.Path
 	descending bool
+	by         *collation.Collation
 }
 
 // parseSortBy reads {field: 1, other: -1}.
-func parseSortBy(op string, v bson.RawValue) ([]sortKey, error) {
+func parseSortBy(by *collation.Collation, op string, v bson.RawValue) ([]sortKey, error) {
 	var keys []sortKey
 	for w := walk(v.Value); w.next(); {
 		if _, err := splitPath(w.key()); err != nil {
@@ -25,7 +27,7 @@ func parseSortBy(op string, v bson.RawValue) ([]sortKey, error) {
 		if !ok || n != 1 && n != -1 {
 			return nil, invalid("%s: sortBy must have 1 or -1 for %q", op, w.key())
 		}
-		keys = append(keys, sortKey{value.ParsePath(w.key()), n < 0})
+		keys = append(keys, sortKey{value.ParsePath(w.key()), n < 0, by})
 	}
 	if len(keys) == 0 {
 		return nil, invalid("%s: sortBy must name at least one field", op)
@@ -38,7 +40,7 @@ func (k sortKey) of(doc []byte) bson.RawValue {
 	var best bson.RawValue
 	any := false
 	consider := func(v bson.RawValue) {
-		if c := value.Compare(v, best); !any || c < 0 != k.descending && c != 0 {
+		if c := value.CompareBy(k.by, v, best); !any || c < 0 != k.descending && c != 0 {
 			best, any = v, true
 		}
 	}
@@ -65,7 +67,7 @@ func (k sortKey) of(doc []byte) bson.RawValue {
 
 func compareKeys(keys []sortKey, a, b []bson.RawValue) int {
 	for i, k := range keys {
-		if c := value.Compare(a[i], b[i]); c != 0 {
+		if c := value.CompareBy(k.by, a[i], b[i]); c != 0 {
 			if k.descending {
 				return -c
 			}
@@ -99,7 +101,7 @@ func compileSortArray(c *compiler, op string, arg bson.RawValue) (node, error) {
 	var keys []sortKey
 	direction, whole := value.Int64(raw[1])
 	if raw[1].Type == bson.TypeEmbeddedDocument {
-		if keys, err = parseSortBy(op, raw[1]); err != nil {
+		if keys, err = parseSortBy(c.collation, op, raw[1]); err != nil {
 			return node{}, err
 		}
 	} else if !whole || direction != 1 && direction != -1 {
@@ -114,7 +116,7 @@ func compileSortArray(c *compiler, op string, arg bson.RawValue) (node, error) {
 		}
 		items := values(a[0])
 		if keys == nil {
-			slices.SortStableFunc(items, func(a, b bson.RawValue) int { return int(direction) * value.Compare(a, b) })
+			slices.SortStableFunc(items, func(a, b bson.RawValue) int { return int(direction) * value.CompareBy(c.collation, a, b) })
 			return arrayOf(op, items)
 		}
 		entries := make([]entry, len(items))

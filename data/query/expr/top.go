@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -12,26 +13,27 @@ import (
 type someState struct {
 	op   string
 	n    int
+	by   *collation.Collation
 	kept []bson.RawValue
 }
 
 // parseSome compiles $firstN, $lastN, $maxN and $minN as accumulators. n must not depend on the documents.
-func parseSome(op string, arg bson.RawValue, parse func(bson.RawValue) (*Expr, error)) (*Accumulation, error) {
+func parseSome(op string, arg bson.RawValue, scope Scope) (*Accumulation, error) {
 	raw, err := rawParameters(op, arg, "n", "input")
 	if err != nil {
 		return nil, err
 	}
-	n, err := parse(raw[0])
+	n, err := ParseWith(raw[0], scope)
 	if err != nil {
 		return nil, err
 	}
-	input, err := parse(raw[1])
+	input, err := ParseWith(raw[1], scope)
 	if err != nil {
 		return nil, err
 	}
 	return &Accumulation{input, func(vars Vars) (state, error) {
 		limit, err := evalCount(op, n, vars)
-		return &someState{op: op, n: limit}, err
+		return &someState{op: op, n: limit, by: scope.Collation}, err
 	}}, nil
 }
 
@@ -54,7 +56,7 @@ func (s *someState) add(v bson.RawValue) (int, error) {
 	at := len(s.kept)
 	if ranked {
 		at, _ = slices.BinarySearchFunc(s.kept, v, func(kept, v bson.RawValue) int {
-			c := value.Compare(kept, v)
+			c := value.CompareBy(s.by, kept, v)
 			if s.op == "$maxN" {
 				c = -c
 			}
@@ -93,7 +95,7 @@ type topState struct {
 
 // parseTop compiles $top, $bottom: {sortBy, output} and $topN, $bottomN: {n, sortBy, output}. Output and sort keys
 // reach the state as one array, as both come from the same document.
-func parseTop(op string, arg bson.RawValue, declared []string) (*Accumulation, error) {
+func parseTop(op string, arg bson.RawValue, scope Scope) (*Accumulation, error) {
 	names := []string{"sortBy", "output", "n"}
 	single := op == "$top" || op == "$bottom"
 	if single {
@@ -106,17 +108,17 @@ func parseTop(op string, arg bson.RawValue, declared []string) (*Accumulation, e
 	if raw[0].Type != bson.TypeEmbeddedDocument {
 		return nil, invalid("%s: sortBy must be an object of fields", op)
 	}
-	keys, err := parseSortBy(op, raw[0])
+	keys, err := parseSortBy(scope.Collation, op, raw[0])
 	if err != nil {
 		return nil, err
 	}
-	output, err := ParseWith(raw[1], declared)
+	output, err := ParseWith(raw[1], scope)
 	if err != nil {
 		return nil, err
 	}
-	n, err := ParseWith(value.Int32(1), nil)
+	n, err := Parse(value.Int32(1))
 	if !single {
-		n, err = ParseWith(raw[2], declared)
+		n, err = ParseWith(raw[2], scope)
 	}
 	if err != nil {
 		return nil, err

@@ -30,12 +30,12 @@ func (p *parser) groupBy(name string, v bson.RawValue) (*expr.Expr, error) {
 	if !path && !(v.Type == bson.TypeEmbeddedDocument && startsWithOperator(v.Value)) {
 		return nil, invalid("%s: groupBy must be a field path that starts with $ or an operator expression", name)
 	}
-	return expr.ParseWith(v, p.declared)
+	return expr.ParseWith(v, p.scope())
 }
 
 // constant evaluates an expression that must not depend on anything.
 func (p *parser) constant(name, argument string, v bson.RawValue) (bson.RawValue, error) {
-	e, err := expr.ParseWith(v, p.declared)
+	e, err := expr.ParseWith(v, p.scope())
 	if err != nil {
 		return v, err
 	}
@@ -67,7 +67,7 @@ func parseBucket(p *parser, name string, arg bson.RawValue) (stage, error) {
 		if i == 0 {
 			continue
 		}
-		if value.ClassOf(boundaries[i].Type) != value.ClassOf(boundaries[0].Type) || value.Compare(boundaries[i-1], boundaries[i]) >= 0 {
+		if value.ClassOf(boundaries[i].Type) != value.ClassOf(boundaries[0].Type) || value.CompareBy(p.by, boundaries[i-1], boundaries[i]) >= 0 {
 			return nil, invalid("%s: boundaries must be of one type and ascend", name)
 		}
 	}
@@ -77,7 +77,7 @@ func parseBucket(p *parser, name string, arg bson.RawValue) (stage, error) {
 		if otherwise, err = p.constant(name, "default", otherwise); err != nil {
 			return nil, err
 		}
-		if value.Compare(otherwise, boundaries[0]) >= 0 && value.Compare(otherwise, last) < 0 {
+		if value.CompareBy(p.by, otherwise, boundaries[0]) >= 0 && value.CompareBy(p.by, otherwise, last) < 0 {
 			return nil, invalid("%s: default must lie outside the boundaries", name)
 		}
 	}
@@ -89,12 +89,13 @@ func parseBucket(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	compare := func(a, b bson.RawValue) int { return value.CompareBy(p.by, a, b) }
 	id := func(row bson.Raw, vars expr.Vars) (bson.RawValue, error) {
 		v, err := by.Eval(row, vars)
 		if err != nil {
 			return v, err
 		}
-		at, exact := slices.BinarySearchFunc(boundaries, v, value.Compare)
+		at, exact := slices.BinarySearchFunc(boundaries, v, compare)
 		if !exact {
 			at--
 		}
@@ -106,7 +107,7 @@ func parseBucket(p *parser, name string, arg bson.RawValue) (stage, error) {
 		}
 		return otherwise, nil
 	}
-	return sequence{&groupStage{name, id, fields}, &sortStage{order: order}}, nil
+	return sequence{&groupStage{name, id, fields, p.by}, &sortStage{order: order.By(p.by)}}, nil
 }
 
 // bucketAutoStage is $bucketAuto: so many groups of about equal size.
@@ -136,7 +137,7 @@ func parseBucketAuto(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucketAutoStage{by, n, groupStage{name: name, fields: fields}}, nil
+	return &bucketAutoStage{by, n, groupStage{name: name, fields: fields, by: p.by}}, nil
 }
 
 type keyedRow struct {
@@ -166,7 +167,7 @@ func (s *bucketAutoStage) run(env *environment, in iterator) (iterator, error) {
 				return nil, err
 			}
 		}
-		slices.SortStableFunc(keyed, func(x, y keyedRow) int { return value.Compare(x.key, y.key) })
+		slices.SortStableFunc(keyed, func(x, y keyedRow) int { return value.CompareBy(s.group.by, x.key, y.key) })
 		return s.fill(keyed, vars, &b)
 	}}, nil
 }
@@ -181,7 +182,7 @@ func (s *bucketAutoStage) fill(rows []keyedRow, vars expr.Vars, b *budget) ([]bs
 		if made == s.buckets {
 			end = len(rows)
 		}
-		for end < len(rows) && value.Equal(rows[end].key, rows[end-1].key) {
+		for end < len(rows) && value.CompareBy(s.group.by, rows[end].key, rows[end-1].key) == 0 {
 			end++
 		}
 		g, err := s.group.newGroup(value.Null, vars)

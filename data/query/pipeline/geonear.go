@@ -31,7 +31,7 @@ type geoNearStage struct {
 	radians        bool
 }
 
-func parseGeoNear(_ *parser, name string, arg bson.RawValue) (stage, error) {
+func parseGeoNear(p *parser, name string, arg bson.RawValue) (stage, error) {
 	raw, err := parameters(name, arg, "near", "distanceField", "key?", "query?", "spherical?", "maxDistance?",
 		"minDistance?", "distanceMultiplier?", "includeLocs?", "limit?", "num?", "uniqueDocs?")
 	if err != nil {
@@ -57,7 +57,7 @@ func parseGeoNear(_ *parser, name string, arg bson.RawValue) (stage, error) {
 		if raw[3].Type != bson.TypeEmbeddedDocument {
 			return nil, invalid("%s: query must be a filter, not %s", name, value.TypeName(raw[3].Type))
 		}
-		if s.filter, err = query.ParseFilter(raw[3].Value); err != nil {
+		if s.filter, err = query.ParseFilterBy(p.by, raw[3].Value); err != nil {
 			return nil, err
 		}
 		if s.filter.Near() != nil {

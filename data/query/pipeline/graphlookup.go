@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/value"
 )
@@ -20,6 +21,7 @@ type graphStage struct {
 	depth    []string // nil: not asked for
 	maxDepth int64
 	restrict *query.Filter
+	by       *collation.Collation
 }
 
 func parseGraphLookup(p *parser, name string, arg bson.RawValue) (stage, error) {
@@ -28,11 +30,11 @@ func parseGraphLookup(p *parser, name string, arg bson.RawValue) (stage, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &graphStage{maxDepth: 1<<63 - 1}
+	s := &graphStage{maxDepth: 1<<63 - 1, by: p.by}
 	if s.from, err = p.from(name, "from", raw[0]); err != nil {
 		return nil, err
 	}
-	if s.start, err = expr.ParseWith(raw[1], p.declared); err != nil {
+	if s.start, err = expr.ParseWith(raw[1], p.scope()); err != nil {
 		return nil, err
 	}
 	if s.step, err = pathArgument(name, "connectFromField", raw[2]); err != nil {
@@ -61,7 +63,7 @@ func parseGraphLookup(p *parser, name string, arg bson.RawValue) (stage, error) 
 		if raw[7].Type != bson.TypeEmbeddedDocument {
 			return nil, invalid("%s: restrictSearchWithMatch must be a filter", name)
 		}
-		if s.restrict, err = query.ParseFilter(raw[7].Value); err != nil {
+		if s.restrict, err = query.ParseFilterBy(s.by, raw[7].Value); err != nil {
 			return nil, err
 		}
 	}
@@ -84,6 +86,7 @@ func (s *graphStage) run(env *environment, in iterator) (iterator, error) {
 
 // search is the state of one walk, breadth first.
 type search struct {
+	by       *collation.Collation
 	asked    map[string]bool // values that were looked for
 	reached  map[string]bool // _ids of documents that were found
 	frontier []bson.RawValue // values to look for next
@@ -99,7 +102,7 @@ func (w *search) want(v bson.RawValue, b *budget) error {
 		if v.Type == 0 {
 			continue
 		}
-		key, err := value.AppendKey(nil, v)
+		key, err := value.AppendKeyBy(w.by, nil, v)
 		if err != nil {
 			return err
 		}
@@ -117,7 +120,7 @@ func (w *search) want(v bson.RawValue, b *budget) error {
 
 func (s *graphStage) reach(ctx context.Context, env *environment, start bson.RawValue) (bson.RawValue, error) {
 	b := env.budget("$graphLookup")
-	w := &search{asked: map[string]bool{}, reached: map[string]bool{}}
+	w := &search{by: s.by, asked: map[string]bool{}, reached: map[string]bool{}}
 	if start.Type == 0 {
 		start = value.Null
 	}
@@ -126,7 +129,7 @@ func (s *graphStage) reach(ctx context.Context, env *environment, start bson.Raw
 	}
 	out, n := value.BeginDocument(nil), 0
 	for depth := int64(0); len(w.frontier) > 0 && depth <= s.maxDepth; depth++ {
-		filter, err := query.ParseFilter(oneOf(s.to, w.frontier))
+		filter, err := query.ParseFilterBy(s.by, oneOf(s.to, w.frontier))
 		if err != nil {
 			return start, err
 		}

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/value"
 )
@@ -17,6 +18,7 @@ type groupStage struct {
 	name   string
 	id     func(row bson.Raw, vars expr.Vars) (bson.RawValue, error)
 	fields []groupField
+	by     *collation.Collation
 }
 
 type groupField struct {
@@ -32,7 +34,7 @@ func parseGroup(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if !ok {
 		return nil, invalid("%s needs _id, the expression to group by", name)
 	}
-	e, err := expr.ParseWith(id, p.declared)
+	e, err := expr.ParseWith(id, p.scope())
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +42,7 @@ func parseGroup(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &groupStage{name, e.Eval, fields}, nil
+	return &groupStage{name, e.Eval, fields, p.by}, nil
 }
 
 // accumulations reads the fields of an object, but _id, as accumulators.
@@ -58,7 +60,7 @@ func (p *parser) accumulations(stage string, doc []byte) ([]groupField, error) {
 		}
 		seen[key] = true
 		var a *expr.Accumulation
-		if a, err = expr.ParseAccumulation(v, p.declared); err != nil {
+		if a, err = expr.ParseAccumulation(v, p.scope()); err != nil {
 			return false
 		}
 		fields = append(fields, groupField{key, a})
@@ -139,7 +141,7 @@ func (s *groupStage) gather(ctx context.Context, env *environment, in iterator) 
 		if id.Type == 0 {
 			id = value.Null
 		}
-		if key, err = value.AppendKey(key[:0], id); err != nil {
+		if key, err = value.AppendKeyBy(s.by, key[:0], id); err != nil {
 			return nil, err
 		}
 		g := byKey[string(key)]
@@ -193,7 +195,7 @@ func (s sequence) run(env *environment, in iterator) (iterator, error) { return 
 
 // countEach is {count: {$sum: 1}}.
 func countEach() ([]groupField, error) {
-	count, err := expr.ParseAccumulation(value.Of(bson.D{{Key: "$sum", Value: int32(1)}}), nil)
+	count, err := expr.ParseAccumulation(value.Of(bson.D{{Key: "$sum", Value: int32(1)}}), expr.Scope{})
 	return []groupField{{"count", count}}, err
 }
 
@@ -203,7 +205,7 @@ func parseSortByCount(p *parser, name string, arg bson.RawValue) (stage, error) 
 		arg.Type == bson.TypeEmbeddedDocument && !startsWithOperator(arg.Value) {
 		return nil, invalid("%s takes a field path that starts with $ or an operator expression", name)
 	}
-	e, err := expr.ParseWith(arg, p.declared)
+	e, err := expr.ParseWith(arg, p.scope())
 	if err != nil {
 		return nil, err
 	}
@@ -215,5 +217,5 @@ func parseSortByCount(p *parser, name string, arg bson.RawValue) (stage, error) 
 	if err != nil {
 		return nil, err
 	}
-	return sequence{&groupStage{name, e.Eval, fields}, &sortStage{order: order}}, nil
+	return sequence{&groupStage{name, e.Eval, fields, p.by}, &sortStage{order: order}}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -81,6 +82,7 @@ func (r *joinRows) fill(ctx context.Context) error {
 type join struct {
 	documents []bson.Raw
 	byKey     map[string][]int
+	by        *collation.Collation
 }
 
 const nullKey = "null" // no encoded value starts with a letter of ASCII: see value.AppendKey
@@ -92,7 +94,7 @@ func (r *joinRows) find(ctx context.Context, rows []bson.Raw, b *budget) (*join,
 	var nulls *query.Filter
 	for _, row := range rows {
 		for _, key := range r.keys(row) {
-			encoded, err := value.AppendKey(nil, key)
+			encoded, err := value.AppendKeyBy(r.by, nil, key)
 			if err != nil {
 				return nil, err
 			}
@@ -102,17 +104,17 @@ func (r *joinRows) find(ctx context.Context, rows []bson.Raw, b *budget) (*join,
 			wanted[string(encoded)] = true
 			keys = append(keys, key)
 			if value.Nullish(key) && nulls == nil {
-				if nulls, err = query.ParseFilter(equalTo(r.foreign, value.Null)); err != nil {
+				if nulls, err = query.ParseFilterBy(r.by, equalTo(r.foreign, value.Null)); err != nil {
 					return nil, err
 				}
 			}
 		}
 	}
-	j := &join{byKey: map[string][]int{}}
+	j := &join{byKey: map[string][]int{}, by: r.by}
 	if len(keys) == 0 {
 		return j, nil
 	}
-	filter, err := query.ParseFilter(oneOf(r.foreign, keys))
+	filter, err := query.ParseFilterBy(r.by, oneOf(r.foreign, keys))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func (r *joinRows) find(ctx context.Context, rows []bson.Raw, b *budget) (*join,
 			j.byKey[nullKey] = append(j.byKey[nullKey], n)
 		}
 		path.Any(doc, true, func(v bson.RawValue) bool {
-			encoded, err := value.AppendKey(nil, v)
+			encoded, err := value.AppendKeyBy(r.by, nil, v)
 			if err != nil || !wanted[string(encoded)] || value.Nullish(v) {
 				return false
 			}
@@ -153,7 +155,7 @@ func (j *join) matching(keys []bson.RawValue, b *budget) (bson.RawValue, error) 
 		encoded := []byte(nullKey)
 		if !value.Nullish(key) {
 			var err error
-			if encoded, err = value.AppendKey(nil, key); err != nil {
+			if encoded, err = value.AppendKeyBy(j.by, nil, key); err != nil {
 				return key, err
 			}
 		}

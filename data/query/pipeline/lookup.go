@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/value"
 )
@@ -20,6 +21,7 @@ type lookupStage struct {
 	let     []letVariable
 	nested  bool // there is a pipeline
 	stages  []stage
+	by      *collation.Collation
 	repeats bool // the pipeline gives the same for every row
 }
 
@@ -33,7 +35,7 @@ func parseLookup(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &lookupStage{}
+	s := &lookupStage{by: p.by}
 	if s.from, err = p.from(name, "from", raw[0]); err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func (s *lookupStage) parsePipeline(p *parser, name string, let, pipeline bson.R
 				return false
 			}
 			var e *expr.Expr
-			if e, err = expr.ParseWith(v, outer); err == nil {
+			if e, err = expr.ParseWith(v, expr.Scope{Declared: outer, Collation: p.by}); err == nil {
 				s.let = append(s.let, letVariable{key, e})
 				declared = append(declared, key)
 			}
@@ -120,7 +122,7 @@ func (s *lookupStage) eachRow(env *environment) func(ctx context.Context, row bs
 		var equality *query.Filter
 		if s.local != nil {
 			var err error
-			if equality, err = query.ParseFilter(oneOf(s.foreign, s.keys(row))); err != nil {
+			if equality, err = query.ParseFilterBy(s.by, oneOf(s.foreign, s.keys(row))); err != nil {
 				return nil, err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/value"
 )
@@ -17,6 +18,7 @@ type matchStage struct {
 	filter   *query.Filter
 	open     bson.Raw // the filter as written, if it refers to variables
 	declared []string
+	by       *collation.Collation
 	hints    []hint
 }
 
@@ -30,14 +32,14 @@ func parseMatch(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if arg.Type != bson.TypeEmbeddedDocument {
 		return nil, invalid("%s takes a filter, not %s", name, value.TypeName(arg.Type))
 	}
-	s := &matchStage{}
+	s := &matchStage{by: p.by}
 	raw := bson.Raw(arg.Value)
 	if len(p.declared) > 0 && hasExpression(raw) {
 		s.open, s.declared = raw, p.declared
 		s.findHints(raw)
 		raw = bindDocument(raw, declare(p.declared, nil))
 	}
-	filter, err := query.ParseFilter(raw)
+	filter, err := query.ParseFilterBy(s.by, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func (s *matchStage) bind(env *environment) (*query.Filter, error) {
 	if s.open == nil {
 		return s.filter, nil
 	}
-	bound, err := query.ParseFilter(bindDocument(s.open, declare(s.declared, env.vars.Named)))
+	bound, err := query.ParseFilterBy(s.by, bindDocument(s.open, declare(s.declared, env.vars.Named)))
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func (s *matchStage) bind(env *environment) (*query.Filter, error) {
 		case 0, bson.TypeNull, bson.TypeUndefined, bson.TypeArray, bson.TypeRegex:
 			continue // a filter's equality means something else with these
 		}
-		f, err := query.ParseFilter(equalTo(h.path, v))
+		f, err := query.ParseFilterBy(s.by, equalTo(h.path, v))
 		if err != nil {
 			return nil, err
 		}
@@ -232,7 +234,7 @@ func (s *matchStage) hint(field, variable bson.RawValue) {
 	if !ok || strings.HasPrefix(path, "$") || !isVariable || strings.ToUpper(name) == name {
 		return // $$ROOT and its like depend on the document
 	}
-	if e, err := expr.ParseWith(variable, s.declared); err == nil {
+	if e, err := expr.ParseWith(variable, expr.Scope{Declared: s.declared, Collation: s.by}); err == nil {
 		s.hints = append(s.hints, hint{path, e})
 	}
 }

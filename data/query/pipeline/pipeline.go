@@ -11,6 +11,8 @@ import (
 
 	"yunduo"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
+	"yunduo/data/query/expr"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -25,6 +27,8 @@ type Pipeline struct {
 	raw         []bson.Raw
 	stages      []stage
 	collections []string
+	by          *collation.Collation
+	mixed       bool // what was prepended has another collation
 }
 
 // stage is one parsed step of a pipeline.
@@ -35,8 +39,11 @@ type stage interface {
 
 // Parse checks and compiles stages. It returns unknown_operator for a stage or operator that does not exist,
 // invalid_pipeline for one with wrong arguments, and invalid_filter for a wrong $match.
-func Parse(stages []bson.Raw) (*Pipeline, error) {
-	p := &parser{table: stageTable(), foreign: map[string]bool{}}
+func Parse(stages []bson.Raw) (*Pipeline, error) { return ParseBy(nil, stages) }
+
+// ParseBy is Parse for a pipeline that compares texts by a collation.
+func ParseBy(by *collation.Collation, stages []bson.Raw) (*Pipeline, error) {
+	p := &parser{table: stageTable(), foreign: map[string]bool{}, by: by}
 	raw := make([]bson.Raw, len(stages))
 	for i, s := range stages {
 		if err := s.Validate(); err != nil {
@@ -48,11 +55,15 @@ func Parse(stages []bson.Raw) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pipeline{raw, parsed, slices.Sorted(maps.Keys(p.foreign))}, nil
+	return &Pipeline{raw: raw, stages: parsed, collections: slices.Sorted(maps.Keys(p.foreign)), by: by}, nil
 }
 
 // Collections returns the names of the foreign collections that the pipeline reads, sorted, each once.
 func (p *Pipeline) Collections() []string { return p.collections }
+
+// Collation returns how the pipeline compares texts, and whether all its parts do so: Prepend may put a filter of
+// another collation before it, of which an engine that knows only one for all must not make one.
+func (p *Pipeline) Collation() (by *collation.Collation, uniform bool) { return p.by, !p.mixed }
 
 // Raw returns the stages as they were given to Parse, for engines that pass them on. They must not be changed.
 func (p *Pipeline) Raw() []bson.Raw { return p.raw }
@@ -62,7 +73,8 @@ func (p *Pipeline) Prepend(filter *query.Filter) *Pipeline {
 	if filter == nil {
 		return p
 	}
-	out := &Pipeline{collections: p.collections}
+	other, uniform := filter.Collation()
+	out := &Pipeline{collections: p.collections, by: p.by, mixed: p.mixed || !uniform || !collation.Same(other, p.by)}
 	if len(p.stages) > 0 {
 		if near, ok := p.stages[0].(*geoNearStage); ok { // which must stay first
 			narrowed := *near
@@ -90,9 +102,13 @@ type parser struct {
 	table    map[string]stageParser
 	foreign  map[string]bool
 	declared []string // let variables in sight
+	by       *collation.Collation
 	depth    int
 	inFacet  bool
 }
+
+// scope is what expressions of the stage that is being parsed stand in.
+func (p *parser) scope() expr.Scope { return expr.Scope{Declared: p.declared, Collation: p.by} }
 
 type stageParser func(p *parser, name string, arg bson.RawValue) (stage, error)
 

@@ -12,7 +12,7 @@ import (
 // shapeParser collects the fields of a projection.
 type shapeParser struct {
 	stage          string
-	declared       []string
+	scope          expr.Scope
 	adding         bool // $addFields: every leaf is an expression
 	root           *shape
 	kept, computed bool // there is an included or a computed field
@@ -23,7 +23,7 @@ func parseProject(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if arg.Type != bson.TypeEmbeddedDocument || value.IsEmpty(arg.Value) {
 		return nil, invalid("%s takes an object with at least one field", name)
 	}
-	sp := &shapeParser{stage: name, declared: p.declared, root: newShape()}
+	sp := &shapeParser{stage: name, scope: p.scope(), root: newShape()}
 	if err := sp.object(nil, arg.Value); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func parseAddFields(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if arg.Type != bson.TypeEmbeddedDocument || value.IsEmpty(arg.Value) {
 		return nil, invalid("%s takes an object with at least one field", name)
 	}
-	sp := &shapeParser{stage: name, declared: p.declared, adding: true, root: newShape()}
+	sp := &shapeParser{stage: name, scope: p.scope(), adding: true, root: newShape()}
 	if err := sp.object(nil, arg.Value); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (sp *shapeParser) field(path []string, v bson.RawValue) error {
 		sp.dropped = sp.dropped || !isID
 		return sp.put(path, &fieldNode{action: drop})
 	}
-	e, err := expr.ParseWith(v, sp.declared)
+	e, err := expr.ParseWith(v, sp.scope)
 	if err != nil {
 		return err
 	}

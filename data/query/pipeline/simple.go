@@ -223,7 +223,7 @@ func parseReplaceRoot(p *parser, name string, arg bson.RawValue) (stage, error) 
 		}
 		arg = raw[0]
 	}
-	root, err := expr.ParseWith(arg, p.declared)
+	root, err := expr.ParseWith(arg, p.scope())
 	if err != nil {
 		return nil, err
 	}

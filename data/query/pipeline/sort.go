@@ -17,7 +17,7 @@ type sortStage struct {
 	top   int64 // how many rows are needed, 0 for all
 }
 
-func parseSort(_ *parser, name string, arg bson.RawValue) (stage, error) {
+func parseSort(p *parser, name string, arg bson.RawValue) (stage, error) {
 	if arg.Type != bson.TypeEmbeddedDocument || value.IsEmpty(arg.Value) {
 		return nil, invalid("%s takes an object of fields, each with 1 or -1", name)
 	}
@@ -25,7 +25,7 @@ func parseSort(_ *parser, name string, arg bson.RawValue) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sortStage{order: order}, nil
+	return &sortStage{order: order.By(p.by)}, nil
 }
 
 func (s *sortStage) run(env *environment, in iterator) (iterator, error) {

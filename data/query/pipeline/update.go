@@ -8,6 +8,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/language"
 )
@@ -36,7 +37,10 @@ var _ query.Rewriter = (*rewriter)(nil)
 
 // ParseUpdate compiles an update that is a list of stages: $set ($addFields), $unset ($project) and $replaceWith
 // ($replaceRoot). It returns invalid_update for other stages and invalid_pipeline or unknown_operator for wrong ones.
-func ParseUpdate(stages []bson.Raw) (*query.Update, error) {
+func ParseUpdate(stages []bson.Raw) (*query.Update, error) { return ParseUpdateBy(nil, stages) }
+
+// ParseUpdateBy is ParseUpdate for an update that compares texts by a collation.
+func ParseUpdateBy(by *collation.Collation, stages []bson.Raw) (*query.Update, error) {
 	if len(stages) == 0 {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidUpdate, "an update that is a list needs at least one stage")
 	}
@@ -49,7 +53,7 @@ func ParseUpdate(stages []bson.Raw) (*query.Update, error) {
 				"an update cannot have the stage %s; it has $set, $unset and $replaceWith", elements[0].Key())
 		}
 	}
-	p, err := Parse(stages)
+	p, err := ParseBy(by, stages)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func ParseUpdate(stages []bson.Raw) (*query.Update, error) {
 	for _, s := range p.stages {
 		r.stages = append(r.stages, s.(rowStage))
 	}
-	return query.RewritingUpdate(r), nil
+	return query.RewritingUpdate(by, r), nil
 }
 
 // Rewrite runs the stages on one document.

@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/query/collation"
 )
 
 // Class is a value's place in MongoDB's order of types. Values of one class compare by value, whatever their types:
@@ -74,10 +76,13 @@ func ClassOf(t bson.Type) Class {
 }
 
 // Equal reports whether a and b have the same place in MongoDB's order: 1 and 1.0 are equal, null and missing are not.
-func Equal(a, b bson.RawValue) bool { return Compare(a, b) == 0 }
+func Equal(a, b bson.RawValue) bool { return CompareBy(nil, a, b) == 0 }
 
 // Compare orders any two values as MongoDB does: by class, then by value. It returns -1, 0 or 1.
-func Compare(a, b bson.RawValue) int {
+func Compare(a, b bson.RawValue) int { return CompareBy(nil, a, b) }
+
+// CompareBy is Compare with texts, also those inside objects and arrays, in the order of a collation.
+func CompareBy(by *collation.Collation, a, b bson.RawValue) int {
 	class := ClassOf(a.Type)
 	if other := ClassOf(b.Type); class != other {
 		return cmp.Compare(class, other)
@@ -88,12 +93,14 @@ func Compare(a, b bson.RawValue) int {
 	switch class {
 	case ClassNumber:
 		return compareNumbers(a, b)
-	case ClassString, ClassCode:
+	case ClassString:
+		return by.Compare(stringBytes(a.Value), stringBytes(b.Value))
+	case ClassCode:
 		return bytes.Compare(stringBytes(a.Value), stringBytes(b.Value))
 	case ClassObject:
-		return compareObjects(a.Value, b.Value)
+		return compareObjects(by, a.Value, b.Value)
 	case ClassArray:
-		return compareArrays(a.Value, b.Value)
+		return compareArrays(by, a.Value, b.Value)
 	case ClassBinary:
 		return compareBinary(a.Value, b.Value)
 	case ClassDate:
@@ -109,7 +116,7 @@ func Compare(a, b bson.RawValue) int {
 	case ClassCodeWithScope:
 		codeA, scopeA := codeWithScope(a.Value)
 		codeB, scopeB := codeWithScope(b.Value)
-		return cmp.Or(bytes.Compare(codeA, codeB), compareObjects(scopeA, scopeB))
+		return cmp.Or(bytes.Compare(codeA, codeB), compareObjects(nil, scopeA, scopeB))
 	}
 	return 0 // missing, null, MinKey, MaxKey
 }
@@ -122,7 +129,7 @@ func stringBytes(v []byte) []byte {
 	return v[4 : len(v)-1]
 }
 
-func compareObjects(a, b []byte) int {
+func compareObjects(by *collation.Collation, a, b []byte) int {
 	itA, itB := Elements(a), Elements(b)
 	for {
 		keyA, valueA, okA := itA.Next()
@@ -136,13 +143,13 @@ func compareObjects(a, b []byte) int {
 		if c := bytes.Compare(keyA, keyB); c != 0 {
 			return c
 		}
-		if c := Compare(valueA, valueB); c != 0 {
+		if c := CompareBy(by, valueA, valueB); c != 0 {
 			return c
 		}
 	}
 }
 
-func compareArrays(a, b []byte) int {
+func compareArrays(by *collation.Collation, a, b []byte) int {
 	itA, itB := Elements(a), Elements(b)
 	for {
 		_, valueA, okA := itA.Next()
@@ -150,7 +157,7 @@ func compareArrays(a, b []byte) int {
 		if !okA || !okB {
 			return boolCompare(okA, okB)
 		}
-		if c := Compare(valueA, valueB); c != 0 {
+		if c := CompareBy(by, valueA, valueB); c != 0 {
 			return c
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/collation"
 )
 
 // AppendKey appends an encoding of v whose bytes order as values do: bytes.Compare of two encodings is Compare of
@@ -20,17 +21,25 @@ import (
 // or equal, 0x80 if equal, else 0x81 and the decimal digits (numbers); the text with 00 escaped as 00 FF, end 00 01
 // (strings, code); per field class, name, 00, value, end 00 (objects); values, end 00 (arrays); length, subtype,
 // content (binary); fixed-width content (the rest).
-func AppendKey(dst []byte, v bson.RawValue) ([]byte, error) {
+func AppendKey(dst []byte, v bson.RawValue) ([]byte, error) { return AppendKeyBy(nil, dst, v) }
+
+// AppendKeyBy is AppendKey for the order of CompareBy.
+func AppendKeyBy(by *collation.Collation, dst []byte, v bson.RawValue) ([]byte, error) {
 	if v.Type != 0 && Size(v.Type, v.Value) != len(v.Value) {
 		return dst, yunduo.Errorf(yunduo.ReasonInvalidDocument, "a value of type %s has malformed bytes", TypeName(v.Type))
 	}
-	return appendKeyValue(append(dst, byte(ClassOf(v.Type))), v), nil
+	return appendKeyValue(by, append(dst, byte(ClassOf(v.Type))), v), nil
 }
 
 // AppendKeyDescending appends the encoding of AppendKey with every byte inverted: greater values sort first.
 func AppendKeyDescending(dst []byte, v bson.RawValue) ([]byte, error) {
+	return AppendKeyDescendingBy(nil, dst, v)
+}
+
+// AppendKeyDescendingBy is AppendKeyDescending for the order of CompareBy.
+func AppendKeyDescendingBy(by *collation.Collation, dst []byte, v bson.RawValue) ([]byte, error) {
 	start := len(dst)
-	dst, err := AppendKey(dst, v)
+	dst, err := AppendKeyBy(by, dst, v)
 	if err != nil {
 		return dst, err
 	}
@@ -41,16 +50,22 @@ func AppendKeyDescending(dst []byte, v bson.RawValue) ([]byte, error) {
 }
 
 // appendKeyValue appends what follows the class byte. The sizes of nested values are checked by the iterator.
-func appendKeyValue(dst []byte, v bson.RawValue) []byte {
+func appendKeyValue(by *collation.Collation, dst []byte, v bson.RawValue) []byte {
 	switch ClassOf(v.Type) {
 	case ClassNumber:
 		return appendNumberKey(dst, v)
-	case ClassString, ClassCode:
+	case ClassString:
+		if by != nil {
+			var buffer [128]byte
+			return appendTextKey(dst, by.AppendKey(buffer[:0], stringBytes(v.Value)))
+		}
+		return appendTextKey(dst, stringBytes(v.Value))
+	case ClassCode:
 		return appendTextKey(dst, stringBytes(v.Value))
 	case ClassObject:
-		return appendObjectKey(dst, v.Value)
+		return appendObjectKey(by, dst, v.Value)
 	case ClassArray:
-		return appendArrayKey(dst, v.Value)
+		return appendArrayKey(by, dst, v.Value)
 	case ClassBinary:
 		dst = binary.BigEndian.AppendUint32(dst, uint32(len(v.Value)-5))
 		return append(dst, v.Value[4:]...)
@@ -65,7 +80,7 @@ func appendKeyValue(dst []byte, v bson.RawValue) []byte {
 		return append(dst, v.Value[4:]...)
 	case ClassCodeWithScope:
 		code, scope := codeWithScope(v.Value)
-		return appendObjectKey(appendTextKey(dst, code), scope)
+		return appendObjectKey(nil, appendTextKey(dst, code), scope)
 	}
 	return dst
 }
@@ -80,7 +95,7 @@ func appendTextKey(dst, text []byte) []byte {
 	return append(dst, 0, 1)
 }
 
-func appendObjectKey(dst, doc []byte) []byte {
+func appendObjectKey(by *collation.Collation, dst, doc []byte) []byte {
 	it := Elements(doc)
 	for {
 		key, v, ok := it.Next()
@@ -88,18 +103,18 @@ func appendObjectKey(dst, doc []byte) []byte {
 			return append(dst, 0)
 		}
 		dst = append(append(dst, byte(ClassOf(v.Type))), key...)
-		dst = appendKeyValue(append(dst, 0), v)
+		dst = appendKeyValue(by, append(dst, 0), v)
 	}
 }
 
-func appendArrayKey(dst, array []byte) []byte {
+func appendArrayKey(by *collation.Collation, dst, array []byte) []byte {
 	it := Elements(array)
 	for {
 		_, v, ok := it.Next()
 		if !ok {
 			return append(dst, 0)
 		}
-		dst = appendKeyValue(append(dst, byte(ClassOf(v.Type))), v)
+		dst = appendKeyValue(by, append(dst, byte(ClassOf(v.Type))), v)
 	}
 }
 

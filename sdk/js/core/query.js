@@ -54,10 +54,18 @@ class Query {
     return this.refine({ projection: compileProjection(fields) })
   }
 
+  /**
+   * How texts compare, in this query's conditions, order and changes. wx.cloud has no such method.
+   * @param {object} settings such as { locale: 'zh', strength: 1 }
+   */
+  collation (settings) {
+    return this.refine({ collation: settings })
+  }
+
   get (options) {
     return this.db.run('collection.get', options, async () => {
-      const { filter, sort, skip, limit = this.db.defaultLimit, projection } = this.state
-      const request = defined({ collection: this.collectionName, filter, sort, skip, limit: limit || this.db.defaultLimit, projection })
+      const { filter, sort, skip, limit = this.db.defaultLimit, projection, collation } = this.state
+      const request = defined({ collection: this.collectionName, filter, sort, skip, limit: limit || this.db.defaultLimit, projection, collation })
       const { documents } = await this.session.call('documents.find', request)
       return { documents: decode(documents) }
     })
@@ -65,15 +73,15 @@ class Query {
 
   count (options) {
     return this.db.run('collection.count', options, () =>
-      this.session.call('documents.count', defined({ collection: this.collectionName, filter: this.state.filter })))
+      this.session.call('documents.count', defined({ collection: this.collectionName, filter: this.state.filter, collation: this.state.collation })))
   }
 
   update (options) {
     return this.db.run('collection.update', options, () => {
       const update = compileUpdate(this.db.dialect.change(options))
-      return this.session.call('documents.update', {
-        collection: this.collectionName, filter: this.state.filter || {}, update: orNothing(update), multi: true
-      })
+      return this.session.call('documents.update', defined({
+        collection: this.collectionName, filter: this.state.filter || {}, update: orNothing(update), multi: true, collation: this.state.collation
+      }))
     })
   }
 
@@ -82,7 +90,7 @@ class Query {
     return this.db.run('collection.updateAndReturn', options, async () => {
       const update = compileUpdate(this.db.dialect.change(options))
       const reply = await this.session.call('documents.findAndUpdate', defined({
-        collection: this.collectionName, filter: this.state.filter || {}, update: orNothing(update), sort: this.state.sort, return: 'after'
+        collection: this.collectionName, filter: this.state.filter || {}, update: orNothing(update), sort: this.state.sort, return: 'after', collation: this.state.collation
       }))
       return { ...reply, document: reply.document ? decode(reply.document) : null }
     })
@@ -90,7 +98,7 @@ class Query {
 
   remove (options) {
     return this.db.run('collection.remove', options, () =>
-      this.session.call('documents.delete', { collection: this.collectionName, filter: this.state.filter || {}, multi: true }))
+      this.session.call('documents.delete', defined({ collection: this.collectionName, filter: this.state.filter || {}, multi: true, collation: this.state.collation })))
   }
 
   watch (options) {

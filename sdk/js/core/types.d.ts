@@ -32,12 +32,25 @@ export interface RemoveResult extends Reply { stats: { removed: number } }
 export interface CountResult extends Reply { total: number }
 export interface AggregateResult<T = AnyObject> extends Reply { list: T[] }
 
+export interface Collation {
+  /** A language such as 'zh' or 'en', or 'simple' for the order of bytes. */
+  locale: string
+  /** 1: neither accents nor case count; 2: case does not; 3: both do, which is the default. */
+  strength?: 1 | 2 | 3
+  caseLevel?: boolean
+  numericOrdering?: boolean
+  alternate?: 'non-ignorable' | 'shifted'
+  backwards?: boolean
+}
+
 export interface Query {
   where (condition: AnyObject): Query
   orderBy (path: string, order: string): Query
   limit (count: number): Query
   skip (count: number): Query
   field (fields: AnyObject): Query
+  /** How texts compare, in conditions, order and changes: our own addition to what mini-programs know. */
+  collation (settings: Collation): Query
   get<T = AnyObject> (options?: Callbacks<QueryResult<T>>): Promise<QueryResult<T>>
   count (options?: Callbacks<CountResult>): Promise<CountResult>
   update (options: { data: AnyObject } & Callbacks<UpdateResult>): Promise<UpdateResult>
