@@ -46,6 +46,7 @@ var homes = map[string][]string{
 	"github.com/evanw/esbuild":          {"functions/bundle"},
 	"github.com/cockroachdb/pebble":     {"data/documents/embedded"},
 	"github.com/prometheus":             {"gateway"},
+	"github.com/xdg-go/scram":           {"gateway/mongowire"},
 	"github.com/spf13/cobra":            {"cmd/yunduo"},
 	"github.com/elastic/go-seccomp-bpf": {"functions/node"},
 }

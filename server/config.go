@@ -17,10 +17,12 @@ import (
 
 // Config says how a server runs. DefaultConfig gives the defaults; New validates.
 type Config struct {
-	DataDir   string // everything the server keeps, unless objects are on S3
-	Listen    string // host:port; port 0 picks a free one
-	S3        string // URL of an S3 bucket for objects; empty keeps them in DataDir
-	PublicURL string // the server's address as clients see it; empty derives it from each request
+	DataDir string // everything the server keeps, unless objects are on S3
+	Listen  string // host:port; port 0 picks a free one
+	S3      string // URL of an S3 bucket for objects; empty keeps them in DataDir
+	// MongoListen is the host:port of the MongoDB listener for owners' tools; empty opens none.
+	MongoListen string
+	PublicURL   string // the server's address as clients see it; empty derives it from each request
 
 	NodePath string // the node executable; empty looks it up in PATH
 	Sandbox  string // auto, require or off: see docs/security
@@ -63,6 +65,11 @@ func (c *Config) validate() error {
 	c.DataDir = dir
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("listen: %q is not host:port, for example 127.0.0.1:7300", c.Listen)
+	}
+	if c.MongoListen != "" {
+		if _, _, err := net.SplitHostPort(c.MongoListen); err != nil {
+			return fmt.Errorf("mongo-listen: %q is not host:port, for example 127.0.0.1:27017", c.MongoListen)
+		}
 	}
 	switch c.Sandbox {
 	case "auto", "require", "off":

@@ -47,6 +47,7 @@ type Server struct {
 	runtime  *node.Runtime
 	gateway  *gateway.Gateway
 	listener net.Listener
+	mongo    *mongoListener // nil without one
 	http     *http.Server
 	closers  []closer   // in the order the rooms were built
 	failed   chan error // holds what makes the server stop
@@ -79,7 +80,7 @@ func New(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := s.build(ctx); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.listenMongo(ctx)
 }
 
 // later remembers how to take a room down.
@@ -278,6 +279,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	group.Go(func() error { return s.mongo.serve(ctx) })
 	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
 	group.Go(func() error {

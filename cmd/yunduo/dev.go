@@ -28,6 +28,7 @@ type devInfo struct {
 	App         string `json:"app"`
 	ConsoleURL  string `json:"consoleUrl"`
 	SiteURL     string `json:"siteUrl,omitempty"`
+	MongoURL    string `json:"mongoUrl,omitempty"`
 	APIKey      string `json:"apiKey"`
 	SecretID    string `json:"secretId"`
 	SecretKey   string `json:"secretKey"`
@@ -37,7 +38,7 @@ type devInfo struct {
 
 type devOptions struct {
 	dir, data, app, mode, level string
-	port                        int
+	port, mongoPort             int
 }
 
 func devCommand(l language) *cobra.Command {
@@ -53,6 +54,7 @@ func devCommand(l language) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", 7300, "port on 127.0.0.1; 0 picks a free one")
+	flags.IntVar(&o.mongoPort, "mongo-port", -1, "let MongoDB's tools and drivers in at this port on 127.0.0.1; 0 picks a free one; default: not at all")
 	flags.StringVar(&o.data, "data", "", "data directory; default: .yunduo in the project")
 	flags.StringVar(&o.app, "app", "", "the app's ID; default: the project's environment ID, else its folder's name")
 	flags.StringVar(&o.mode, "mode", "", "also read .env.MODE")
@@ -83,6 +85,9 @@ func dev(ctx context.Context, l language, out io.Writer, config server.Config, o
 		return err
 	}
 	config.DataDir, config.Listen = state, net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port))
+	if o.mongoPort >= 0 {
+		config.MongoListen = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.mongoPort))
+	}
 	config.Console, config.Version = console.Files(), version
 	config.Dev = &server.Dev{App: app, WeChatAppID: p.WeChatAppID}
 	s, err := server.New(ctx, config)
@@ -159,7 +164,8 @@ func (d *developer) openApp(ctx context.Context, state string) (devInfo, error) 
 		}
 	}
 	return devInfo{
-		URL: d.server.URL(), App: string(d.app), ConsoleURL: d.server.URL() + "/console/#token=" + rooms.Auth.DevToken(),
+		MongoURL: d.server.MongoURL(keys),
+		URL:      d.server.URL(), App: string(d.app), ConsoleURL: d.server.URL() + "/console/#token=" + rooms.Auth.DevToken(),
 		APIKey: keys.APIKey, SecretID: keys.SecretID, SecretKey: keys.SecretKey, WeChatAppID: d.project.WeChatAppID, PID: os.Getpid(),
 	}, nil
 }
@@ -188,6 +194,9 @@ func (d *developer) banner(info devInfo, took time.Duration) {
 	line(texts.app, info.App)
 	if info.SiteURL != "" {
 		line(texts.site, info.SiteURL)
+	}
+	if info.MongoURL != "" {
+		line(texts.mongo, info.MongoURL)
 	}
 	line(texts.isolation, d.server.Isolation())
 	if !isSandboxed(d.server.Isolation()) {

@@ -53,7 +53,7 @@ func columns(s string) int {
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
 	functionsRollback, functionsDelete, version, login, sdk text
-	ready, console, api, site, app, isolation, sandboxOff, watching, stopping, deployed, deployFailed, removed,
+	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, deployFailed, removed,
 	configProblem, noFunctions, setUp, created, next, nothingToList, rolledBack, deleted, loggedIn text
 }{
 	root:              text{"An open backend for mini-programs: functions, documents, files and triggers in one binary", "小程序的开源后端：云函数、文档数据库、文件存储与定时触发器，一个程序全包"},
@@ -76,6 +76,7 @@ var texts = struct {
 	console:       text{"Console", "控制台"},
 	api:           text{"API", "接口"},
 	site:          text{"Web page", "网页"},
+	mongo:         text{"MongoDB", "MongoDB"},
 	app:           text{"App", "应用"},
 	isolation:     text{"Functions", "云函数"},
 	sandboxOff:    text{"functions run in plain Node processes without a sandbox: run only code you trust", "云函数运行在没有沙箱的普通 Node 进程中：请只运行可信代码"},

@@ -107,35 +107,15 @@ func failf(c code, format string, args ...any) *failure {
 	return &failure{code: c, message: fmt.Sprintf(format, args...)}
 }
 
-// reasonCodes are the numbers of our reasons. Where several fit, it is the one that drivers and tools act upon.
+// reasonCodes are the numbers of reasons that have none of their own, for they are not about documents.
 var reasonCodes = map[yunduo.Reason]code{
-	yunduo.ReasonInvalidRequest:        codeBadValue,
-	yunduo.ReasonInvalidFilter:         codeBadValue,
-	yunduo.ReasonInvalidUpdate:         codeFailedToParse,
-	yunduo.ReasonUpdateNotApplicable:   codePathNotViable,
-	yunduo.ReasonInvalidPipeline:       codeFailedToParse,
-	yunduo.ReasonUnknownOperator:       codeBadValue,
-	yunduo.ReasonExpressionFailed:      codeTypeMismatch,
-	yunduo.ReasonQueryTooExpensive:     codeExceededMemory,
-	yunduo.ReasonInvalidDocument:       codeBadValue,
-	yunduo.ReasonDocumentTooLarge:      codeDocumentTooLarge,
-	yunduo.ReasonDuplicateKey:          codeDuplicateKey,
-	yunduo.ReasonInvalidCollectionName: codeInvalidNamespace,
-	yunduo.ReasonCollectionNotFound:    codeNamespaceNotFound,
-	yunduo.ReasonCollectionExists:      codeNamespaceExists,
-	yunduo.ReasonInvalidIndex:          codeCannotCreateIndex,
-	yunduo.ReasonIndexNotFound:         codeIndexNotFound,
-	yunduo.ReasonTransactionConflict:   codeWriteConflict,
-	yunduo.ReasonTransactionNotFound:   codeNoSuchTransaction,
-	yunduo.ReasonTransactionTooLarge:   codeTransactionTooLarge,
-	yunduo.ReasonPositionLost:          codeHistoryLost,
-	yunduo.ReasonPermissionDenied:      codeUnauthorized,
-	yunduo.ReasonTokenInvalid:          codeUnauthorized,
-	yunduo.ReasonAppNotFound:           codeUnauthorized,
-	yunduo.ReasonTimeout:               codeMaxTimeExpired,
-	yunduo.ReasonShuttingDown:          codeShutdown,
-	yunduo.ReasonRateLimited:           codeRateLimited,
-	yunduo.ReasonUnsupportedCall:       codeCommandNotSupported,
+	yunduo.ReasonTokenInvalid:     codeUnauthorized,
+	yunduo.ReasonSignatureInvalid: codeUnauthorized,
+	yunduo.ReasonAppNotFound:      codeUnauthorized,
+	yunduo.ReasonInvalidAppID:     codeInvalidNamespace,
+	yunduo.ReasonShuttingDown:     codeShutdown,
+	yunduo.ReasonRateLimited:      codeRateLimited,
+	yunduo.ReasonUnsupportedCall:  codeCommandNotSupported,
 }
 
 // asFailure turns any error into one that clients know. It returns nil for nil.
@@ -150,8 +130,10 @@ func asFailure(err error) *failure {
 		return &failure{code: codeMaxTimeExpired, message: "operation exceeded time limit", cause: err}
 	}
 	e := yunduo.AsError(err)
-	c, known := reasonCodes[e.Reason]
-	if !known {
+	c := code(e.MongoCode())
+	if own, known := reasonCodes[e.Reason]; known {
+		c = own
+	} else if c == 0 {
 		c = codeInternalError
 	}
 	f := &failure{code: c, message: e.Message, cause: err}

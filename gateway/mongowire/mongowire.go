@@ -89,7 +89,22 @@ func New(o Options) *Server {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cursors = newCursors(o.MaxCursors, o.CursorTimeout)
 	s.sessions = newSessions(o.SessionTimeout)
+	s.wait.Go(s.sweep)
 	return s
+}
+
+// sweep ends sessions that nobody uses any more.
+func (s *Server) sweep() {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			s.sessions.expire(now)
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }
 
 // Serve answers the connections of l until Close, which also closes l. It returns nil then.

@@ -1,0 +1,117 @@
+package mongowire_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+func TestCollections(t *testing.T) {
+	ctx := t.Context()
+	p := open(t, nil)
+	client := p.client(t, nil)
+	db := client.Database("shop")
+	require.NoError(t, db.CreateCollection(ctx, "things"))
+	require.Equal(t, 48, code(t, db.CreateCollection(ctx, "things")))
+	_, err := db.Collection("made").InsertOne(ctx, d("_id", 1, "text", "abc"))
+	require.NoError(t, err)
+	names, err := db.ListCollectionNames(ctx, d())
+	require.NoError(t, err)
+	require.Equal(t, []string{"made", "things"}, names)
+	names, err = db.ListCollectionNames(ctx, d("name", d("$regex", "^t")))
+	require.NoError(t, err)
+	require.Equal(t, []string{"things"}, names)
+	infos, err := client.ListDatabases(ctx, d("name", "shop"))
+	require.NoError(t, err)
+	require.Len(t, infos.Databases, 1)
+	require.False(t, infos.Databases[0].Empty)
+
+	var stats bson.M
+	require.NoError(t, db.RunCommand(ctx, d("collStats", "made")).Decode(&stats))
+	require.EqualValues(t, 1, stats["count"])
+	require.EqualValues(t, 28, stats["size"])
+	require.NoError(t, db.RunCommand(ctx, d("dbStats", 1)).Decode(&stats))
+	require.EqualValues(t, 2, stats["collections"])
+	cursor, err := db.Collection("made").Aggregate(ctx, mongo.Pipeline{d("$collStats", d("storageStats", d(), "count", d())), d("$project", d("count", 1, "size", "$storageStats.size"))})
+	require.NoError(t, err)
+	var rows []bson.M
+	require.NoError(t, cursor.All(ctx, &rows))
+	require.EqualValues(t, 28, rows[0]["size"])
+	require.NoError(t, db.RunCommand(ctx, d("validate", "made")).Decode(&stats))
+	require.Equal(t, true, stats["valid"])
+
+	require.NoError(t, db.Collection("made").Drop(ctx))
+	require.NoError(t, db.Collection("made").Drop(ctx), "what is not there")
+	require.NoError(t, db.Drop(ctx))
+	names, err = db.ListCollectionNames(ctx, d())
+	require.NoError(t, err)
+	require.Empty(t, names)
+}
+
+func TestIndexes(t *testing.T) {
+	ctx := t.Context()
+	c := open(t, nil).client(t, nil).Database("shop").Collection("things")
+	names, err := c.Indexes().CreateMany(ctx, []mongo.IndexModel{
+		{Keys: d("a", 1, "b", -1)},
+		{Keys: d("mail", 1), Options: options.Index().SetUnique(true).SetSparse(true).SetName("mails")},
+		{Keys: d("at", 1), Options: options.Index().SetExpireAfterSeconds(3600)},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a_1_b_-1", "mails", "at_1"}, names)
+	specs, err := c.Indexes().ListSpecifications(ctx)
+	require.NoError(t, err)
+	require.Len(t, specs, 4)
+	byName := map[string]mongo.IndexSpecification{}
+	for _, s := range specs {
+		byName[s.Name] = s
+	}
+	require.Contains(t, byName, "_id_")
+	require.True(t, *byName["mails"].Unique)
+	require.True(t, *byName["mails"].Sparse)
+	require.EqualValues(t, 3600, *byName["at_1"].ExpireAfterSeconds)
+
+	_, err = c.InsertMany(ctx, []any{d("mail", "x"), d("mail", "x")})
+	require.True(t, mongo.IsDuplicateKeyError(err))
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("mail", 1), Options: options.Index().SetName("mails")})
+	require.Equal(t, 85, code(t, err))
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("other", 1), Options: options.Index().SetName("mails")})
+	require.Equal(t, 86, code(t, err))
+	_, err = c.InsertMany(ctx, []any{d("u", 1), d("u", 1)})
+	require.NoError(t, err)
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("u", 1), Options: options.Index().SetUnique(true)})
+	require.Equal(t, 11000, code(t, err))
+	require.NoError(t, c.Indexes().DropOne(ctx, "a_1_b_-1"))
+	require.Equal(t, 27, code(t, c.Indexes().DropOne(ctx, "a_1_b_-1")))
+	require.NoError(t, c.Indexes().DropAll(ctx))
+	specs, err = c.Indexes().ListSpecifications(ctx)
+	require.NoError(t, err)
+	require.Len(t, specs, 1)
+}
+
+// What shells and tools ask before they do anything.
+func TestGreetingsOfTools(t *testing.T) {
+	ctx := t.Context()
+	client := open(t, nil).client(t, nil)
+	admin := client.Database("admin")
+	for _, command := range []bson.D{
+		d("hello", 1), d("isMaster", 1), d("ismaster", 1), d("ping", 1), d("buildInfo", 1), d("buildinfo", 1), d("whatsmyuri", 1),
+		d("connectionStatus", 1, "showPrivileges", true), d("getParameter", "*"), d("getParameter", 1, "featureCompatibilityVersion", 1),
+		d("hostInfo", 1), d("getLog", "startupWarnings"), d("getLog", "*"), d("serverStatus", 1), d("getCmdLineOpts", 1),
+		d("replSetGetStatus", 1), d("listCommands", 1), d("listDatabases", 1, "nameOnly", true), d("startSession", 1),
+	} {
+		require.NoError(t, admin.RunCommand(ctx, command).Err(), "%v", command)
+	}
+	var hello bson.M
+	require.NoError(t, admin.RunCommand(ctx, d("hello", 1)).Decode(&hello))
+	require.Equal(t, true, hello["isWritablePrimary"])
+	require.Equal(t, hello["me"], hello["hosts"].(bson.A)[0])
+	require.Equal(t, "yunduo", hello["setName"])
+	var status struct {
+		AuthInfo struct{ AuthenticatedUsers []bson.M }
+	}
+	require.NoError(t, admin.RunCommand(ctx, d("connectionStatus", 1)).Decode(&status))
+	require.Equal(t, "AKIDshop", status.AuthInfo.AuthenticatedUsers[0]["user"])
+}
