@@ -19,6 +19,8 @@ type command struct {
 	conn     *conn
 	session  *session // nil without one
 	inTx     bool     // the statement belongs to session's transaction
+
+	verbosity string // of an explanation
 }
 
 // generic are arguments that every command may have and that are looked after before it runs, or that change nothing

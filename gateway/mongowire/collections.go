@@ -172,8 +172,8 @@ func stats(ctx context.Context, c *command, docs *documents.Session, collection 
 		d = append(d, bson.E{Key: "avgObjSize", Value: info.Bytes / info.Documents})
 	}
 	return append(d,
-		bson.E{Key: "storageSize", Value: info.Bytes}, bson.E{Key: "totalSize", Value: info.Bytes},
-		bson.E{Key: "nindexes", Value: int32(len(indexes) + 1)}, bson.E{Key: "totalIndexSize", Value: int64(0)},
+		bson.E{Key: "storageSize", Value: info.Bytes}, bson.E{Key: "totalSize", Value: info.Bytes + info.IndexBytes},
+		bson.E{Key: "nindexes", Value: int32(len(indexes) + 1)}, bson.E{Key: "totalIndexSize", Value: info.IndexBytes},
 		bson.E{Key: "indexSizes", Value: bson.D{}}, bson.E{Key: "capped", Value: false}, bson.E{Key: "scaleFactor", Value: int32(1)},
 	), nil
 }
@@ -244,13 +244,14 @@ func dbStats(ctx context.Context, c *command, docs *documents.Session) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	var objects, bytes, indexes int64
+	var objects, bytes, indexes, indexBytes int64
 	for _, info := range infos {
 		list, err := docs.Indexes(ctx, info.Name)
 		if notFoundIsFine(err) != nil {
 			return nil, err
 		}
-		objects, bytes, indexes = objects+info.Documents, bytes+info.Bytes, indexes+int64(len(list))+1
+		objects, bytes = objects+info.Documents, bytes+info.Bytes
+		indexes, indexBytes = indexes+int64(len(list))+1, indexBytes+info.IndexBytes
 	}
 	average := 0.0
 	if objects > 0 {
@@ -260,8 +261,8 @@ func dbStats(ctx context.Context, c *command, docs *documents.Session) ([]byte, 
 		bson.E{Key: "db", Value: c.database}, bson.E{Key: "collections", Value: int64(len(infos))}, bson.E{Key: "views", Value: int64(0)},
 		bson.E{Key: "objects", Value: objects}, bson.E{Key: "avgObjSize", Value: average},
 		bson.E{Key: "dataSize", Value: float64(bytes) / float64(scale)}, bson.E{Key: "storageSize", Value: float64(bytes) / float64(scale)},
-		bson.E{Key: "indexes", Value: indexes}, bson.E{Key: "indexSize", Value: 0.0},
-		bson.E{Key: "totalSize", Value: float64(bytes) / float64(scale)}, bson.E{Key: "scaleFactor", Value: scale},
+		bson.E{Key: "indexes", Value: indexes}, bson.E{Key: "indexSize", Value: float64(indexBytes) / float64(scale)},
+		bson.E{Key: "totalSize", Value: float64(bytes+indexBytes) / float64(scale)}, bson.E{Key: "scaleFactor", Value: scale},
 	)
 }
 

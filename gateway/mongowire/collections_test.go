@@ -115,3 +115,68 @@ func TestGreetingsOfTools(t *testing.T) {
 	require.NoError(t, admin.RunCommand(ctx, d("connectionStatus", 1)).Decode(&status))
 	require.Equal(t, "AKIDshop", status.AuthInfo.AuthenticatedUsers[0]["user"])
 }
+
+func TestIndexes_PartialAndPlaces(t *testing.T) {
+	ctx := t.Context()
+	c := open(t, nil).client(t, nil).Database("shop").Collection("things")
+	_, err := c.Indexes().CreateMany(ctx, []mongo.IndexModel{
+		{Keys: d("a", 1), Options: options.Index().SetPartialFilterExpression(d("b", d("$gt", 5)))},
+		{Keys: d("at", "2dsphere")},
+		{Keys: d("h", "hashed")},
+	})
+	require.NoError(t, err)
+	cursor, err := c.Indexes().List(ctx)
+	require.NoError(t, err)
+	var list []bson.M
+	require.NoError(t, cursor.All(ctx, &list))
+	require.Len(t, list, 4)
+	byName := map[string]bson.M{}
+	for _, index := range list {
+		byName[index["name"].(string)] = index
+	}
+	require.Equal(t, d("b", d("$gt", int32(5))), byName["a_1"]["partialFilterExpression"])
+	require.Equal(t, d("at", "2dsphere"), byName["at_2dsphere"]["key"])
+	require.Equal(t, d("h", "hashed"), byName["h_hashed"]["key"])
+}
+
+func TestExplain(t *testing.T) {
+	ctx := t.Context()
+	db := open(t, nil).client(t, nil).Database("shop")
+	var docs []any
+	for i := range 100 {
+		docs = append(docs, d("_id", i, "a", i%10))
+	}
+	_, err := db.Collection("things").InsertMany(ctx, docs)
+	require.NoError(t, err)
+	_, err = db.Collection("things").Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("a", 1)})
+	require.NoError(t, err)
+	type explained struct {
+		QueryPlanner   struct{ WinningPlan bson.Raw }
+		ExecutionStats *struct{ NReturned, TotalDocsExamined int }
+	}
+	for _, c := range []bson.D{
+		d("find", "things", "filter", d("a", 3)),
+		d("aggregate", "things", "pipeline", bson.A{d("$match", d("a", 3))}, "cursor", d()),
+		d("update", "things", "updates", bson.A{d("q", d("a", 3), "u", d("$set", d("b", 1)), "multi", true)}),
+		d("delete", "things", "deletes", bson.A{d("q", d("a", 3), "limit", 0)}),
+		d("findAndModify", "things", "query", d("a", 3), "remove", true),
+		d("distinct", "things", "key", "a", "query", d("a", 3)),
+	} {
+		var x explained
+		require.NoError(t, db.RunCommand(ctx, d("explain", c)).Decode(&x))
+		require.Contains(t, x.QueryPlanner.WinningPlan.String(), "IXSCAN", "%v", c)
+		require.Equal(t, 10, x.ExecutionStats.NReturned, "%v", c)
+		require.Equal(t, 10, x.ExecutionStats.TotalDocsExamined, "%v", c)
+	}
+	var x explained
+	require.NoError(t, db.RunCommand(ctx, d("explain", d("find", "things", "filter", d("c", 3)), "verbosity", "queryPlanner")).Decode(&x))
+	require.Contains(t, x.QueryPlanner.WinningPlan.String(), "COLLSCAN")
+	require.Nil(t, x.ExecutionStats)
+	require.Error(t, db.RunCommand(ctx, d("explain", d("nonsense", 1))).Err())
+	n, err := db.Collection("things").CountDocuments(ctx, d("b", d("$exists", true)))
+	require.NoError(t, err)
+	require.Zero(t, n, "nothing was written")
+	n, err = db.Collection("things").CountDocuments(ctx, d())
+	require.NoError(t, err)
+	require.EqualValues(t, 100, n)
+}

@@ -1,6 +1,7 @@
 package mongowire
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func indexDocument(index driver.Index) bson.D {
 	if index.ExpireAfter > 0 {
 		d = append(d, bson.E{Key: "expireAfterSeconds", Value: compact(int64(index.ExpireAfter / time.Second))})
 	}
+	if index.Partial != nil {
+		d = append(d, bson.E{Key: "partialFilterExpression", Value: index.Partial})
+	}
 	return d
 }
 
@@ -39,7 +43,10 @@ func indexKey(index driver.Index) bson.D {
 	key := bson.D{}
 	for _, f := range index.Fields {
 		direction := any(int32(1))
-		if f.Descending {
+		switch {
+		case f.Kind != driver.KindOrdered:
+			direction = f.Kind
+		case f.Descending:
 			direction = int32(-1)
 		}
 		key = append(key, bson.E{Key: f.Path, Value: direction})
@@ -154,7 +161,8 @@ func isIDIndex(index driver.Index) bool {
 func conflicting(known []driver.Index, index driver.Index) error {
 	for _, k := range known {
 		sameKey := slices.Equal(k.Fields, index.Fields)
-		sameOptions := k.Unique == index.Unique && k.Sparse == index.Sparse && k.ExpireAfter.Milliseconds() == index.ExpireAfter.Milliseconds()
+		sameOptions := k.Unique == index.Unique && k.Sparse == index.Sparse && k.ExpireAfter.Milliseconds() == index.ExpireAfter.Milliseconds() &&
+			bytes.Equal(k.Partial, index.Partial)
 		switch {
 		case k.Name == index.Name && !sameKey:
 			return failf(codeIndexSpecsConflict, "An existing index has the same name as the requested index: %q, with other keys", index.Name)
@@ -187,6 +195,8 @@ func parseIndex(spec bson.Raw) (driver.Index, error) {
 				err = failf(codeCannotCreateIndex, "expireAfterSeconds is too large")
 			}
 			index.ExpireAfter = max(time.Duration(seconds)*time.Second, time.Millisecond) // 0 is at the date itself
+		case "partialFilterExpression":
+			index.Partial, err = asDocument(key, v)
 		case "collation":
 			err = plainCollation(v)
 		case "v", "background", "ns", "dropDups", "2dsphereIndexVersion":
@@ -214,7 +224,11 @@ func indexFields(key bson.RawValue) ([]driver.IndexField, error) {
 	var fields []driver.IndexField
 	for path, v := range statement(doc) {
 		if kind, isText := v.StringValueOK(); isText {
-			return nil, failf(codeCannotCreateIndex, "an index of the kind %q on '%s' is not supported here", kind, path)
+			if kind != driver.KindPlaces && kind != driver.KindHashed {
+				return nil, failf(codeCannotCreateIndex, "an index of the kind %q on '%s' is not supported here", kind, path)
+			}
+			fields = append(fields, driver.IndexField{Path: path, Kind: kind})
+			continue
 		}
 		direction, err := asInteger("key."+path, v)
 		if err != nil || direction == 0 {

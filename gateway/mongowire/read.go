@@ -71,8 +71,10 @@ func (c *command) findArguments() (documents.Query, batching, error) {
 			b.single, err = asBool(key, v)
 		case "collation":
 			err = plainCollation(v)
-		case "hint", "allowDiskUse", "noCursorTimeout", "allowPartialResults", "oplogReplay", "readOnce", "awaitData":
-			// The planner chooses, nothing is written to disk for a query, and the rest concerns clusters.
+		case "hint":
+			q.Hint = v
+		case "allowDiskUse", "noCursorTimeout", "allowPartialResults", "oplogReplay", "readOnce", "awaitData":
+			// Nothing is written to disk for a query, and the rest concerns clusters.
 		default: // tailable, returnKey, showRecordId, min, max, let
 			err = refuseTrue(key, v)
 		}
@@ -244,7 +246,7 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 		}
 	}
 	if explained {
-		return c.explain(ctx, docs, c.message.body)
+		return c.explained(ctx, docs)
 	}
 	first := ""
 	if len(stages) > 0 {
