@@ -28,7 +28,7 @@ var levels = map[string]int{
 	"data/documents": 3, "data/documents/embedded": 3, "data/documents/documentstest": 3,
 	"apps": 4, "auth": 4, "storage": 4, "functions": 4, "triggers": 4,
 	"api": 5, "auth/wechat": 5, "triggers/cron": 4,
-	"gateway": 6, "server": 7, "cmd/yunduo": 8, "e2e": 8,
+	"gateway": 6, "gateway/mongowire": 6, "server": 7, "cmd/yunduo": 8, "e2e": 8,
 }
 
 // mayImport are rooms on one level that build on each other, in this direction only.
