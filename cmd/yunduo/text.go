@@ -76,7 +76,7 @@ var texts = struct {
 	console:       text{"Console", "控制台"},
 	api:           text{"API", "接口"},
 	site:          text{"Web page", "网页"},
-	mongo:         text{"MongoDB", "MongoDB"},
+	mongo:         text{"MongoDB URL", "MongoDB 地址"},
 	app:           text{"App", "应用"},
 	isolation:     text{"Functions", "云函数"},
 	sandboxOff:    text{"functions run in plain Node processes without a sandbox: run only code you trust", "云函数运行在没有沙箱的普通 Node 进程中：请只运行可信代码"},
