@@ -94,6 +94,10 @@ const (
 	ReasonTransactionTooLarge Reason = "transaction_too_large"
 	// The change log no longer reaches back to this position; read again.
 	ReasonPositionLost Reason = "position_lost"
+	// The app or the connection has as many watches as it may have; close some.
+	ReasonTooManyWatches Reason = "too_many_watches"
+	// The client took what its watches delivered too slowly and was cut off; connect again and resume.
+	ReasonClientTooSlow Reason = "client_too_slow"
 	// There is no such function.
 	ReasonFunctionNotFound Reason = "function_not_found"
 	// The function's code could not be loaded.
@@ -194,6 +198,8 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTransactionNotFound:    {"not_found", -502001, "DATABASE_REQUEST_FAILED", 251, false},
 	ReasonTransactionTooLarge:    {"too_large", -502001, "DATABASE_REQUEST_FAILED", 10334, false},
 	ReasonPositionLost:           {"not_found", -502001, "DATABASE_REQUEST_FAILED", 286, false},
+	ReasonTooManyWatches:         {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", 0, false},
+	ReasonClientTooSlow:          {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 0, true},
 	ReasonFunctionNotFound:       {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonFunctionLoadFailed:     {"function", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},
 	ReasonFunctionError:          {"function", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},

@@ -33,6 +33,9 @@ type Config struct {
 
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
+	ChangeLogAge   time.Duration // how long changes of documents are kept for watches that resume
+	ChangeLogBytes int64         // how many bytes of changes are kept for each app
+
 	Logger  *slog.Logger
 	Console fs.FS  // the built web console; nil serves none
 	Version string // of the program
@@ -50,7 +53,7 @@ type Dev struct {
 
 // DefaultConfig returns the settings of a server that was told nothing.
 func DefaultConfig() Config {
-	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second}
+	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30}
 }
 
 // validate names the first setting that cannot work.
@@ -75,6 +78,9 @@ func (c *Config) validate() error {
 	case "auto", "require", "off":
 	default:
 		return fmt.Errorf("sandbox: %q is not one of auto, require, off", c.Sandbox)
+	}
+	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
+		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")
 	}
 	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint} {
 		if text == "" {

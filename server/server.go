@@ -112,7 +112,9 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{Logger: s.logger, OnFailure: s.fail})
+	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{
+		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes,
+	})
 	if errors.Is(err, syscall.EAGAIN) { // its lock is taken
 		return fmt.Errorf("the data directory %s is in use by another server; stop that one or choose another directory with --data", s.config.DataDir)
 	}
@@ -126,7 +128,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.later("bucket", func(context.Context) error { return bucket.Close() })
 
-	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger})
+	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, WatchKey: keys.Derive("signing of watch positions")})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })
 	s.rooms.Documents = db
 	if s.rooms.Apps, err = apps.New(db, apps.Options{Key: keys.Derive("sealing of app secrets")}); err != nil {

@@ -185,6 +185,7 @@ func (db *DB) DropApp(ctx context.Context, caller yunduo.Caller, app yunduo.AppI
 	db.ddl.Lock()
 	defer db.ddl.Unlock()
 	db.open.abortApp(app)
+	db.watches.dropApp(app)
 	defer db.rules.clear()
 	return db.engine.DropApp(ctx, app)
 }

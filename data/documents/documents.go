@@ -35,6 +35,11 @@ type Options struct {
 	// examine; 0 is DefaultUserExamines and DefaultFunctionExamines, negative is no limit. Ten index entries count as
 	// one document.
 	UserExamines, FunctionExamines int64
+
+	// WatchKey signs the tokens by which watches resume; nil makes one up, so that none outlives the process.
+	WatchKey   []byte
+	MaxWatches int    // of one app; 0 is 1,000,000
+	MaxReplay  uint64 // changes of an app that are read again for one watch that resumes; 0 is 100,000
 }
 
 // DB gives sessions on the documents that an engine stores. It is safe for concurrent use.
@@ -44,6 +49,7 @@ type DB struct {
 	ddl     sync.Mutex // collections are made, dropped and given rules one at a time
 	rules   *cache[driver.Namespace, *rules.Rules]
 	open    *transactions
+	watches *watches
 }
 
 // New makes the document service on an engine. The engine stays the caller's to close, after Close.
@@ -63,13 +69,27 @@ func New(engine driver.Engine, options Options) *DB {
 	if options.FunctionExamines == 0 {
 		options.FunctionExamines = DefaultFunctionExamines
 	}
+	if options.WatchKey == nil {
+		options.WatchKey = []byte(yunduo.NewSecret())
+	}
+	if options.MaxWatches == 0 {
+		options.MaxWatches = defaultWatches
+	}
+	if options.MaxReplay == 0 {
+		options.MaxReplay = defaultReplay
+	}
 	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, *rules.Rules](10_000)}
 	db.open = newTransactions(options.Logger)
+	db.watches = newWatches(db)
 	return db
 }
 
-// Close aborts the open transactions and waits for what still runs in them. Sessions fail afterwards to begin new ones.
-func (db *DB) Close() { db.open.close() }
+// Close ends the watches, aborts the open transactions and waits for what still runs in them. Sessions fail afterwards
+// to begin new ones.
+func (db *DB) Close() {
+	db.watches.close()
+	db.open.close()
+}
 
 // As returns a session of the caller on the caller's app. Security rules hold for end users; code of the app and its
 // owner are not bound by them. Every operation of a session without an app returns permission_denied.

@@ -67,35 +67,46 @@ func (s *Session) existing(ctx context.Context, collection string) (driver.Names
 
 // rulesOf returns the rules of a collection, the default ones if none were set.
 func (db *DB) rulesOf(ctx context.Context, ns driver.Namespace) (*rules.Rules, error) {
-	return db.rules.get(ns, func() (*rules.Rules, error) {
-		filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
-		if err != nil {
-			return nil, err
-		}
-		cursor, err := db.engine.Find(ctx, settingsOf(ns), driver.Find{Filter: filter, Limit: 1})
-		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
-			return rules.Default(), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		found, err := All(ctx, cursor)
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return rules.Default(), nil
-		}
-		var stored settings
-		if err := bson.Unmarshal(found[0], &stored); err != nil {
-			return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
-		}
-		parsed, err := rules.Parse(stored.Rules)
-		if err != nil {
-			return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", ns.Collection)
-		}
-		return parsed, nil
-	})
+	return db.rules.get(ns, func() (*rules.Rules, error) { return db.loadRules(ctx, ns) })
+}
+
+// loadRules reads the rules of a collection.
+func (db *DB) loadRules(ctx context.Context, ns driver.Namespace) (*rules.Rules, error) {
+	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := db.engine.Find(ctx, settingsOf(ns), driver.Find{Filter: filter, Limit: 1})
+	if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound {
+		return rules.Default(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := All(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return rules.Default(), nil
+	}
+	return parseSettings(ns.Collection, found[0])
+}
+
+// parseSettings returns the rules in the settings of a collection, the default ones if there are no settings.
+func parseSettings(collection string, raw bson.Raw) (*rules.Rules, error) {
+	if raw == nil {
+		return rules.Default(), nil
+	}
+	var stored settings
+	if err := bson.Unmarshal(raw, &stored); err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", collection)
+	}
+	parsed, err := rules.Parse(stored.Rules)
+	if err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the rules of the collection %q cannot be read", collection)
+	}
+	return parsed, nil
 }
 
 func settingsOf(ns driver.Namespace) driver.Namespace {

@@ -115,6 +115,25 @@ var changeTests = map[string]func(f *fixture){
 		require.Equal(f, value(1), second.ID)
 		require.Equal(f, raw(d("_id", 1, "a", 1)), second.Before)
 	},
+	"TransactionsTellWhereTheyStand": func(f *fixture) {
+		f.insert(d("_id", 1, "a", 1))
+		before, err := f.e.Position(f.ctx, f.ns.App)
+		require.NoError(f, err)
+		tx := f.begin()
+		settler, ok := tx.(driver.Settler)
+		if !ok {
+			require.NoError(f, tx.Abort(f.ctx))
+			return // an optional power
+		}
+		f.insert(d("_id", 2))
+		at, err := settler.Settled(f.ctx)
+		require.NoError(f, err)
+		require.Equal(f, before, at)
+		require.NoError(f, tx.Abort(f.ctx))
+		require.Equal(f, value(2), f.next(f.followFrom(at)).ID)
+		_, err = settler.Settled(f.ctx)
+		f.reason(yunduo.ReasonTransactionNotFound, err)
+	},
 	"FromAnyPosition": func(f *fixture) {
 		at, err := f.e.Position(f.ctx, f.ns.App)
 		require.NoError(f, err)

@@ -216,3 +216,11 @@ type Feed interface {
 	Next(ctx context.Context) (Change, error)
 	Close() error
 }
+
+// Settler is an optional power of a transaction: telling where in the change log its state stands. Without it, who
+// reads and then follows compares positions before and after, which takes reads that show only what is durable.
+type Settler interface {
+	// Settled waits until everything that the transaction reads is durable and returns the position of that state:
+	// every change up to it is seen, none after it.
+	Settled(ctx context.Context) (Position, error)
+}

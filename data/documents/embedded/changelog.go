@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,6 +19,7 @@ import (
 const (
 	ringEntries = 4096
 	ringBytes   = 8 << 20
+	ringsBytes  = 64 << 20 // of all apps that are followed together
 )
 
 // changeLog is the state of one app's change log. Offsets begin at 1 and have no gaps.
@@ -30,6 +33,7 @@ type changeLog struct {
 	durable uint64          // offset of the last entry that is on disk
 	first   uint64          // offset of the first entry that is kept
 	feeds   int             // how many follow
+	logs    *atomic.Int64   // how many logs of the engine are followed; set before the first feed
 	ring    []driver.Change // the newest entries without gaps; the last ones may not be durable yet
 	bytes   int             // of the documents in ring
 	changed chan struct{}   // closed when durable grows or the log ends; nil if nobody waits
@@ -76,8 +80,9 @@ func (l *changeLog) remember(changes []driver.Change) {
 		l.ring = append(l.ring, c)
 		l.bytes += len(c.Document) + len(c.Before)
 	}
+	limit := int(min(ringBytes, ringsBytes/max(l.logs.Load(), 1)))
 	drop := 0
-	for drop < len(l.ring) && (len(l.ring)-drop > ringEntries || l.bytes > ringBytes) {
+	for drop < len(l.ring) && (len(l.ring)-drop > ringEntries || l.bytes > limit) {
 		l.bytes -= len(l.ring[drop].Document) + len(l.ring[drop].Before)
 		drop++
 	}
@@ -112,6 +117,38 @@ func (l *changeLog) renew(epoch uint64) {
 	l.epoch = epoch
 	l.ring, l.bytes = nil, 0
 	l.wake()
+}
+
+// settle waits until the log is on disk up to a position.
+func (l *changeLog) settle(ctx context.Context, at driver.Position, closing <-chan struct{}) error {
+	for {
+		l.mu.Lock()
+		if l.ended || l.epoch != at.Epoch {
+			l.mu.Unlock()
+			return errPositionLost()
+		}
+		if l.durable >= at.Offset {
+			l.mu.Unlock()
+			return nil
+		}
+		wait := l.wait()
+		l.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-closing:
+			return errClosed()
+		}
+	}
+}
+
+// wait returns a channel that is closed when durable grows or the log ends. The caller holds mu.
+func (l *changeLog) wait() <-chan struct{} {
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
 }
 
 func (l *changeLog) wake() {

@@ -33,7 +33,8 @@ type Engine struct {
 	stripes [stripeCount]stripe
 	seed    maphash.Seed
 
-	begun atomic.Uint64 // transactions so far
+	begun        atomic.Uint64 // transactions so far
+	followedLogs atomic.Int64  // change logs with feeds
 
 	commitSection sync.Mutex
 	sequence      uint64 // of the last commit; guarded by commitSection

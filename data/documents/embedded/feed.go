@@ -25,7 +25,10 @@ type feed struct {
 	once    sync.Once
 }
 
-var _ driver.Feed = (*feed)(nil)
+var (
+	_ driver.Feed    = (*feed)(nil)
+	_ driver.Settler = (*transaction)(nil)
+)
 
 // Position returns the position of the app's last durable commit.
 func (e *Engine) Position(ctx context.Context, name yunduo.AppID) (driver.Position, error) {
@@ -56,7 +59,10 @@ func (e *Engine) Changes(ctx context.Context, name yunduo.AppID, after driver.Po
 	if l.ended || after.Epoch != l.epoch || after.Offset+1 < l.first || after.Offset > l.durable {
 		return nil, errPositionLost()
 	}
-	l.feeds++
+	if l.feeds++; l.feeds == 1 {
+		l.logs = &e.followedLogs
+		l.logs.Add(1)
+	}
 	f := &feed{e: e, log: l, epoch: l.epoch, next: after.Offset + 1, done: make(chan struct{})}
 	e.track(f)
 	return f, nil
@@ -64,6 +70,22 @@ func (e *Engine) Changes(ctx context.Context, name yunduo.AppID, after driver.Po
 
 func errPositionLost() error {
 	return yunduo.Errorf(yunduo.ReasonPositionLost, "the change log does not reach back to this position")
+}
+
+// Settled waits until what the transaction reads is durable, and returns where that is.
+func (t *transaction) Settled(ctx context.Context) (driver.Position, error) {
+	if err := t.enter(ctx, driver.Namespace{App: t.app}); err != nil {
+		return driver.Position{}, err
+	}
+	log, logged := t.log, t.logged
+	t.leave()
+	if log == nil { // the app was made later: a transaction sees nothing of it
+		return driver.Position{}, errPositionLost()
+	}
+	if err := log.settle(ctx, logged, t.e.gate.closing); err != nil {
+		return driver.Position{}, err
+	}
+	return logged, nil
 }
 
 // Next waits for the next durable change.
@@ -114,10 +136,7 @@ func (f *feed) fill() (wait <-chan struct{}, err error) {
 	}
 	durable := l.durable
 	if f.next > durable {
-		if l.changed == nil {
-			l.changed = make(chan struct{})
-		}
-		wait = l.changed
+		wait = l.wait()
 		l.mu.Unlock()
 		return wait, nil
 	}
@@ -177,6 +196,7 @@ func (f *feed) shutdown() {
 		defer f.log.mu.Unlock()
 		if f.log.feeds--; f.log.feeds == 0 {
 			f.log.ring, f.log.bytes = nil, 0
+			f.log.logs.Add(-1)
 		}
 	})
 }

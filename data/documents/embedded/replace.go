@@ -184,11 +184,12 @@ func (r *replacement) Commit(ctx context.Context) error {
 			}
 		}
 	}
+	epoch := newEpoch()
 	finish := func(w *batchWriter, changes []driver.Change) {
 		for i, t := range dropped {
 			e.discard(w, t, changes[i])
 		}
-		e.renewEpoch(w, a)
+		e.storeEpoch(w, a, epoch)
 	}
 	if err := e.commit(commit{log: a.log, changes: changes, extra: b, finish: finish}); err != nil {
 		return err
@@ -205,6 +206,7 @@ func (r *replacement) Commit(ctx context.Context) error {
 		c = c.withCollection(a.name, coll)
 	}
 	e.catalog.Store(c)
+	e.renewEpoch(a, epoch)
 	return nil
 }
 

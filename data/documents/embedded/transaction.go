@@ -27,6 +27,8 @@ type transaction struct {
 	ended    bool
 	doomed   bool   // a write met another's
 	sequence uint64 // of the last commit that the snapshot shows
+	log      *changeLog
+	logged   driver.Position // of the last change-log entry that the snapshot shows
 	snapshot *snapshot
 	catalog  *catalog
 	overlay  *overlay
@@ -51,6 +53,9 @@ func (e *Engine) Begin(ctx context.Context, name yunduo.AppID) (driver.Transacti
 		t.catalog = e.catalog.Load()
 		e.commitSection.Lock()
 		t.sequence, t.snapshot = e.sequence, e.newSnapshot()
+		if a := t.catalog.apps[name]; a != nil {
+			t.log, t.logged = a.log, driver.Position{Epoch: a.log.epoch, Offset: a.log.next - 1}
+		}
 		e.commitSection.Unlock()
 	}
 	t.overlay = newOverlay(t.snapshot)

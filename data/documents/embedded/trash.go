@@ -169,26 +169,31 @@ func (e *Engine) Undrop(ctx context.Context, name yunduo.AppID, id uint64, as st
 	if err := e.storeCollection(b, &back); err != nil {
 		return err
 	}
+	epoch := newEpoch()
 	finish := func(w *batchWriter, _ []driver.Change) {
 		w.delete(catalogKey(kindTrash, t.id))
-		e.renewEpoch(w, a)
+		e.storeEpoch(w, a, epoch)
 	}
 	if err := e.commit(commit{extra: b, finish: finish}); err != nil {
 		return err
 	}
 	e.catalog.Store(c.withCollection(name, &back).withoutTrash(name, t.id))
+	e.renewEpoch(a, epoch)
 	return nil
 }
 
-// renewEpoch gives an app's change log a new epoch. Called in the commit section.
-func (e *Engine) renewEpoch(w *batchWriter, a *app) {
-	epoch := newEpoch()
+// storeEpoch writes down a new epoch of an app's change log. Called in the commit section.
+func (e *Engine) storeEpoch(w *batchWriter, a *app, epoch uint64) {
 	data, err := bson.Marshal(appRecord{Name: string(a.name), Epoch: int64(epoch)})
 	w.err = firstError(w.err, err)
 	w.set(catalogKey(kindApp, a.id), data)
-	if w.err == nil {
-		a.log.renew(epoch)
-	}
+}
+
+// renewEpoch makes who follows an app's change log read again. The catalog shows already what they shall find.
+func (e *Engine) renewEpoch(a *app, epoch uint64) {
+	e.commitSection.Lock()
+	defer e.commitSection.Unlock()
+	a.log.renew(epoch)
 }
 
 // Purge removes a dropped collection for good.

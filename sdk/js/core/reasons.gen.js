@@ -48,6 +48,8 @@ module.exports = {
   transaction_not_found: [-502001, false],
   transaction_too_large: [-502001, false],
   position_lost: [-502001, false],
+  too_many_watches: [-501004, false],
+  client_too_slow: [-501003, true],
   function_not_found: [-504001, false],
   function_load_failed: [-504002, false],
   function_error: [-504002, false],
