@@ -30,7 +30,7 @@ func (w *watcher) counted(first, last int) {
 func count(t testing.TB, s *documents.Session, times int) {
 	t.Helper()
 	for range times {
-		change(t, s, "notes", d("_id", "a"), d("$inc", d("n", 1)))
+		alter(t, s, "notes", d("_id", "a"), d("$inc", d("n", 1)))
 	}
 }
 

@@ -135,7 +135,7 @@ func (w *watcher) ends(reason yunduo.Reason) {
 	requireReason(w.t, reason, err)
 }
 
-func change(t testing.TB, s *documents.Session, collection string, filter, update bson.D) {
+func alter(t testing.TB, s *documents.Session, collection string, filter, update bson.D) {
 	t.Helper()
 	_, err := s.Update(t.Context(), collection, documents.Update{Filter: raw(t, filter), Change: raw(t, update), Multi: true})
 	require.NoError(t, err)
@@ -155,9 +155,9 @@ func TestWatch_SnapshotThenMoves(t *testing.T) {
 	w.snapshot(documents.ResetNone, d("_id", "b", "n", 5))
 	insert(t, s, "notes", d("_id", "c", "n", 9))
 	insert(t, s, "notes", d("_id", "x", "n", 0))
-	change(t, s, "notes", d("_id", "a"), d("$set", d("n", 4)))
-	change(t, s, "notes", d("_id", "b"), d("$inc", d("n", 1)))
-	change(t, s, "notes", d("_id", "b"), d("$set", d("n", 0)))
+	alter(t, s, "notes", d("_id", "a"), d("$set", d("n", 4)))
+	alter(t, s, "notes", d("_id", "b"), d("$inc", d("n", 1)))
+	alter(t, s, "notes", d("_id", "b"), d("$set", d("n", 0)))
 	remove(t, s, "notes", d("_id", "c"))
 	w.changes(move{documents.MoveEnter, documents.CauseInsert, "c", d("_id", "c", "n", 9)})
 	w.changes(move{documents.MoveEnter, documents.CauseUpdate, "a", d("_id", "a", "n", 4)})
@@ -199,11 +199,11 @@ func TestWatch_RulesHoldForEveryEvent(t *testing.T) {
 	mine := watch(t, db.As(li), "notes", documents.WatchQuery{})
 	mine.snapshot(documents.ResetNone, d("_id", "li", "_openid", "li"))
 	// What becomes readable enters, what stops being readable leaves; what never was does not show at all.
-	change(t, s, "notes", d("_id", "wang"), d("$set", d("secret", 1)))
-	change(t, s, "notes", d("_id", "wang"), d("$set", d("public", true)))
-	change(t, s, "notes", d("_id", "wang"), d("$set", d("public", false)))
+	alter(t, s, "notes", d("_id", "wang"), d("$set", d("secret", 1)))
+	alter(t, s, "notes", d("_id", "wang"), d("$set", d("public", true)))
+	alter(t, s, "notes", d("_id", "wang"), d("$set", d("public", false)))
 	remove(t, s, "notes", d("_id", "wang"))
-	change(t, s, "notes", d("_id", "li"), d("$set", d("n", 1)))
+	alter(t, s, "notes", d("_id", "li"), d("$set", d("n", 1)))
 	mine.changes(move{documents.MoveEnter, documents.CauseUpdate, "wang", d("_id", "wang", "_openid", "wang", "secret", 1, "public", true)})
 	mine.changes(move{documents.MoveLeave, documents.CauseUpdate, "wang", nil})
 	mine.changes(move{documents.MoveUpdate, documents.CauseUpdate, "li", d("_id", "li", "_openid", "li", "n", 1)})
@@ -220,9 +220,9 @@ func TestWatch_NewRulesHoldAtOnce(t *testing.T) {
 	all.snapshot(documents.ResetNone, both...)
 
 	require.NoError(t, s.SetRules(t.Context(), "notes", "private"))
-	change(t, s, "notes", d("_id", "wang"), d("$set", d("secret", 1)))
+	alter(t, s, "notes", d("_id", "wang"), d("$set", d("secret", 1)))
 	mine.snapshot(documents.ResetRules, both[0])
-	change(t, s, "notes", d("_id", "li"), d("$set", d("n", 1)))
+	alter(t, s, "notes", d("_id", "li"), d("$set", d("n", 1)))
 	mine.changes(move{documents.MoveUpdate, documents.CauseUpdate, "li", d("_id", "li", "_openid", "li", "n", 1)})
 
 	require.NoError(t, s.SetRules(t.Context(), "notes", "adminonly"))
@@ -294,11 +294,11 @@ func TestWatch_TransactionsArriveWhenTheyCommit(t *testing.T) {
 	w.snapshot(documents.ResetNone, d("_id", "a", "n", 1))
 	rollback := yunduo.Errorf(yunduo.ReasonInvalidRequest, "no")
 	require.ErrorIs(t, s.Transact(t.Context(), func(s *documents.Session) error {
-		change(t, s, "notes", d("_id", "a"), d("$set", d("n", 666)))
+		alter(t, s, "notes", d("_id", "a"), d("$set", d("n", 666)))
 		return rollback
 	}), rollback)
 	require.NoError(t, s.Transact(t.Context(), func(s *documents.Session) error {
-		change(t, s, "notes", d("_id", "a"), d("$set", d("n", 2)))
+		alter(t, s, "notes", d("_id", "a"), d("$set", d("n", 2)))
 		insert(t, s, "notes", d("_id", "b"))
 		return nil
 	}))

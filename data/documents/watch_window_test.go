@@ -17,17 +17,17 @@ func TestWatch_LimitedResult(t *testing.T) {
 	w.changes(move{documents.MoveLeave, documents.CauseLimit, "b", nil}, move{documents.MoveEnter, documents.CauseInsert, "d", d("_id", "d", "n", 9)})
 	remove(t, s, "notes", d("_id", "d"))
 	w.changes(move{documents.MoveLeave, documents.CauseDelete, "d", nil}, move{documents.MoveEnter, documents.CauseLimit, "b", d("_id", "b", "n", 2)})
-	change(t, s, "notes", d("_id", "a"), d("$set", d("n", 5)))
+	alter(t, s, "notes", d("_id", "a"), d("$set", d("n", 5)))
 	w.changes(move{documents.MoveLeave, documents.CauseLimit, "b", nil}, move{documents.MoveEnter, documents.CauseUpdate, "a", d("_id", "a", "n", 5)})
-	change(t, s, "notes", d("_id", "a"), d("$set", d("n", 0))) // still matches, but others are before it now
+	alter(t, s, "notes", d("_id", "a"), d("$set", d("n", 0))) // still matches, but others are before it now
 	w.changes(move{documents.MoveLeave, documents.CauseLimit, "a", nil}, move{documents.MoveEnter, documents.CauseLimit, "b", d("_id", "b", "n", 2)})
-	change(t, s, "notes", d("_id", "c"), d("$set", d("text", "x")))
+	alter(t, s, "notes", d("_id", "c"), d("$set", d("text", "x")))
 	w.changes(move{documents.MoveUpdate, documents.CauseUpdate, "c", d("_id", "c", "n", 3, "text", "x")})
 	// What happens beyond the last document is no event.
 	insert(t, s, "notes", d("_id", "e", "n", 2), d("_id", "0", "n", -1))
-	change(t, s, "notes", d("_id", "a"), d("$set", d("text", "y")))
+	alter(t, s, "notes", d("_id", "a"), d("$set", d("text", "y")))
 	remove(t, s, "notes", d("_id", "0"))
-	change(t, s, "notes", d("_id", "b"), d("$set", d("text", "z")))
+	alter(t, s, "notes", d("_id", "b"), d("$set", d("text", "z")))
 	w.changes(move{documents.MoveUpdate, documents.CauseUpdate, "b", d("_id", "b", "n", 2, "text", "z")})
 }
 
@@ -38,7 +38,7 @@ func TestWatch_LimitedResultThatIsNotFull(t *testing.T) {
 	w.snapshot(documents.ResetNone)
 	insert(t, s, "notes", d("_id", "b", "k", 1))
 	w.changes(move{documents.MoveEnter, documents.CauseInsert, "b", d("_id", "b", "k", 1)})
-	change(t, s, "notes", d("_id", "b"), d("$set", d("k", 2)))
+	alter(t, s, "notes", d("_id", "b"), d("$set", d("k", 2)))
 	w.changes(move{documents.MoveLeave, documents.CauseUpdate, "b", nil})
 	insert(t, s, "notes", d("_id", "z", "k", 1))
 	w.changes(move{documents.MoveEnter, documents.CauseInsert, "z", d("_id", "z", "k", 1)})
@@ -52,7 +52,7 @@ func TestWatch_LimitedResultUnderARule(t *testing.T) {
 	mine, theirs := watch(t, db.As(li), "notes", q), watch(t, db.As(wang), "notes", q)
 	mine.snapshot(documents.ResetNone, d("_id", "a", "_openid", "li", "n", 1))
 	theirs.snapshot(documents.ResetNone, d("_id", "b", "_openid", "wang", "n", 2))
-	change(t, s, "notes", d("_id", "b"), d("$set", d("n", 0))) // before all, but for wang only
+	alter(t, s, "notes", d("_id", "b"), d("$set", d("n", 0))) // before all, but for wang only
 	remove(t, s, "notes", d("_id", "a"))
 	mine.changes(move{documents.MoveLeave, documents.CauseDelete, "a", nil}, move{documents.MoveEnter, documents.CauseLimit, "c", d("_id", "c", "_openid", "li", "n", 3)})
 	theirs.changes(move{documents.MoveUpdate, documents.CauseUpdate, "b", d("_id", "b", "_openid", "wang", "n", 0)})
