@@ -117,7 +117,7 @@ func parseWatch(collection string, q WatchQuery) (parsedWatch, error) {
 	if p.filter.Near() != nil {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidFilter, "filter: an order by distance cannot be watched; use $geoWithin")
 	}
-	if p.sort, err = parseSort(q.Sort); err != nil {
+	if p.sort, err = parseSort(nil, q.Sort); err != nil {
 		return p, err
 	}
 	p.sortText = q.Sort
