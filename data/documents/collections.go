@@ -73,7 +73,8 @@ func (s *Session) Collections(ctx context.Context) ([]driver.CollectionInfo, err
 	return infos, nil
 }
 
-// CreateIndex builds an index and returns when it is in use. Without a name it gets one made of its fields.
+// CreateIndex builds an index while others read and write the collection, and returns when it is in use. If ctx ends
+// before, the build goes on; Indexes shows how far it is. Without a name it gets one made of its fields.
 // Privileged callers only. Reasons: collection_not_found, invalid_index, duplicate_key.
 func (s *Session) CreateIndex(ctx context.Context, collection string, index driver.Index) error {
 	ns, err := s.definition(collection)
@@ -86,8 +87,6 @@ func (s *Session) CreateIndex(ctx context.Context, collection string, index driv
 	if err := checkIndex(index); err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
 	indexes, err := s.db.engine.Indexes(ctx, ns)
 	if err != nil {
 		return err

@@ -35,12 +35,13 @@ type Engine interface {
 	// DropApp removes everything an app has. It is no error if there is nothing.
 	DropApp(ctx context.Context, app yunduo.AppID) error
 
-	// CreateIndex builds an index and returns when it is in use. An equal index is no error;
-	// duplicate_key if the documents violate a unique one.
+	// CreateIndex builds an index and returns when it is in use. An equal index is no error; duplicate_key if the
+	// documents violate a unique one. Writers of the collection need not wait. If ctx ends before, the build may go on.
 	CreateIndex(ctx context.Context, ns Namespace, index Index) error
 	// DropIndex removes an index; index_not_found if there is none of this name.
 	DropIndex(ctx context.Context, ns Namespace, name string) error
-	// Indexes lists a collection's indexes by name, without the implicit one on _id.
+	// Indexes lists a collection's indexes by name, without the implicit one on _id; those that are being built or
+	// could not be have a Build.
 	Indexes(ctx context.Context, ns Namespace) ([]Index, error)
 
 	// Begin starts a transaction on one app: snapshot isolation, first updater wins.

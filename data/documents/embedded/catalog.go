@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -61,7 +62,13 @@ type indexState struct {
 	multikey atomic.Bool
 	// multikeyStored says that the flag is on disk; used in the commit section only.
 	multikeyStored bool
+	build          *indexBuild // nil if the index was ready from the start
+	// Changed in the commit section only.
+	entryCount, entryBytes atomic.Int64
 }
+
+// counterKey is where the entries of an index are counted.
+func (ix *index) counterKey(c *collection) []byte { return key(prefixCounters, c.app, c.id, ix.id) }
 
 // newIndex returns invalid_index if the partial filter is none.
 func newIndex(id uint32, definition driver.Index) (*index, error) {
@@ -76,9 +83,6 @@ func newIndex(id uint32, definition driver.Index) (*index, error) {
 	return ix, nil
 }
 
-// ready reports whether the index holds all documents it should, so that queries may use it.
-func (ix *index) ready() bool { return ix.Build == nil }
-
 func (c *catalog) collection(ns driver.Namespace) (*collection, error) {
 	if a := c.apps[ns.App]; a != nil {
 		if coll := a.collections[ns.Collection]; coll != nil {
@@ -86,6 +90,18 @@ func (c *catalog) collection(ns driver.Namespace) (*collection, error) {
 		}
 	}
 	return nil, yunduo.Errorf(yunduo.ReasonCollectionNotFound, "there is no collection %q", ns.Collection)
+}
+
+// byID returns the collection with an ID, whatever its name is; nil if it is not there.
+func (c *catalog) byID(name yunduo.AppID, id uint32) *collection {
+	if a := c.apps[name]; a != nil {
+		for _, coll := range a.collections {
+			if coll.id == id {
+				return coll
+			}
+		}
+	}
+	return nil
 }
 
 func (c *collection) index(name string) *index {
@@ -138,4 +154,30 @@ func (c *collection) withIndexes(indexes []*index) *collection {
 		return 0
 	})
 	return &changed
+}
+
+// all yields every collection, dropped ones included.
+func (c *catalog) all() iter.Seq[*collection] {
+	return func(yield func(*collection) bool) {
+		for _, a := range c.apps {
+			for _, coll := range a.collections {
+				if !yield(coll) {
+					return
+				}
+			}
+			for _, t := range a.trash {
+				if !yield(t.collection) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// indexBytes returns the size of all index entries.
+func (c *collection) indexBytes() (n int64) {
+	for _, ix := range c.indexes {
+		n += ix.entryBytes.Load()
+	}
+	return n
 }

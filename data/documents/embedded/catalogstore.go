@@ -62,6 +62,7 @@ func (c *collection) record() collectionRecord {
 	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}, Created: c.created}
 	for _, ix := range c.indexes {
 		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial}
+		ir.State, ir.Failure = ix.state()
 		for _, f := range ix.Fields {
 			ir.Fields = append(ir.Fields, fieldRecord(f))
 		}
@@ -157,6 +158,12 @@ func (r indexRecord) index() (*index, error) {
 	for _, f := range r.Fields {
 		definition.Fields = append(definition.Fields, driver.IndexField(f))
 	}
+	switch r.State {
+	case stateBuilding:
+		definition.Build = &driver.IndexBuild{}
+	case stateFailed:
+		definition.Build = &driver.IndexBuild{Failed: r.Failure}
+	}
 	return newIndex(uint32(r.ID), definition)
 }
 
@@ -164,6 +171,12 @@ func loadCounters(r pebble.Reader, c *collection) error {
 	documents, bytes, err := readCounters(r.Get, c)
 	c.documents.Store(documents)
 	c.bytes.Store(bytes)
+	for _, ix := range c.indexes {
+		entries, size, _, indexErr := readCounter(r.Get, ix.counterKey(c))
+		ix.entryCount.Store(entries)
+		ix.entryBytes.Store(size)
+		err = firstError(err, indexErr)
+	}
 	return err
 }
 

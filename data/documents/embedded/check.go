@@ -88,8 +88,12 @@ func (c *checker) report(format string, args ...any) {
 func (c *checker) collection(coll *collection) error {
 	var documents, size int64
 	entries := make([]int, len(coll.indexes))
+	reached, err := c.reached(coll)
+	if err != nil {
+		return err
+	}
 	prefix := key(prefixDocument, coll.app, coll.id)
-	err := eachKey(c.view.Snapshot, prefix, func(k, v []byte) error {
+	err = eachKey(c.view.Snapshot, prefix, func(k, v []byte) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
@@ -100,6 +104,9 @@ func (c *checker) collection(coll *collection) error {
 		documents++
 		size += int64(len(rec.document))
 		for i, ix := range coll.indexes {
+			if !reached[i](k[documentPrefixBytes:]) {
+				continue
+			}
 			n, err := c.entries(coll, ix, k[documentPrefixBytes:], rec)
 			if err != nil {
 				return err
@@ -112,12 +119,20 @@ func (c *checker) collection(coll *collection) error {
 		return err
 	}
 	for i, ix := range coll.indexes {
-		found := 0
-		if err := eachKey(c.view.Snapshot, ix.prefix(coll), func(_, _ []byte) error { found++; return nil }); err != nil {
+		found, size := 0, 0
+		count := func(k, v []byte) error { found, size = found+1, size+len(k)+len(v); return nil }
+		if err := eachKey(c.view.Snapshot, ix.prefix(coll), count); err != nil {
 			return err
 		}
 		if found != entries[i] {
 			c.report("index %q of %q has %d entries, %d belong to documents", ix.Name, coll.name, found, entries[i])
+		}
+		counted, countedBytes, _, err := readCounter(c.view.Get, ix.counterKey(coll))
+		if err != nil {
+			return err
+		}
+		if counted != int64(found) || countedBytes != int64(size) {
+			c.report("the counter of index %q of %q says %d entries, %d bytes; there are %d, %d", ix.Name, coll.name, counted, countedBytes, found, size)
 		}
 	}
 	countedDocuments, countedBytes, err := readCounters(c.view.Get, coll)
@@ -125,6 +140,27 @@ func (c *checker) collection(coll *collection) error {
 		c.report("the counters of %q say %d documents, %d bytes; there are %d, %d", coll.name, countedDocuments, countedBytes, documents, size)
 	}
 	return err
+}
+
+// reached returns for each index of a collection which documents it is to have.
+func (c *checker) reached(coll *collection) (list []func(id []byte) bool, err error) {
+	for _, ix := range coll.indexes {
+		all := ix.ready()
+		var frontier []byte
+		if ix.building() {
+			v, closer, err := c.view.Get(key(prefixJob, ix.id))
+			if err != nil {
+				return nil, err
+			}
+			build, err := decodeBuild(v)
+			if err := errors.Join(err, closer.Close()); err != nil {
+				return nil, err
+			}
+			all, frontier = build.complete, build.frontier
+		}
+		list = append(list, func(id []byte) bool { return all || bytes.Compare(id, frontier) <= 0 })
+	}
+	return list, nil
 }
 
 func (c *checker) entries(coll *collection, ix *index, id []byte, rec record) (int, error) {

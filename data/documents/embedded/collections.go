@@ -150,12 +150,13 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 // removeCollection deletes everything of a collection.
 func removeCollection(w *batchWriter, coll *collection) {
 	w.delete(catalogKey(kindCollection, coll.id))
-	w.delete(key(prefixCounters, coll.app, coll.id))
+	w.deleteRange(key(prefixCounters, coll.app, coll.id)) // its indexes' counters, too
 	w.deleteRange(key(prefixDocument, coll.app, coll.id))
 	w.deleteRange(key(prefixIndex, coll.app, coll.id))
 	w.deleteRange(key(prefixUnique, coll.app, coll.id))
 	for _, ix := range coll.indexes {
 		w.delete(catalogKey(kindMultikey, ix.id))
+		w.delete(key(prefixJob, ix.id))
 	}
 }
 

@@ -49,6 +49,7 @@ func (e *Engine) apply(c commit) (p *pending, err error) {
 			return nil, err
 		}
 	}
+	withholdBuilding(c.mutations)
 	if err := checkUnique(e.db.Get, c.mutations); err != nil {
 		return nil, storageError(err)
 	}
@@ -69,6 +70,9 @@ func (e *Engine) apply(c commit) (p *pending, err error) {
 			if change.index.multikey.Load() {
 				change.index.multikeyStored = true
 			}
+			entries, size := change.counts()
+			change.index.entryCount.Add(entries)
+			change.index.entryBytes.Add(size)
 		}
 	}
 	if len(changes) > 0 {
@@ -167,6 +171,7 @@ func (e *Engine) fillBatch(b *pebble.Batch, c commit) (changes []driver.Change, 
 	for i := range c.mutations { // after all removals: one document may take the unique key that another gives up
 		w.addEntries(&c.mutations[i])
 	}
+	w.countEntries(c.mutations)
 	for _, s := range sums {
 		w.merge(key(prefixCounters, s.collection.app, s.collection.id), encodeCounters(s.documents, s.bytes))
 	}

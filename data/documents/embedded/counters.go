@@ -54,13 +54,93 @@ type getter func(key []byte) ([]byte, io.Closer, error)
 
 // readCounters returns a collection's counters as get sees them; zero if nothing was ever stored.
 func readCounters(get getter, c *collection) (documents, bytes int64, err error) {
-	v, closer, err := get(key(prefixCounters, c.app, c.id))
+	documents, bytes, _, err = readCounter(get, key(prefixCounters, c.app, c.id))
+	return documents, bytes, err
+}
+
+func readCounter(get getter, k []byte) (number, bytes int64, exists bool, err error) {
+	v, closer, err := get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, 0, nil
+		return 0, 0, false, nil
 	}
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
 	defer closer.Close()
-	return decodeCounters(v)
+	number, bytes, err = decodeCounters(v)
+	return number, bytes, true, err
+}
+
+// counts returns by how much a change grows its index.
+func (c *indexChange) counts() (entries, size int64) {
+	for _, e := range c.removed {
+		size -= e.size()
+	}
+	for _, e := range c.added {
+		size += e.size()
+	}
+	return int64(len(c.added) - len(c.removed)), size
+}
+
+// countEntries adds up what a commit does to the size of indexes.
+func (w *batchWriter) countEntries(mutations []mutation) {
+	type sum struct {
+		key           []byte
+		entries, size int64
+	}
+	var sums map[uint32]*sum
+	for i := range mutations {
+		m := &mutations[i]
+		for j := range m.indexes {
+			change := &m.indexes[j]
+			entries, size := change.counts()
+			if entries == 0 && size == 0 {
+				continue
+			}
+			if len(mutations) == 1 {
+				w.merge(change.index.counterKey(m.collection), encodeCounters(entries, size))
+				continue
+			}
+			if sums == nil {
+				sums = map[uint32]*sum{}
+			}
+			s := sums[change.index.id]
+			if s == nil {
+				s = &sum{key: change.index.counterKey(m.collection)}
+				sums[change.index.id] = s
+			}
+			s.entries += entries
+			s.size += size
+		}
+	}
+	for _, s := range sums {
+		w.merge(s.key, encodeCounters(s.entries, s.size))
+	}
+}
+
+// countIndexes counts the entries of indexes that were made by a version which did not.
+func (e *Engine) countIndexes(coll *collection) error {
+	for _, ix := range coll.indexes {
+		_, _, exists, err := readCounter(e.db.Get, ix.counterKey(coll))
+		if err != nil || exists || ix.failed() {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		var entries, size int64
+		err = eachKey(e.db, ix.prefix(coll), func(k, v []byte) error {
+			entries, size = entries+1, size+int64(len(k)+len(v))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := e.db.Set(ix.counterKey(coll), encodeCounters(entries, size), pebble.Sync); err != nil {
+			return err
+		}
+		ix.entryCount.Store(entries)
+		ix.entryBytes.Store(size)
+	}
+	return nil
 }

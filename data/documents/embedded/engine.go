@@ -44,7 +44,13 @@ type Engine struct {
 	open   map[closer]struct{} // cursors, feeds and transactions, ended by Close
 
 	background sync.WaitGroup
+	lifetime   context.Context // of what runs in the background
 	stop       context.CancelFunc
+	sweeps     broadcast // each run of the sweeper
+
+	smallCollection int64  // see the constant
+	chunkDocuments  int    // see the constant
+	beforeChunk     func() // for tests, to hold a builder
 }
 
 var (
@@ -66,7 +72,10 @@ const format = 1
 
 // Open opens the store in dir, which is made when it is missing. One process can have it open at a time.
 func Open(dir string, options Options) (*Engine, error) {
-	e := &Engine{options: options.withDefaults(), gate: newGate(), seed: maphash.MakeSeed(), open: map[closer]struct{}{}}
+	e := &Engine{
+		options: options.withDefaults(), gate: newGate(), seed: maphash.MakeSeed(), open: map[closer]struct{}{},
+		smallCollection: smallCollection, chunkDocuments: chunkDocuments,
+	}
 	if err := e.options.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, storageError(err)
 	}
@@ -81,9 +90,13 @@ func Open(dir string, options Options) (*Engine, error) {
 	if err := errors.Join(e.renewEpochs(dir), e.load()); err != nil {
 		return nil, storageError(errors.Join(err, e.db.Close()))
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	e.stop = stop
-	e.background.Go(func() { e.sweepLoop(ctx) })
+	e.lifetime, e.stop = context.WithCancel(context.Background())
+	e.background.Go(func() { e.sweepLoop(e.lifetime) })
+	for _, a := range e.catalog.Load().apps {
+		for _, coll := range a.collections {
+			e.resumeBuilds(a.name, coll)
+		}
+	}
 	return e, nil
 }
 
@@ -127,6 +140,11 @@ func (e *Engine) load() error {
 	c, err := loadCatalog(e.db)
 	if err != nil {
 		return err
+	}
+	for coll := range c.all() {
+		if err := errors.Join(e.loadBuilds(coll), e.countIndexes(coll)); err != nil {
+			return err
+		}
 	}
 	e.catalog.Store(c)
 	return nil

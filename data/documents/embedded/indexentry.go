@@ -21,6 +21,8 @@ const maxEntries = 10_000
 // unique index the document's encoded _id.
 type indexEntry struct{ key, value []byte }
 
+func (e indexEntry) size() int64 { return int64(len(e.key) + len(e.value)) }
+
 // prefix returns what all keys of the index begin with.
 func (ix *index) prefix(c *collection) []byte {
 	if ix.Unique {
@@ -63,7 +65,7 @@ func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []inde
 		return nil, false, nil
 	}
 	if len(arrays) > 1 {
-		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q cannot hold a document with arrays in two of its fields", ix.Name)
+		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q cannot hold a document with arrays in two of its fields", ix.Name).WithMongoCode(171)
 	}
 	entries, err = ix.combine(ix.prefix(c), components, id)
 	if len(entries) > 1 {
@@ -91,7 +93,7 @@ func (ix *index) component(i int, doc bson.Raw) (found [][]byte, array bool, err
 		return nil, false, err
 	}
 	if array && ix.Fields[i].Kind == driver.KindHashed {
-		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q is hashed and cannot hold the array in '%s'", ix.Name, ix.Fields[i].Path)
+		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q is hashed and cannot hold the array in '%s'", ix.Name, ix.Fields[i].Path).WithMongoCode(16766)
 	}
 	if array {
 		slices.SortFunc(found, bytes.Compare)
@@ -138,7 +140,7 @@ func (ix *index) combine(prefix []byte, components [][][]byte, id []byte) ([]ind
 	walk(prefix, nil, 0)
 	for _, e := range entries {
 		if len(e.key)-len(prefix) > maxKeyBytes+len(id) {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidDocument, "the values for index %q are longer than %d bytes", ix.Name, maxKeyBytes)
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidDocument, "the values for index %q are longer than %d bytes", ix.Name, maxKeyBytes).WithMongoCode(17280)
 		}
 	}
 	return entries, nil

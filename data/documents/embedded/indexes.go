@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
@@ -34,13 +33,12 @@ func (e *Engine) Indexes(ctx context.Context, ns driver.Namespace) ([]driver.Ind
 	}
 	list := make([]driver.Index, len(coll.indexes))
 	for i, ix := range coll.indexes {
-		list[i] = ix.Index
-		list[i].Fields = slices.Clone(ix.Fields)
+		list[i] = ix.definition(coll)
 	}
 	return list, nil
 }
 
-// CreateIndex builds an index while writers of the collection wait; readers do not.
+// CreateIndex builds an index while others read and write the collection. If ctx ends before, the build goes on.
 func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, definition driver.Index) error {
 	if err := e.enter(ctx); err != nil {
 		return err
@@ -53,24 +51,84 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, definitio
 	if value.IsEmpty(definition.Partial) {
 		definition.Partial = nil
 	}
+	ix, err := e.beginIndex(ctx, ns, definition)
+	if err != nil || ix.build == nil {
+		return err
+	}
+	select {
+	case <-ix.build.ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.gate.closing:
+		return errClosed()
+	}
+	if ix.build.err == nil {
+		return nil
+	}
+	// The caller knows why it failed; nobody has to be shown a failed index.
+	return errors.Join(ix.build.err, e.forgetFailed(ns, ix.id))
+}
+
+// beginIndex makes an index, or begins to; what it returns has a build to wait for unless it is in use.
+func (e *Engine) beginIndex(ctx context.Context, ns driver.Namespace, definition driver.Index) (*index, error) {
 	e.schema.Lock()
 	defer e.schema.Unlock()
 	coll, err := e.catalog.Load().collection(ns)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if existing := coll.index(definition.Name); existing != nil {
-		if sameIndex(existing.Index, definition) {
-			return nil
+		switch {
+		case existing.failed():
+			if err := e.dropIndex(ns, coll, existing); err != nil {
+				return nil, err
+			}
+			if coll, err = e.catalog.Load().collection(ns); err != nil {
+				return nil, err
+			}
+		case !sameIndex(existing.Index, definition):
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "there is another index %q already", definition.Name).WithMongoCode(86)
+		case existing.ready():
+			return &index{indexState: &indexState{}}, nil
+		default:
+			return existing, nil
 		}
-		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "there is another index %q already", definition.Name)
 	}
 	if len(coll.indexes) >= maxIndexes {
-		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "a collection can have %d indexes", maxIndexes)
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "a collection can have %d indexes", maxIndexes)
 	}
 	coll.latch.Lock()
 	defer coll.latch.Unlock()
-	return e.buildIndex(ctx, ns, coll, definition)
+	b := e.db.NewBatch()
+	defer b.Close()
+	id, err := e.newID(b)
+	if err != nil {
+		return nil, storageError(err)
+	}
+	ix, err := newIndex(id, definition)
+	if err != nil {
+		return nil, err
+	}
+	if coll.documents.Load() <= e.smallCollection && coll.bytes.Load() <= chunkBytes {
+		return ix, e.buildAtOnce(ctx, ns, coll, ix, b)
+	}
+	return ix, e.beginBuild(ns, coll, ix, b)
+}
+
+// forgetFailed removes the record of an index that could not be built.
+func (e *Engine) forgetFailed(ns driver.Namespace, id uint32) error {
+	e.schema.Lock()
+	defer e.schema.Unlock()
+	coll, err := e.catalog.Load().collection(ns)
+	if err != nil {
+		return nil // it went with its collection
+	}
+	for _, ix := range coll.indexes {
+		if ix.id == id && ix.failed() {
+			return e.dropIndex(ns, coll, ix)
+		}
+	}
+	return nil
 }
 
 func validateIndex(d driver.Index) error {
@@ -167,41 +225,12 @@ func (e *Engine) DropIndex(ctx context.Context, ns driver.Namespace, name string
 	if ix == nil {
 		return yunduo.Errorf(yunduo.ReasonIndexNotFound, "there is no index %q on %q", name, ns.Collection)
 	}
-	coll.latch.Lock()
-	defer coll.latch.Unlock()
-	changed := coll.withIndexes(slices.DeleteFunc(slices.Clone(coll.indexes), func(x *index) bool { return x == ix }))
-	b := e.db.NewBatch()
-	defer b.Close()
-	if err := e.storeCollection(b, changed); err != nil {
-		return err
-	}
-	w := batchWriter{b: b}
-	w.deleteRange(ix.prefix(coll))
-	w.delete(catalogKey(kindMultikey, ix.id))
-	if w.err != nil {
-		return storageError(w.err)
-	}
-	// The catalog first: a reader that still has the old one and takes its snapshot now looks at it again.
-	old := e.catalog.Load()
-	e.catalog.Store(old.withCollection(ns.App, changed))
-	if err := e.commit(commit{extra: b, essential: true}); err != nil {
-		e.catalog.Store(old)
-		return err
-	}
-	return nil
+	return e.dropIndex(ns, coll, ix)
 }
 
-// removeUnfinished deletes what index builds left behind that a crash ended.
-func (e *Engine) removeUnfinished() error {
-	b := e.db.NewBatch()
-	w := batchWriter{b: b}
-	err := eachKey(e.db, []byte{prefixJob}, func(k, v []byte) error {
-		w.deleteRange(slices.Clone(v))
-		w.delete(slices.Clone(k))
-		return w.err
-	})
-	if err != nil || b.Empty() {
-		return errors.Join(err, b.Close())
-	}
-	return errors.Join(b.Commit(pebble.Sync), b.Close())
+// dropIndex removes an index. The caller holds the schema lock.
+func (e *Engine) dropIndex(ns driver.Namespace, coll *collection, ix *index) error {
+	coll.latch.Lock()
+	defer coll.latch.Unlock()
+	return e.exchangeIndex(ns.App, coll, coll.replaceIndex(ix.id, nil), ix)
 }

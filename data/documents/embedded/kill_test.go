@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"yunduo"
+	"yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
 )
 
@@ -43,6 +45,8 @@ func writeUntilKilled(dir string) error {
 		return err
 	}
 	failed := make(chan error)
+	e.BuildInChunks(2)
+	go func() { failed <- rebuild(e, w.ns) }()
 	for i := range 4 {
 		go func() {
 			r := rand.New(rand.NewSource(time.Now().UnixNano() + int64(i)))
@@ -57,6 +61,22 @@ func writeUntilKilled(dir string) error {
 		}()
 	}
 	return <-failed
+}
+
+// rebuild makes and drops indexes for ever, so that one is always being built.
+func rebuild(e *embedded.Engine, ns driver.Namespace) error {
+	for i := 0; ; i++ {
+		index := driver.Index{Name: "built", Fields: []driver.IndexField{{Path: "name"}}, Unique: i%2 == 0}
+		if i%3 == 0 {
+			index.Fields, index.Unique = []driver.IndexField{{Path: "tags"}}, false
+		}
+		if err := e.DropIndex(context.Background(), ns, index.Name); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonIndexNotFound {
+			return err
+		}
+		if err := e.CreateIndex(context.Background(), ns, index); err != nil {
+			return err
+		}
+	}
 }
 
 // news returns what a worker's step changed.

@@ -42,7 +42,7 @@ func newMutation(c *collection, id []byte, before, after bson.Raw, options drive
 
 func (m *mutation) prepareIndexes() (err error) {
 	for _, ix := range m.collection.indexes {
-		if m.before != nil && m.after != nil && ix.untouched(m.before, m.after) {
+		if ix.failed() || m.before != nil && m.after != nil && ix.untouched(m.before, m.after) {
 			continue
 		}
 		var before, after []indexEntry

@@ -40,12 +40,13 @@ func (e *Engine) sweep(ctx context.Context) error {
 		return err
 	}
 	defer e.gate.leave()
+	defer e.sweeps.send()
 	errs := []error{storageError(e.disk.recheck())}
 	for _, a := range e.catalog.Load().apps {
 		errs = append(errs, e.truncate(a.log), e.emptyTrash(a))
 		for _, coll := range a.collections {
 			for _, ix := range coll.indexes {
-				if ix.ExpireAfter > 0 {
+				if ix.ExpireAfter > 0 && ix.ready() {
 					ns := driver.Namespace{App: a.name, Collection: coll.name}
 					errs = append(errs, e.expire(ctx, ns, coll, ix))
 				}

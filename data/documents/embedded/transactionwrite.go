@@ -218,9 +218,6 @@ func (t *transaction) apply() (*pending, error) {
 		if string(m.before) == string(m.after) {
 			continue // nothing remains of it, as of an insert that was deleted again
 		}
-		if err := m.prepareIndexes(); err != nil {
-			return nil, err
-		}
 		collections[m.collection.id] = m.collection
 		mutations = append(mutations, *m)
 	}
@@ -231,9 +228,17 @@ func (t *transaction) apply() (*pending, error) {
 	for _, c := range slices.SortedFunc(maps.Values(collections), byID) { // everybody locks in this order
 		c.latch.RLock()
 		defer c.latch.RUnlock()
-		current, err := t.e.catalog.Load().collection(driver.Namespace{App: t.app, Collection: c.name})
-		if err != nil || current != c {
-			return nil, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection %q or its indexes changed since the transaction began", c.name)
+		current := t.e.catalog.Load().byID(t.app, c.id)
+		if current == nil {
+			return nil, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection %q was dropped since the transaction began", c.name)
+		}
+		collections[c.id] = current // it may have other indexes now
+	}
+	for i := range mutations {
+		m := &mutations[i]
+		m.collection = collections[m.collection.id]
+		if err := m.prepareIndexes(); err != nil {
+			return nil, err
 		}
 	}
 	return t.e.apply(commit{log: mutations[0].collection.log, mutations: mutations})

@@ -116,7 +116,7 @@ func (e *Engine) Dropped(ctx context.Context, name yunduo.AppID) ([]driver.Dropp
 
 func (c *collection) info() driver.CollectionInfo {
 	return driver.CollectionInfo{
-		Name: c.name, Documents: c.documents.Load(), Bytes: c.bytes.Load(), Settings: slices.Clone(c.settings),
+		Name: c.name, Documents: c.documents.Load(), Bytes: c.bytes.Load(), IndexBytes: c.indexBytes(), Settings: slices.Clone(c.settings),
 	}
 }
 
@@ -179,6 +179,7 @@ func (e *Engine) Undrop(ctx context.Context, name yunduo.AppID, id uint64, as st
 	}
 	e.catalog.Store(c.withCollection(name, &back).withoutTrash(name, t.id))
 	e.renewEpoch(a, epoch)
+	e.resumeBuilds(name, &back)
 	return nil
 }
 
