@@ -100,6 +100,8 @@ const (
 	ReasonClientTooSlow Reason = "client_too_slow"
 	// There is no such function.
 	ReasonFunctionNotFound Reason = "function_not_found"
+	// The rules of the app do not let the caller call this function.
+	ReasonFunctionDenied Reason = "function_denied"
 	// The function's code could not be loaded.
 	ReasonFunctionLoadFailed Reason = "function_load_failed"
 	// The function's code threw.
@@ -201,6 +203,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTooManyWatches:         {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", 0, false},
 	ReasonClientTooSlow:          {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 0, true},
 	ReasonFunctionNotFound:       {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
+	ReasonFunctionDenied:         {"denied", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonFunctionLoadFailed:     {"function", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},
 	ReasonFunctionError:          {"function", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},
 	ReasonFunctionTimeout:        {"timeout", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},

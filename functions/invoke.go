@@ -48,11 +48,14 @@ type Observation struct {
 var emptyEvent = json.RawMessage("{}")
 
 // Invoke runs the live version of a function. event is JSON text; empty means {}. The code acts with the identity of
-// the end user on whose behalf the caller calls. Errors: permission_denied, malformed_json, body_too_large,
+// the end user on whose behalf the caller calls. Errors: permission_denied, function_denied, malformed_json, body_too_large,
 // function_not_found, function_chain_too_deep, shutting_down, and those of runtime.Program.Invoke.
 func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, o InvokeOptions) (Result, error) {
 	invocation, err := s.admit(caller, app, name, o)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := s.allowed(ctx, caller, app, name); err != nil {
 		return Result{}, err
 	}
 	if invocation.Event, err = s.event(event); err != nil {

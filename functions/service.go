@@ -15,6 +15,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
+	"yunduo/data/rules"
 	"yunduo/functions/bundle"
 	"yunduo/functions/runtime"
 	"yunduo/internal/keylock"
@@ -71,6 +72,7 @@ type Service struct {
 	host     atomic.Pointer[runtime.Host]
 	versions *documents.Records[versionRecord]
 	live     *documents.Records[functionRecord]
+	rules    *documents.RuleTexts[*rules.Functions]
 
 	deploys keylock.Locks // one deployment of a function at a time
 	changes keylock.Locks // moving a function's alias, and loading what it points to
@@ -116,6 +118,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.versions = documents.NewRecords[versionRecord](db, "function_versions", documents.RecordOptions{
 		Indexes: []driver.Index{{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "number"}}}},
 	})
+	s.rules = documents.NewRuleTexts(db, "function_rules", rules.DefaultFunctions, rules.ParseFunctions)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.draining, s.hurry = context.WithCancel(context.Background())

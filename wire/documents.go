@@ -228,6 +228,38 @@ type RulesResponse struct {
 	Rules string `json:"rules"`
 }
 
+// AppRulesRequest sets the rules of an app's files or functions: a preset name or a JSON text of expressions.
+type AppRulesRequest struct {
+	Rules string `json:"rules"`
+}
+
+// RulesSubject is the caller whom a test of rules supposes.
+type RulesSubject struct {
+	OpenID    string `json:"openid,omitempty"`
+	UserID    string `json:"uid,omitempty"`
+	UnionID   string `json:"unionid,omitempty"`
+	Provider  string `json:"provider,omitempty"`
+	Anonymous bool   `json:"anonymous,omitempty"`
+}
+
+// TestRulesRequest asks what rules let a caller do. Rules are those to try; empty tries what is set.
+type TestRulesRequest struct {
+	Kind      string          `json:"kind" enum:"collection,files,function"`
+	Name      string          `json:"name,omitempty"`      // of the collection or function
+	Operation string          `json:"operation,omitempty"` // read, create, update or delete
+	Rules     string          `json:"rules,omitempty"`
+	Auth      *RulesSubject   `json:"auth,omitempty"`     // nobody if absent
+	Document  json.RawMessage `json:"document,omitempty"` // or a file as {"openid","path","size","type"}
+}
+
+// TestRulesResponse says what rules allow: all, none, or what matches Filter; and whether the given document is among it.
+type TestRulesResponse struct {
+	Allows  string          `json:"allows" enum:"all,none,some"`
+	Filter  json.RawMessage `json:"filter,omitempty"`
+	Allowed *bool           `json:"allowed,omitempty"`
+	Strict  bool            `json:"strict,omitempty"`
+}
+
 // IndexField is one component of an index.
 type IndexField struct {
 	Path       string `json:"path"`

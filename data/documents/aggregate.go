@@ -49,7 +49,7 @@ func (s *Session) AggregateBy(ctx context.Context, collection string, stages []b
 		return on.Aggregate(ctx, ns, p)
 	}
 	if !s.caller.Privileged() {
-		if run, err = s.ruledAggregate(ctx, ns, p); err != nil {
+		if run, err = s.ruledAggregate(ctx, ns, p, leading(stages)); err != nil {
 			return nil, err
 		}
 	}
@@ -61,11 +61,30 @@ func (s *Session) AggregateBy(ctx context.Context, collection string, stages []b
 	return cursor, err
 }
 
+// leading returns the condition that a pipeline begins with, nil if it begins with none.
+func leading(stages []bson.Raw) *query.Filter {
+	if len(stages) == 0 {
+		return nil
+	}
+	match, ok := stages[0].Lookup("$match").DocumentOK()
+	if !ok {
+		return nil
+	}
+	filter, err := query.ParseFilter(match)
+	if err != nil {
+		return nil // the pipeline was parsed: some stages allow more than filters do
+	}
+	return filter
+}
+
 // ruledAggregate lets the engine run the pipeline where the rules speak of the first collection only. Where they
 // narrow a foreign one too, the pipeline runs here, over a source that narrows each read.
-func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (func(context.Context, driver.Operations) (driver.Cursor, error), error) {
+func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, leading *query.Filter) (func(context.Context, driver.Operations) (driver.Cursor, error), error) {
 	own, err := s.decide(ctx, ns, rules.Read)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.covered(ns, rules.Read, own, leading); err != nil {
 		return nil, err
 	}
 	narrowed := map[string]*query.Filter{ns.Collection: own.Filter}
@@ -73,6 +92,9 @@ func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pi
 	for _, name := range p.Collections() {
 		decision, err := s.decide(ctx, driver.Namespace{App: s.app, Collection: name}, rules.Read)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.covered(driver.Namespace{App: s.app, Collection: name}, rules.Read, decision, nil); err != nil {
 			return nil, err
 		}
 		narrowed[name] = decision.Filter

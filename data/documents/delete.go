@@ -5,7 +5,6 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
-	"yunduo/data/query"
 	"yunduo/data/query/collation"
 	"yunduo/data/rules"
 )
@@ -26,7 +25,7 @@ func (s *Session) Delete(ctx context.Context, collection string, d Delete) (driv
 		return result, err
 	}
 	remove := driver.Delete{Multi: d.Multi, Return: d.Return}
-	if remove.Filter, err = query.ParseFilterBy(by, d.Filter); err != nil {
+	if remove.Filter, err = s.parseFilter(by, d.Filter); err != nil {
 		return result, err
 	}
 	if remove.Sort, err = parseSort(by, d.Sort); err != nil {

@@ -110,6 +110,9 @@ func (db *DB) System() *Session { return db.session(yunduo.System(yunduo.SystemA
 
 func (db *DB) session(caller yunduo.Caller, app yunduo.AppID) *Session {
 	s := &Session{db: db, caller: caller, app: app, operations: db.engine}
+	if caller.EndUser() {
+		s.lookups = &lookups{db: db, app: app}
+	}
 	switch {
 	case app == "":
 		s.refused = yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to no app; name the app")

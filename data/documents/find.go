@@ -61,7 +61,7 @@ func (s *Session) parseQuery(ctx context.Context, ns driver.Namespace, q Query) 
 	if find.Hint, err = s.hint(ctx, ns, q.Hint); err != nil {
 		return find, err
 	}
-	if find.Filter, err = query.ParseFilterBy(by, q.Filter); err != nil {
+	if find.Filter, err = s.parseFilter(by, q.Filter); err != nil {
 		return find, err
 	}
 	if find.Sort, err = parseSort(by, q.Sort); err != nil {
@@ -118,7 +118,7 @@ func (s *Session) CountBy(ctx context.Context, collection string, filter, texts 
 	if err != nil {
 		return 0, err
 	}
-	parsed, err := query.ParseFilterBy(by, filter)
+	parsed, err := s.parseFilter(by, filter)
 	if err != nil {
 		return 0, err
 	}

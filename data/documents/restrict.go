@@ -51,7 +51,18 @@ func (s *Session) restrict(ctx context.Context, ns driver.Namespace, op rules.Op
 	if err != nil {
 		return nil, err
 	}
+	if err := s.covered(ns, op, decision, filter); err != nil {
+		return nil, err
+	}
 	return and(filter, decision.Filter), nil
+}
+
+// covered refuses a request for more than strict rules allow; other rules only narrow it.
+func (s *Session) covered(ns driver.Namespace, op rules.Operation, decision rules.Decision, asked *query.Filter) error {
+	if decision.Strict && !decision.Covers(asked) {
+		return ruleDenied(ns.Collection, op.String()+" what it asks for: its rules are strict, so the request must name their conditions")
+	}
+	return nil
 }
 
 // and spares the common cases of one filter a rebuild.
@@ -66,11 +77,15 @@ func and(a, b *query.Filter) *query.Filter {
 }
 
 func (s *Session) auth() rules.Auth {
-	return rules.Auth{
+	auth := rules.Auth{
 		OpenID:    owner(s.caller),
 		UserID:    s.caller.UserID,
 		UnionID:   s.caller.UnionID,
 		Provider:  s.caller.Provider,
 		Anonymous: s.caller.Role == yunduo.RoleAnonymous,
 	}
+	if s.lookups != nil {
+		auth.Lookup = s.lookups
+	}
+	return auth
 }

@@ -23,6 +23,7 @@ type Session struct {
 	operations driver.Operations
 	tx         *transaction // nil outside of transactions
 	refused    error        // what every operation returns, if not nil
+	lookups    *lookups     // what rules looked up for this session
 }
 
 // App returns the app that the session works on.

@@ -103,7 +103,7 @@ func (s *Session) parseUpdate(by *collation.Collation, u Update) (driver.Update,
 	if u.Multi && u.Return != driver.ReturnNone {
 		return update, yunduo.Errorf(yunduo.ReasonInvalidRequest, "return: an update of many documents returns none")
 	}
-	if update.Filter, err = query.ParseFilterBy(by, u.Filter); err != nil {
+	if update.Filter, err = s.parseFilter(by, u.Filter); err != nil {
 		return update, err
 	}
 	update.Sort, err = parseSort(by, u.Sort)

@@ -25,6 +25,9 @@ func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Up
 		return driver.UpdateResult{}, err
 	}
 	asked := update.Filter
+	if err := s.covered(ns, rules.Update, decision, asked); err != nil {
+		return driver.UpdateResult{}, err
+	}
 	update.Filter = and(update.Filter, decision.Filter)
 	if u.Return != driver.ReturnNone {
 		if update.Filter, err = s.restrict(ctx, ns, rules.Read, update.Filter); err != nil {

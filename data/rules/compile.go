@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -28,6 +29,9 @@ func compile(n node, a Auth) (condition, error) {
 		return constant(n.value == true), nil
 	case authRef:
 		return constant(a.Anonymous), nil // only auth.anonymous is a condition
+	case lookup:
+		value, err := known(n, a)
+		return constant(value == true), err
 	case docPath:
 		return condition{filter: bson.D{{Key: n.path, Value: bson.D{{Key: "$eq", Value: true}}}}}, nil
 	case not:
@@ -77,46 +81,94 @@ func compileComparison(n comparison, a Auth) (condition, error) {
 	}
 	path, ok := left.(docPath)
 	if !ok {
-		return constant(compare(operator, known(left, a), known(right, a))), nil
+		l, err := known(left, a)
+		if err != nil {
+			return condition{}, err
+		}
+		r, err := known(right, a)
+		return constant(compare(operator, l, r)), err
 	}
 	if other, ok := right.(docPath); ok {
 		fields := bson.A{"$" + path.path, "$" + other.path}
 		return condition{filter: bson.D{{Key: "$expr", Value: bson.D{{Key: filterOperators[operator], Value: fields}}}}}, nil
 	}
-	value := known(right, a)
+	ref, isRef := right.(authRef)
+	if isRef && ref.field == "uid" && path.resource && path.path == "openid" {
+		right = authRef{"openid"} // who made a file is told by one identity only, whichever a rule names
+	}
+	value, err := known(right, a)
+	if err != nil {
+		return condition{}, err
+	}
 	if value == (absent{}) {
 		return constant(operator == "!="), nil
 	}
-	_, openID := right.(authRef)
 	return condition{
 		filter:  bson.D{{Key: path.path, Value: bson.D{{Key: filterOperators[operator], Value: value}}}},
-		creator: openID && right.(authRef).field == "openid" && path.path == "_openid" && operator == "==",
+		creator: isRef && ref.field == "openid" && path.path == "_openid" && operator == "==",
 	}, nil
 }
 
 func compileIn(n comparison, a Auth) (condition, error) {
-	items, isList := n.right.(list)
 	path, isPath := n.left.(docPath)
+	if container, ok := n.right.(docPath); ok {
+		return compileMember(n.left, container, a)
+	}
+	items, err := listOf(n.right, a)
 	switch {
-	case isList && isPath:
-		return condition{filter: bson.D{{Key: path.path, Value: bson.D{{Key: "$in", Value: bson.A(items.items)}}}}}, nil
-	case isList:
-		value := known(n.left, a)
-		for _, item := range items.items {
-			if compare("==", value, item) {
-				return constant(true), nil
-			}
-		}
+	case err != nil:
+		return condition{}, err
+	case len(items) == 0:
 		return constant(false), nil
 	case isPath:
-		return condition{filter: bson.D{{Key: "$expr", Value: bson.D{{Key: "$in", Value: bson.A{"$" + path.path, members(n.right.(docPath))}}}}}}, nil
+		return condition{filter: bson.D{{Key: path.path, Value: bson.D{{Key: "$in", Value: bson.A(items)}}}}}, nil
 	}
-	value := known(n.left, a)
-	if value == (absent{}) {
-		return constant(false), nil
+	value, err := known(n.left, a)
+	if err != nil {
+		return condition{}, err
+	}
+	for _, item := range items {
+		if compare("==", value, item) {
+			return constant(true), nil
+		}
+	}
+	return constant(false), nil
+}
+
+// compileMember compiles "x in doc.list".
+func compileMember(member node, container docPath, a Auth) (condition, error) {
+	if path, ok := member.(docPath); ok {
+		return condition{filter: bson.D{{Key: "$expr", Value: bson.D{{Key: "$in", Value: bson.A{"$" + path.path, members(container)}}}}}}, nil
+	}
+	value, err := known(member, a)
+	if err != nil || value == (absent{}) {
+		return constant(false), err
 	}
 	has := bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "$eq", Value: value}}}}
-	return condition{filter: bson.D{{Key: n.right.(docPath).path, Value: has}}}, nil
+	return condition{filter: bson.D{{Key: container.path, Value: has}}}, nil
+}
+
+// listOf returns the items of a list that does not depend on the document; none of what is no list.
+func listOf(n node, a Auth) ([]any, error) {
+	if l, ok := n.(list); ok {
+		return l.items, nil
+	}
+	value, err := known(n, a)
+	raw, ok := value.(bson.RawValue)
+	if err != nil || !ok || raw.Type != bson.TypeArray {
+		return nil, err
+	}
+	values, err := raw.Array().Values()
+	if err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "a document that a rule looks up cannot be read")
+	}
+	items := make([]any, 0, len(values))
+	for _, v := range values {
+		if v.Type != bson.TypeRegex { // which a list of values would take for a pattern
+			items = append(items, plain(v))
+		}
+	}
+	return items, nil
 }
 
 // members is the field's array, or no members if it is none: the engine's $in wants an array.
@@ -126,34 +178,53 @@ func members(p docPath) bson.D {
 }
 
 // known returns the value of an operand that does not depend on the document.
-func known(n node, a Auth) any {
+func known(n node, a Auth) (any, error) {
 	text := ""
 	switch n := n.(type) {
 	case literal:
-		return n.value
+		return n.value, nil
 	case auth: // compared with null only
-		if a == (Auth{}) {
-			return nil
+		if !a.somebody() {
+			return nil, nil
 		}
-		return true
+		return true, nil
+	case lookup:
+		return n.value(a)
 	case authRef:
-		switch n.field {
-		case "anonymous":
-			return a.Anonymous
-		case "openid":
-			text = a.OpenID
-		case "uid":
-			text = a.UserID
-		case "unionid":
-			text = a.UnionID
-		case "provider":
-			text = a.Provider
+		if n.field == "anonymous" {
+			return a.Anonymous, nil
 		}
+		text = a.field(n.field)
 	}
 	if text == "" {
-		return absent{}
+		return absent{}, nil
 	}
-	return text
+	return text, nil
+}
+
+// field returns a text that is known of the caller, empty if it is not.
+func (a Auth) field(name string) string {
+	switch name {
+	case "openid":
+		return a.OpenID
+	case "uid":
+		return a.UserID
+	case "unionid":
+		return a.UnionID
+	case "provider":
+		return a.Provider
+	case "loginType":
+		return loginType(a.Provider)
+	}
+	return ""
+}
+
+// loginType is a provider in the words of CloudBase.
+func loginType(provider string) string {
+	if provider == "password" {
+		return "USERNAME"
+	}
+	return strings.ToUpper(provider)
 }
 
 // compare compares two known values. Values of different kinds are unequal and have no order.
@@ -175,6 +246,14 @@ func compare(operator string, a, b any) bool {
 			if a == b {
 				order = 0
 			}
+		}
+	case bson.DateTime:
+		if b, ok := b.(bson.DateTime); ok {
+			order, ordered = cmp.Compare(a, b), true
+		}
+	case bson.RawValue:
+		if b, ok := b.(bson.RawValue); ok && a.Equal(b) {
+			order, ordered = 0, operator == "==" || operator == "!="
 		}
 	case int64, float64:
 		if x, ok := number64(b); ok {

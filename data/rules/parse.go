@@ -18,8 +18,16 @@ type node interface{}
 type (
 	literal struct{ value any } // string, float64, int64, bool or nil
 	list    struct{ items []any }
-	docPath struct{ path string } // doc.a.b
-	auth    struct{}              // auth itself: null when nobody is signed in
+	docPath struct {
+		path     string // doc.a.b
+		resource bool   // resource.a instead
+	}
+	lookup struct { // get('database.COLLECTION.ID').a.b
+		collection string
+		id         []idPart
+		path       string // empty is the whole document, which can only be compared with null
+	}
+	auth    struct{} // auth itself: null when nobody is signed in
 	authRef struct{ field string }
 	not     struct{ of node }
 	logical struct {
@@ -50,15 +58,18 @@ func errorf(at int, format string, args ...any) error {
 //	and        = unary {"&&" unary}
 //	unary      = "!" unary | comparison
 //	comparison = operand [("==" | "!=" | "<" | "<=" | ">" | ">=" | "in") operand]
-//	operand    = "(" or ")" | "[" [literal {"," literal}] "]" | literal | "auth" ["." name] | "doc" {"." name}
+//	operand    = "(" or ")" | "[" [literal {"," literal}] "]" | literal | "auth" ["." name] | subject {"." name}
+//	           | "get" "(" text ")" {"." name}
 type parser struct {
-	tokens []token
-	next   int
-	depth  int
+	tokens  []token
+	next    int
+	depth   int
+	subject string // what an expression may speak of beside auth: doc, resource or nothing
+	lookups int
 }
 
-// parse returns the tree of an expression.
-func parse(text string) (node, error) {
+// parse returns the tree of an expression on a subject.
+func parse(text, subject string) (node, error) {
 	if len(text) > maxExpression {
 		return nil, errorf(maxExpression, "longer than %d bytes", maxExpression)
 	}
@@ -66,7 +77,7 @@ func parse(text string) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{tokens: tokens}
+	p := &parser{tokens: tokens, subject: subject}
 	n, err := p.or()
 	if err != nil {
 		return nil, err
@@ -141,7 +152,7 @@ func (p *parser) comparison() (node, error) {
 		return nil, err
 	}
 	t := p.peek()
-	if !comparisons[t.text] || t.kind == stringToken {
+	if !comparisons[t.text] || t.kind == stringToken || t.kind == templateToken {
 		return left, nil
 	}
 	p.take()
@@ -165,8 +176,13 @@ func (p *parser) operand() (node, error) {
 	if p.accept("[") {
 		return p.list()
 	}
-	if t := p.peek(); t.kind == nameToken && (t.text == "doc" || t.text == "auth") {
-		return p.path()
+	if t := p.peek(); t.kind == nameToken {
+		switch t.text {
+		case "doc", "resource", "auth":
+			return p.path()
+		case "get":
+			return p.get()
+		}
 	}
 	value, err := p.literal()
 	return literal{value}, err
@@ -210,15 +226,15 @@ func (p *parser) literal() (any, error) {
 		case "null":
 			return nil, nil
 		}
-		return nil, errorf(t.at, "%q is unknown; an expression speaks of doc and auth", t.text)
+		return nil, errorf(t.at, "%q is unknown; the expression speaks of %s", t.text, p.subjects())
 	case endToken:
 		return nil, errorf(t.at, "the expression ends too early")
 	}
 	return nil, errorf(t.at, "%q is not expected here", t.text)
 }
 
-func (p *parser) path() (node, error) {
-	root := p.take()
+// names reads {"." name}.
+func (p *parser) names() ([]string, error) {
 	var names []string
 	for p.accept(".") {
 		t := p.take()
@@ -227,23 +243,49 @@ func (p *parser) path() (node, error) {
 		}
 		names = append(names, t.text)
 	}
-	if root.text == "doc" {
-		if len(names) == 0 {
-			return nil, errorf(root.at, "doc stands alone; name a field of it")
+	return names, nil
+}
+
+// subjects lists what an expression may speak of, for messages.
+func (p *parser) subjects() string {
+	if p.subject == "" {
+		return "auth and get()"
+	}
+	return p.subject + ", auth and get()"
+}
+
+func (p *parser) path() (node, error) {
+	root := p.take()
+	names, err := p.names()
+	if err != nil {
+		return nil, err
+	}
+	if root.text != "auth" {
+		switch {
+		case root.text != p.subject:
+			return nil, errorf(root.at, "%q is unknown here; the expression speaks of %s", root.text, p.subjects())
+		case len(names) == 0:
+			return nil, errorf(root.at, "%s stands alone; name a field of it", root.text)
+		case root.text == "resource" && (len(names) > 1 || !resourceFields[names[0]]):
+			return nil, errorf(root.at, "resource has openid, path, size and type, not %q", strings.Join(names, "."))
 		}
-		return docPath{strings.Join(names, ".")}, nil
+		return docPath{path: strings.Join(names, "."), resource: root.text == "resource"}, nil
 	}
 	switch len(names) {
 	case 0:
 		return auth{}, nil
 	case 1:
-		switch names[0] {
-		case "openid", "uid", "unionid", "provider", "anonymous":
+		if authFields[names[0]] {
 			return authRef{names[0]}, nil
 		}
 	}
-	return nil, errorf(root.at, "auth has openid, uid, unionid, provider and anonymous, not %q", strings.Join(names, "."))
+	return nil, errorf(root.at, "auth has openid, uid, unionid, provider, loginType and anonymous, not %q", strings.Join(names, "."))
 }
+
+var authFields = map[string]bool{"openid": true, "uid": true, "unionid": true, "provider": true, "loginType": true, "anonymous": true}
+
+// resourceFields are what a file rule sees of a file.
+var resourceFields = map[string]bool{"openid": true, "path": true, "size": true, "type": true}
 
 // boolean refuses what cannot be true or false by itself.
 func boolean(n node) error {
@@ -254,6 +296,10 @@ func boolean(n node) error {
 		}
 	case docPath, not, logical, comparison:
 		return nil
+	case lookup:
+		if n.path != "" {
+			return nil
+		}
 	case authRef:
 		if n.field == "anonymous" {
 			return nil
@@ -274,22 +320,39 @@ func checkComparison(operator token, left, right node) error {
 		return errorf(operator.at, "a list may only follow in")
 	}
 	_, isList := right.(list)
-	_, isPath := right.(docPath)
-	if operator.text == "in" && !isList && !isPath {
-		return errorf(operator.at, "in needs a list or a field of doc on its right")
+	if operator.text == "in" && !isList && !mayBeList(right) {
+		return errorf(operator.at, "in needs a list or a field on its right")
 	}
 	if operator.text != "in" && isList {
 		return errorf(operator.at, "a list may only follow in")
 	}
-	_, leftAuth := left.(auth)
-	_, rightAuth := right.(auth)
-	if (leftAuth || rightAuth) && !isNull(left) && !isNull(right) {
-		return errorf(operator.at, "auth can only be compared with null")
+	if !whole(left) && !whole(right) {
+		return nil
 	}
-	if (leftAuth || rightAuth) && operator.text != "==" && operator.text != "!=" {
-		return errorf(operator.at, "auth can only be compared by == and !=")
+	if !isNull(left) && !isNull(right) {
+		return errorf(operator.at, "auth and a whole document can only be compared with null")
+	}
+	if operator.text != "==" && operator.text != "!=" {
+		return errorf(operator.at, "auth and a whole document can only be compared by == and !=")
 	}
 	return nil
+}
+
+func mayBeList(n node) bool {
+	if l, ok := n.(lookup); ok {
+		return l.path != ""
+	}
+	_, ok := n.(docPath)
+	return ok
+}
+
+// whole reports whether a part is there or null, and nothing else.
+func whole(n node) bool {
+	if l, ok := n.(lookup); ok {
+		return l.path == ""
+	}
+	_, ok := n.(auth)
+	return ok
 }
 
 func isNull(n node) bool {

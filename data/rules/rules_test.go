@@ -209,7 +209,7 @@ func TestParse_Refuses(t *testing.T) {
 		`{"read": "auth == auth"}`:                     "null",
 		`{"read": "auth > null"}`:                      "==",
 		`{"read": "user.id == 1"}`:                     "unknown",
-		`{"read": "get('x')"}`:                         "unknown",
+		`{"read": "got('x')"}`:                         "unknown",
 		`{"read": "true &&"}`:                          "ends too early",
 		`{"read": "true & false"}`:                     "no meaning",
 		`{"read": "true || 1"}`:                        "neither true nor false",

@@ -9,6 +9,7 @@ const (
 	nameToken
 	numberToken
 	stringToken
+	templateToken // a text in which ${auth.openid} stands for its value
 	symbolToken
 )
 
@@ -40,12 +41,16 @@ func scan(text string) ([]token, error) {
 			end := number(text, at, tokens)
 			tokens = append(tokens, token{numberToken, text[at:end], at})
 			at = end
-		case c == '\'' || c == '"':
+		case c == '\'' || c == '"' || c == '`':
 			content, end, err := quoted(text, at)
 			if err != nil {
 				return nil, err
 			}
-			tokens = append(tokens, token{stringToken, content, at})
+			kind := stringToken
+			if c == '`' {
+				kind = templateToken
+			}
+			tokens = append(tokens, token{kind, content, at})
 			at = end
 		default:
 			symbol := symbolAt(text[at:])
@@ -78,7 +83,7 @@ func symbolAt(text string) string {
 	return ""
 }
 
-// quoted reads a string in single or double quotes, in which a backslash takes the next character as it is.
+// quoted reads a string in single, double or back quotes, in which a backslash takes the next character as it is.
 func quoted(text string, at int) (content string, end int, err error) {
 	var b strings.Builder
 	for i := at + 1; i < len(text); i++ {

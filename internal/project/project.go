@@ -20,12 +20,14 @@ type Project struct {
 	MiniprogramDir string     // absolute; empty if not named
 	HostingDir     string     // absolute; folder of static files, empty for none
 	Functions      []Function // by name
-	// Rules are the security rules by collection: JSON, or the name of a preset. StorageRules are those of files.
-	Rules        map[string]string
-	StorageRules string
-	Indexes      []Index
-	Files        []string // the configuration files that were read, absolute
-	Warnings     []string
+	// Rules are the security rules by collection: JSON, or the name of a preset. StorageRules are those of files,
+	// FunctionRules those of calls.
+	Rules         map[string]string
+	StorageRules  string
+	FunctionRules string
+	Indexes       []Index
+	Files         []string // the configuration files that were read, absolute
+	Warnings      []string
 }
 
 // Function is one function folder with its settings.

@@ -36,6 +36,7 @@ import (
 //	rules:                            # by collection: a preset or rules
 //	  notes: {read: true, write: "doc._openid == auth.openid"}
 //	storageRules: readonly
+//	functionRules: {"*": {invoke: "auth != null"}, refund: {invoke: false}}
 //	indexes:
 //	  notes:
 //	    - {fields: [_openid, -createdAt], unique: false}
@@ -52,6 +53,7 @@ type yamlConfig struct {
 	Functions    map[string]yamlFunction `yaml:"functions"`
 	Rules        map[string]any          `yaml:"rules"`
 	StorageRules any                     `yaml:"storageRules"`
+	FuncRules    any                     `yaml:"functionRules"`
 	Indexes      map[string][]yamlIndex  `yaml:"indexes"`
 }
 
@@ -105,6 +107,11 @@ func (l *loader) readYAML() error {
 	}
 	if l.yaml.StorageRules != nil {
 		if p.StorageRules, err = rulesText(l.yaml.StorageRules, "storageRules"); err != nil {
+			return err
+		}
+	}
+	if l.yaml.FuncRules != nil {
+		if p.FunctionRules, err = rulesText(l.yaml.FuncRules, "functionRules"); err != nil {
 			return err
 		}
 	}

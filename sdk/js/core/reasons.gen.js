@@ -51,6 +51,7 @@ module.exports = {
   too_many_watches: [-501004, false],
   client_too_slow: [-501003, true],
   function_not_found: [-504001, false],
+  function_denied: [-504001, false],
   function_load_failed: [-504002, false],
   function_error: [-504002, false],
   function_timeout: [-504002, false],
