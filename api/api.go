@@ -97,7 +97,7 @@ type Info struct {
 // New binds the table to the rooms.
 func New(rooms Rooms, info Info, logger *slog.Logger) *API {
 	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, restores: newRestores()}
-	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations(), recoveryOperations()} {
+	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations(), ruleOperations(), recoveryOperations()} {
 		for _, o := range rows {
 			a.operations[o.Name] = o
 		}

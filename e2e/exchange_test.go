@@ -26,6 +26,8 @@ type exchange struct {
 
 	status  int           // 200 unless given
 	reason  yunduo.Reason // of the error envelope
+	code    string        // of a refusal on the official SDKs' endpoints, whatever the status
+	signIn  string        // "error" of a refusal on their sign-in endpoints
 	want    []string      // what the reply's body must hold
 	forbid  []string      // what it must not hold
 	headers map[string]string
@@ -88,7 +90,10 @@ func (w *world) check(t *testing.T, e exchange) reply {
 	require.Equal(t, e.status, r.status, r.body)
 	require.NotEmpty(t, r.header.Get("X-Request-Id"))
 	require.Equal(t, "nosniff", r.header.Get("X-Content-Type-Options"))
-	if e.status >= 400 {
+	switch {
+	case e.code != "" || e.signIn != "":
+		checkSDKRefusal(t, e, r)
+	case e.status >= 400:
 		w.checkEnvelope(t, e, r)
 	}
 	for _, text := range e.want {
@@ -101,6 +106,26 @@ func (w *world) check(t *testing.T, e exchange) reply {
 		require.Equal(t, value, r.header.Get(name), "header %s", name)
 	}
 	return r
+}
+
+// checkSDKRefusal looks at a refusal as the official SDKs read it.
+func checkSDKRefusal(t *testing.T, e exchange, r reply) {
+	t.Helper()
+	var body struct {
+		Code, Message, Error string
+		RequestID            string `json:"requestId"`
+		ErrorCode            int    `json:"error_code"`
+		ErrorDescription     string `json:"error_description"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.body), &body), r.body)
+	require.Equal(t, e.code, body.Code, r.body)
+	require.Equal(t, e.signIn, body.Error, r.body)
+	require.Equal(t, r.header.Get("X-Request-Id"), body.RequestID)
+	require.NotEmpty(t, body.Message+body.ErrorDescription)
+	if e.signIn != "" {
+		require.NotZero(t, body.ErrorCode)
+	}
+	require.Equal(t, "no-store", r.header.Get("Cache-Control"))
 }
 
 func (w *world) checkEnvelope(t *testing.T, e exchange, r reply) {

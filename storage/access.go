@@ -4,57 +4,41 @@ import (
 	"context"
 	"strings"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"yunduo"
+	"yunduo/data/rules"
 )
 
-// Preset says what end users may do with the files of an app. Code of the app, its owner and the platform may do all.
-type Preset string
+// defaultRules hold where an app has set none: end users see and change what they stored themselves.
+const defaultRules = "private"
 
-// The presets.
-const (
-	Private    Preset = "private"    // the creator reads and writes: the default
-	ReadOnly   Preset = "readonly"   // everybody reads, the creator writes
-	AdminWrite Preset = "adminwrite" // everybody reads, no end user writes
-	AdminOnly  Preset = "adminonly"  // no end user reads or writes
-)
+func parseRules(text string) (*rules.Rules, error) { return rules.ParseFor(rules.Files, text) }
 
-// settings are what an app has set for its files, under the app's ID.
-type settings struct {
-	ID     string `bson:"_id"`
-	Preset Preset `bson:"preset"`
-}
-
-// Rules returns the preset of the caller's app.
-func (s *Store) Rules(ctx context.Context, caller yunduo.Caller) (Preset, error) {
+// Rules returns what end users may do with the files of the caller's app: the name of a preset (private, readonly,
+// adminwrite, adminonly) or a JSON object of expressions on resource and auth. Code of the app, its owner and the
+// platform may do all.
+func (s *Store) Rules(ctx context.Context, caller yunduo.Caller) (string, error) {
 	if err := admit(caller); err != nil {
 		return "", err
 	}
-	return s.preset(ctx, caller.App)
+	_, text, err := s.rules.Get(ctx, caller.App)
+	return text, err
 }
 
-// SetRules sets the preset of the caller's app; in any case of letters. Only who administers the app may;
-// permission_denied otherwise, invalid_rules for an unknown preset.
-func (s *Store) SetRules(ctx context.Context, caller yunduo.Caller, preset Preset) error {
+// SetRules sets the rules of the caller's app, live at once. Only who administers the app may; permission_denied
+// otherwise, invalid_rules for what are no rules.
+func (s *Store) SetRules(ctx context.Context, caller yunduo.Caller, text string) error {
 	if err := admit(caller); err != nil {
 		return err
 	}
 	if !caller.MayManage(caller.App) {
 		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app may change the rules of its files")
 	}
-	preset = Preset(strings.ToLower(string(preset)))
-	switch preset {
-	case Private, ReadOnly, AdminWrite, AdminOnly:
-		return s.settings.Put(ctx, string(caller.App), settings{ID: string(caller.App), Preset: preset})
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		text = strings.ToLower(strings.TrimSpace(text))
 	}
-	return yunduo.Errorf(yunduo.ReasonInvalidRules, "%q is no set of file rules; use private, readonly, adminwrite or adminonly", clip(string(preset)))
-}
-
-func (s *Store) preset(ctx context.Context, app yunduo.AppID) (Preset, error) {
-	set, err := s.settings.Get(ctx, string(app))
-	if yunduo.ReasonOf(err) == yunduo.ReasonDocumentNotFound {
-		return Private, nil
-	}
-	return set.Preset, err
+	return s.rules.Set(ctx, caller.App, text)
 }
 
 // admit refuses callers without an app or without a role.
@@ -73,41 +57,70 @@ func owner(caller yunduo.Caller) string {
 	return caller.UserID
 }
 
+// decide returns what the rules let an end user do.
+func (s *Store) decide(ctx context.Context, caller yunduo.Caller, op rules.Operation) (rules.Decision, error) {
+	set, _, err := s.rules.Get(ctx, caller.App)
+	if err != nil {
+		return rules.Decision{}, err
+	}
+	return set.Decide(op, rules.Auth{
+		OpenID: owner(caller), UserID: caller.UserID, UnionID: caller.UnionID, Provider: caller.Provider,
+		Anonymous: caller.Role == yunduo.RoleAnonymous, Lookup: s.db.Lookup(caller.App),
+	})
+}
+
+// resource is a file as rules see it.
+func resource(file record) (bson.Raw, error) {
+	raw, err := bson.Marshal(bson.D{
+		{Key: "openid", Value: file.Owner}, {Key: "path", Value: file.Path}, {Key: "size", Value: file.Size}, {Key: "type", Value: file.ContentType},
+	})
+	if err != nil {
+		return nil, yunduo.Wrap(err, yunduo.ReasonInternal, "the file cannot be shown to the rules")
+	}
+	return raw, nil
+}
+
+func (s *Store) may(ctx context.Context, caller yunduo.Caller, op rules.Operation, file record) error {
+	if caller.Privileged() {
+		return nil
+	}
+	decision, err := s.decide(ctx, caller, op)
+	if err != nil {
+		return err
+	}
+	seen, err := resource(file)
+	if err != nil {
+		return err
+	}
+	if !decision.Allows(seen) {
+		return denied(op, file.Path)
+	}
+	return nil
+}
+
 // mayRead checks that the caller may read a file.
 func (s *Store) mayRead(ctx context.Context, caller yunduo.Caller, file record) error {
-	if caller.Privileged() {
-		return nil
-	}
-	preset, err := s.preset(ctx, caller.App)
-	if err != nil {
-		return err
-	}
-	if preset == ReadOnly || preset == AdminWrite || preset == Private && owns(caller, file) {
-		return nil
-	}
-	return denied("read", file.Path)
+	return s.may(ctx, caller, rules.Read, file)
 }
 
-// mayWrite checks that the caller may replace or remove a file, or store a new one if there is none yet.
-func (s *Store) mayWrite(ctx context.Context, caller yunduo.Caller, path string, present *record) error {
-	if caller.Privileged() {
-		return nil
-	}
-	preset, err := s.preset(ctx, caller.App)
-	if err != nil {
-		return err
-	}
-	creator := owner(caller) != "" && (present == nil || owns(caller, *present))
-	if creator && (preset == Private || preset == ReadOnly) {
-		return nil
-	}
-	return denied("write", path)
+// mayRemove checks that the caller may remove a file.
+func (s *Store) mayRemove(ctx context.Context, caller yunduo.Caller, file record) error {
+	return s.may(ctx, caller, rules.Delete, file)
 }
 
-func owns(caller yunduo.Caller, file record) bool {
-	return file.Owner != "" && file.Owner == owner(caller)
+// mayWrite checks that the caller may replace a file or, if there is none yet, store this one.
+func (s *Store) mayWrite(ctx context.Context, caller yunduo.Caller, next record, present *record) error {
+	switch {
+	case present != nil:
+		return s.may(ctx, caller, rules.Update, *present)
+	case !caller.Privileged() && owner(caller) == "":
+		return denied(rules.Create, next.Path)
+	}
+	next.Owner = owner(caller)
+	return s.may(ctx, caller, rules.Create, next)
 }
 
-func denied(what, path string) error {
-	return yunduo.Errorf(yunduo.ReasonFileDenied, "the caller may not %s the file %q", what, clip(path))
+func denied(op rules.Operation, path string) error {
+	verb := map[rules.Operation]string{rules.Read: "read", rules.Create: "write", rules.Update: "write", rules.Delete: "remove"}[op]
+	return yunduo.Errorf(yunduo.ReasonFileDenied, "the caller may not %s the file %q", verb, clip(path))
 }

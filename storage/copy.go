@@ -37,7 +37,7 @@ func (s *Store) Copy(ctx context.Context, caller yunduo.Caller, request CopyRequ
 		return object.File(), nil
 	}
 	if request.Move { // before anything is stored: a copy whose original stays is no move
-		if err := s.mayWrite(ctx, caller, from, &object.record); err != nil {
+		if err := s.mayRemove(ctx, caller, object.record); err != nil {
 			return File{}, err
 		}
 	}

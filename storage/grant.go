@@ -33,6 +33,10 @@ type ticket struct {
 	App         yunduo.AppID `json:"a"`
 	Path        string       `json:"p"`
 	Owner       string       `json:"o,omitempty"`
+	UserID      string       `json:"u,omitempty"` // as far as it is not the owner
+	UnionID     string       `json:"n,omitempty"`
+	Provider    string       `json:"w,omitempty"`
+	Anonymous   bool         `json:"y,omitempty"`
 	Privileged  bool         `json:"v,omitempty"`
 	Limit       int64        `json:"s"`
 	ContentType string       `json:"t,omitempty"`
@@ -41,9 +45,15 @@ type ticket struct {
 
 // caller returns who may do what the ticket says, for the checks at the upload.
 func (t ticket) caller() yunduo.Caller {
-	caller := yunduo.Caller{App: t.App, Role: yunduo.RoleUser, OpenID: t.Owner}
-	if t.Privileged {
+	caller := yunduo.Caller{App: t.App, Role: yunduo.RoleUser, OpenID: t.Owner, UserID: t.UserID, UnionID: t.UnionID, Provider: t.Provider}
+	if caller.UserID == "" {
+		caller.UserID = t.Owner
+	}
+	switch {
+	case t.Privileged:
 		caller.Role = yunduo.RoleFunction
+	case t.Anonymous:
+		caller.Role = yunduo.RoleAnonymous
 	}
 	return caller
 }
@@ -70,14 +80,21 @@ func (s *Store) GrantUpload(ctx context.Context, caller yunduo.Caller, request G
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := s.mayWrite(ctx, caller, path, old); err != nil {
+	if err := s.mayWrite(ctx, caller, record{Path: path, Size: request.Size, ContentType: contentTypeOf(path, request.ContentType)}, old); err != nil {
 		return Grant{}, err
 	}
 	expires := s.options.Now().Add(GrantLifetime).Truncate(time.Second)
-	text, err := json.Marshal(ticket{
+	granted := ticket{
 		App: caller.App, Path: path, Owner: owner(caller), Privileged: caller.Privileged(), Limit: limit,
 		ContentType: request.ContentType, Expires: expires.Unix(),
-	})
+	}
+	if caller.EndUser() {
+		granted.UnionID, granted.Provider, granted.Anonymous = caller.UnionID, caller.Provider, caller.Role == yunduo.RoleAnonymous
+		if caller.UserID != granted.Owner {
+			granted.UserID = caller.UserID
+		}
+	}
+	text, err := json.Marshal(granted)
 	if err != nil {
 		return Grant{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the upload ticket cannot be written")
 	}

@@ -117,9 +117,9 @@ func TestUploadRefusals(t *testing.T) {
 	})
 	t.Run("the rules have changed", func(t *testing.T) {
 		require.NoError(t, upload(other.Ticket))
-		require.NoError(t, f.SetRules(t.Context(), owner("one"), storage.AdminWrite))
+		require.NoError(t, f.SetRules(t.Context(), owner("one"), "adminwrite"))
 		reason(t, yunduo.ReasonFileDenied, upload(other.Ticket))
-		require.NoError(t, f.SetRules(t.Context(), owner("one"), storage.Private))
+		require.NoError(t, f.SetRules(t.Context(), owner("one"), "private"))
 	})
 	t.Run("expired", func(t *testing.T) {
 		f.now = f.now.Add(storage.GrantLifetime - time.Second)

@@ -54,7 +54,7 @@ func TestList(t *testing.T) {
 		require.Empty(t, list(owner("one"), "none", limit))
 		require.Empty(t, list(yunduo.Caller{App: "one", Role: yunduo.RoleAnonymous}, "", limit))
 	}
-	require.NoError(t, f.SetRules(t.Context(), owner("one"), storage.AdminOnly))
+	require.NoError(t, f.SetRules(t.Context(), owner("one"), "adminonly"))
 	require.Empty(t, list(user("one", "alice"), "", 10))
 	for _, limit := range []int{-1, 1001} {
 		_, err := f.List(t.Context(), owner("one"), storage.ListRequest{Limit: limit})

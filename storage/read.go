@@ -8,6 +8,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents"
+	"yunduo/data/rules"
 	"yunduo/storage/driver"
 )
 
@@ -90,7 +91,7 @@ type ListResult struct {
 	Next  string // After of the next page; empty at the end
 }
 
-// List returns a page of the app's files; an end user sees those that are the caller's own. It returns invalid_request
+// List returns a page of the app's files; an end user sees those that are the caller's own and may be read. It returns invalid_request
 // for a limit out of range.
 func (s *Store) List(ctx context.Context, caller yunduo.Caller, request ListRequest) (ListResult, error) {
 	if err := admit(caller); err != nil {
@@ -107,11 +108,12 @@ func (s *Store) List(ctx context.Context, caller yunduo.Caller, request ListRequ
 	if request.After != "" {
 		interval = append(interval, bson.E{Key: "$gt", Value: base + request.After})
 	}
+	var may rules.Decision
 	filter, order := bson.D{{Key: "_id", Value: interval}}, bson.D{{Key: "_id", Value: 1}}
 	if !caller.Privileged() {
 		me := owner(caller)
-		preset, err := s.preset(ctx, caller.App)
-		if err != nil || me == "" || preset == AdminOnly {
+		var err error
+		if may, err = s.decide(ctx, caller, rules.Read); err != nil || me == "" || may.Denied {
 			return ListResult{}, err
 		}
 		filter = append(bson.D{{Key: "app", Value: string(caller.App)}, {Key: "owner", Value: me}}, filter...)
@@ -126,6 +128,9 @@ func (s *Store) List(ctx context.Context, caller yunduo.Caller, request ListRequ
 		if i == request.Limit {
 			result.Next = found[i-1].Path
 			break
+		}
+		if seen, err := resource(r); err != nil || !may.Allows(seen) {
+			continue
 		}
 		result.Files = append(result.Files, r.file())
 	}

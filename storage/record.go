@@ -82,7 +82,7 @@ func (s *Store) register(ctx context.Context, caller yunduo.Caller, next record)
 		if err != nil {
 			return record{}, err
 		}
-		if err := s.mayWrite(ctx, caller, next.Path, old); err != nil {
+		if err := s.mayWrite(ctx, caller, next, old); err != nil {
 			return record{}, err
 		}
 		if old == nil {

@@ -15,6 +15,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents"
 	documentsdriver "yunduo/data/documents/driver"
+	"yunduo/data/rules"
 	"yunduo/storage/driver"
 )
 
@@ -36,11 +37,12 @@ type Options struct {
 // Its methods act in the app of the caller. A caller without an app gets permission_denied: who acts for an operator
 // gives a caller whose App is the one that the operator manages.
 type Store struct {
-	bucket   driver.Bucket
-	files    *documents.Records[record]
-	settings *documents.Records[settings]
-	signer   signer
-	options  Options
+	bucket  driver.Bucket
+	files   *documents.Records[record]
+	rules   *documents.RuleTexts[*rules.Rules]
+	db      *documents.DB
+	signer  signer
+	options Options
 }
 
 // New makes the file service on a bucket, which stays the caller's to close.
@@ -66,11 +68,12 @@ func New(db *documents.DB, bucket driver.Bucket, options Options) *Store {
 		return documentsdriver.Index{Fields: fields}
 	}
 	return &Store{
-		bucket:   bucket,
-		files:    documents.NewRecords[record](db, "files", documents.RecordOptions{Indexes: []documentsdriver.Index{index("object"), index("app", "owner", "path")}}),
-		settings: documents.NewRecords[settings](db, "file_settings", documents.RecordOptions{}),
-		signer:   signer{key: options.SigningKey},
-		options:  options,
+		bucket:  bucket,
+		files:   documents.NewRecords[record](db, "files", documents.RecordOptions{Indexes: []documentsdriver.Index{index("object"), index("app", "owner", "path")}}),
+		rules:   documents.NewRuleTexts(db, "file_settings", defaultRules, parseRules),
+		db:      db,
+		signer:  signer{key: options.SigningKey},
+		options: options,
 	}
 }
 

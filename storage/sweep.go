@@ -63,7 +63,7 @@ func (s *Store) DropApp(ctx context.Context, caller yunduo.Caller) error {
 	if _, err := s.files.DeleteMany(ctx, bson.D{{Key: "app", Value: string(caller.App)}}); err != nil {
 		return err
 	}
-	if _, err := s.settings.Delete(ctx, string(caller.App)); err != nil {
+	if err := s.rules.Delete(ctx, caller.App); err != nil {
 		return err
 	}
 	return s.eachPage(ctx, strings.Join([]string{objectPrefix, string(caller.App), ""}, "/"), func(objects []driver.ObjectInfo) error {

@@ -55,14 +55,14 @@ var reads = []string{"stat", "read", "sign"}
 func TestPresets(t *testing.T) {
 	creator, other := user("one", "alice"), user("one", "bob")
 	nobody := yunduo.Caller{App: "one", Role: yunduo.RoleAnonymous}
-	for preset, may := range map[storage.Preset]struct{ creatorReads, creatorWrites, otherReads bool }{
-		storage.Private:    {true, true, false},
-		storage.ReadOnly:   {true, true, true},
-		storage.AdminWrite: {true, false, true},
-		storage.AdminOnly:  {false, false, false},
+	for preset, may := range map[string]struct{ creatorReads, creatorWrites, otherReads bool }{
+		"private":    {true, true, false},
+		"readonly":   {true, true, true},
+		"adminwrite": {true, false, true},
+		"adminonly":  {false, false, false},
 	} {
 		for action, do := range actions {
-			t.Run(string(preset)+"/"+action, func(t *testing.T) {
+			t.Run(preset+"/"+action, func(t *testing.T) {
 				f := setUp(t, storage.Options{})
 				file := f.write(t, creator, "avatar.png", "of alice")
 				require.Equal(t, "alice", file.Owner)
@@ -92,23 +92,23 @@ func TestRules(t *testing.T) {
 	f := setUp(t, storage.Options{})
 	preset, err := f.Rules(t.Context(), user("one", "alice"))
 	require.NoError(t, err)
-	require.Equal(t, storage.Private, preset, "two end users cannot see each other's files unless the app says so")
+	require.Equal(t, "private", preset, "two end users cannot see each other's files unless the app says so")
 	require.NoError(t, f.SetRules(t.Context(), owner("one"), "READONLY"))
 	preset, err = f.Rules(t.Context(), owner("one"))
 	require.NoError(t, err)
-	require.Equal(t, storage.ReadOnly, preset)
+	require.Equal(t, "readonly", preset)
 	preset, err = f.Rules(t.Context(), owner("two"))
 	require.NoError(t, err)
-	require.Equal(t, storage.Private, preset, "the other app keeps its own")
+	require.Equal(t, "private", preset, "the other app keeps its own")
 	reason(t, yunduo.ReasonInvalidRules, f.SetRules(t.Context(), owner("one"), "everything"))
 	for _, caller := range []yunduo.Caller{user("one", "alice"), function("one", "alice"), {}} {
-		reason(t, yunduo.ReasonPermissionDenied, f.SetRules(t.Context(), caller, storage.ReadOnly))
+		reason(t, yunduo.ReasonPermissionDenied, f.SetRules(t.Context(), caller, "readonly"))
 	}
 }
 
 func TestAppsAreApart(t *testing.T) {
 	f := setUp(t, storage.Options{})
-	require.NoError(t, f.SetRules(t.Context(), owner("two"), storage.ReadOnly))
+	require.NoError(t, f.SetRules(t.Context(), owner("two"), "readonly"))
 	mine := f.write(t, user("one", "alice"), "same/path", "one's")
 	for _, stranger := range []yunduo.Caller{owner("two"), function("two", "alice"), user("two", "alice")} {
 		for action, do := range actions {
@@ -173,7 +173,7 @@ func TestDropApp(t *testing.T) {
 	f := setUp(t, storage.Options{})
 	gone := f.write(t, user("one", "alice"), "x", "x")
 	kept := f.write(t, user("one-more", "alice"), "x", "x")
-	require.NoError(t, f.SetRules(t.Context(), owner("one"), storage.ReadOnly))
+	require.NoError(t, f.SetRules(t.Context(), owner("one"), "readonly"))
 	for _, caller := range []yunduo.Caller{user("one", "alice"), function("one", "")} {
 		reason(t, yunduo.ReasonPermissionDenied, f.DropApp(t.Context(), caller))
 	}
@@ -182,7 +182,7 @@ func TestDropApp(t *testing.T) {
 	reason(t, yunduo.ReasonFileNotFound, err)
 	preset, err := f.Rules(t.Context(), owner("one"))
 	require.NoError(t, err)
-	require.Equal(t, storage.Private, preset)
+	require.Equal(t, "private", preset)
 	require.Equal(t, 1, f.objects(t))
 	_, err = f.read(t.Context(), owner("one-more"), kept.ID)
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ func (s *Store) Write(ctx context.Context, caller yunduo.Caller, filePath string
 	if err != nil {
 		return File{}, err
 	}
-	if err := s.mayWrite(ctx, caller, filePath, old); err != nil {
+	if err := s.mayWrite(ctx, caller, record{Path: filePath, ContentType: contentTypeOf(filePath, contentType)}, old); err != nil {
 		return File{}, err
 	}
 	return s.store(ctx, caller, upload{path: filePath, body: r, size: -1, limit: s.options.MaxFileSize, contentType: contentType})
@@ -134,7 +134,7 @@ func (s *Store) remove(ctx context.Context, caller yunduo.Caller, fileID string)
 		if err != nil {
 			return err
 		}
-		if err := s.mayWrite(ctx, caller, r.Path, &r); err != nil {
+		if err := s.mayRemove(ctx, caller, r); err != nil {
 			return err
 		}
 		// Only this state of the file is removed: a new one that comes in meanwhile is looked at again.

@@ -14,7 +14,6 @@ import (
 	"yunduo/data/documents/driver"
 	"yunduo/data/query/ejson"
 	"yunduo/internal/project"
-	"yunduo/storage"
 )
 
 // applyData makes the collections, rules and indexes that the project states. What exists beyond them stays.
@@ -51,8 +50,10 @@ func (d *developer) applyData(ctx context.Context) {
 		report(fmt.Sprintf("index %s of %s", index.Name, index.Collection), err)
 	}
 	if d.project.StorageRules != "" {
-		preset := storage.Preset(d.project.StorageRules)
-		report("storage rules", d.server.Rooms().Storage.SetRules(ctx, yunduo.System(d.app), preset))
+		report("storage rules", d.server.Rooms().Storage.SetRules(ctx, yunduo.System(d.app), d.project.StorageRules))
+	}
+	if d.project.FunctionRules != "" {
+		report("function rules", d.server.Rooms().Functions.SetRules(ctx, yunduo.System(d.app), d.app, d.project.FunctionRules))
 	}
 }
 

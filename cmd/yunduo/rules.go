@@ -39,7 +39,8 @@ const rulesUse = "COLLECTION|:files|:functions"
 
 func rulesGet(l language) *cobra.Command {
 	return verb("get "+rulesUse, l.say(rulesTexts.get), cobra.ExactArgs(1), func(cmd *cobra.Command, c *client.Client, args []string) error {
-		text, err := c.Rules(cmd.Context(), args[0])
+		kind, collection := rulesOf(args[0])
+		text, err := c.Rules(cmd.Context(), kind, collection)
 		if err == nil {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 		}
@@ -57,7 +58,8 @@ func rulesSet(l language) *cobra.Command {
 			}
 			text = strings.TrimSpace(string(given))
 		}
-		return c.SetRules(cmd.Context(), args[0], text)
+		kind, collection := rulesOf(args[0])
+		return c.SetRules(cmd.Context(), kind, collection, text)
 	})
 }
 
@@ -82,8 +84,8 @@ func rulesTest(l language) *cobra.Command {
 		if document != "" {
 			request.Document = []byte(document)
 		}
-		var answer wire.TestRulesResponse
-		if err := c.Do(cmd.Context(), "POST", c.ManagePath("rules/test"), request, &answer); err != nil {
+		answer, err := c.TestRules(cmd.Context(), request)
+		if err != nil {
 			return err
 		}
 		return printJSON(cmd.OutOrStdout(), answer)

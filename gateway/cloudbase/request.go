@@ -61,6 +61,7 @@ func (s *surface) answered(handle func(c echo.Context, r *request) (any, error))
 		}
 		if err != nil {
 			exchange.Note(c, err)
+			c.Response().Header().Set("Cache-Control", "no-store")
 			return c.JSON(wire.Status(yunduo.AsError(err).Code()), failureOf(c, err))
 		}
 		text, ok := answer.(json.RawMessage)

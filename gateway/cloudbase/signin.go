@@ -50,6 +50,7 @@ func signInErrors(next echo.HandlerFunc) echo.HandlerFunc {
 		case yunduo.ReasonInternal:
 			name = "internal"
 		}
+		c.Response().Header().Set("Cache-Control", "no-store")
 		return c.JSON(wire.Status(e.Code()), map[string]any{
 			"error": name, "error_code": -e.Reason.ErrCode(), "error_description": e.Message, "requestId": exchange.RequestID(c),
 		})
