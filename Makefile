@@ -9,10 +9,11 @@ TOOLS    := $(CURDIR)/.cache/tools
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 NPM      := npm --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
+MINGO    := data/documents/documentstest/mingo
 CONSOLE  := console/dist/index.html
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help run test build build-all console generate lint check-tools bench clean go-test js-test browser-test
+.PHONY: help run test build build-all console generate lint check-tools bench clean soak go-test js-test browser-test
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,8 +45,16 @@ test: build go-test js-test browser-test lint ## install what tests need and run
 
 go-test:
 	@echo "== Go, with the race detector"
+	@cd $(MINGO) && $(NPM) ci
 	@go vet ./...
 	@go test -race -timeout 15m ./...
+
+SOAK ?= 10m
+soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment
+	@cd $(MINGO) && $(NPM) ci
+	@YUNDUO_SOAK=$(SOAK) YUNDUO_SEED=$${YUNDUO_SEED:-$$(date +%s)} go test -count 1 -timeout 0 -v \
+	  -run '^(TestDifferential|TestKeysOrderAsValues|TestCrash|TestEngine)$$/^(|Model)$$' \
+	  ./data/query/value ./data/documents/documentstest ./data/documents/embedded
 
 js-test:
 	@echo "== JavaScript SDK"

@@ -12,6 +12,7 @@ import (
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
 	"yunduo/data/query/pipeline"
+	"yunduo/internal/soak"
 )
 
 // testTimeout ends a test that waits for something which never comes.
@@ -28,7 +29,11 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, e driver.Engine) *fixture {
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	limit := testTimeout
+	if soak.Start(t, 0).More() {
+		limit = 1000 * time.Hour
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	f := &fixture{T: t, ctx: ctx, e: e, ns: driver.Namespace{App: yunduo.AppID("t" + yunduo.NewID()), Collection: "things"}}
 	require.NoError(t, e.CreateCollection(ctx, f.ns, driver.CollectionOptions{}))

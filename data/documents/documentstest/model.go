@@ -12,6 +12,7 @@ import (
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
 	values "yunduo/data/query/value"
+	"yunduo/internal/soak"
 )
 
 // modelTests run random operations on an engine and on a slice of documents side by side.
@@ -143,9 +144,10 @@ func againstModel(f *fixture, seed int64, indexed bool) {
 			f.createIndex(index)
 		}
 	}
-	r := rand.New(rand.NewSource(seed))
+	run := soak.Start(f, seed)
+	r := rand.New(rand.NewSource(run.Seed))
 	m := &model{}
-	for range 400 {
+	for i := 0; i < 400 || run.More(); i++ {
 		m.step(f, r, f.e)
 	}
 	m.checkAll(f)
@@ -155,9 +157,10 @@ func againstModelInTransactions(f *fixture, seed int64) {
 	for _, index := range equivalenceIndexes {
 		f.createIndex(index)
 	}
-	r := rand.New(rand.NewSource(seed))
+	run := soak.Start(f, seed)
+	r := rand.New(rand.NewSource(run.Seed))
 	m := &model{}
-	for range 60 {
+	for i := 0; i < 60 || run.More(); i++ {
 		tx, inside := f.begin(), m.clone()
 		for range r.Intn(8) {
 			inside.step(f, r, tx)

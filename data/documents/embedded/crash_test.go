@@ -16,6 +16,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
+	"yunduo/internal/soak"
 )
 
 const crashApp yunduo.AppID = "crash"
@@ -26,8 +27,9 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		rounds = 5
 	}
-	for seed := range rounds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { crashOnce(t, int64(seed)) })
+	run := soak.Start(t, 0)
+	for seed := run.Seed; seed < run.Seed+int64(rounds) || run.More(); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { crashOnce(t, seed) })
 	}
 }
 

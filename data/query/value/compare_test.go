@@ -11,6 +11,7 @@ import (
 
 	"yunduo/data/query/internal/random"
 	"yunduo/data/query/value"
+	"yunduo/internal/soak"
 )
 
 func key(t testing.TB, v bson.RawValue) []byte {
@@ -24,8 +25,9 @@ func key(t testing.TB, v bson.RawValue) []byte {
 
 // TestKeysOrderAsValues is the property that every index and sort rests on.
 func TestKeysOrderAsValues(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 60_000 {
+	run := soak.Start(t, 1)
+	r := rand.New(rand.NewPCG(uint64(run.Seed), 2))
+	for i := 0; i < 60_000 || run.More(); i++ {
 		a, b := random.Value(r, 3), random.Value(r, 3)
 		want := value.Compare(a, b)
 		if back := value.Compare(b, a); back != -want {
