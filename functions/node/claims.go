@@ -22,7 +22,7 @@ func (p *process) offer(r *run) (flags uint8) {
 	}
 	p.offers = append(p.offers, r)
 	p.offered = now()
-	p.child.tokens.put()
+	p.unput++
 	if !p.watching {
 		p.watching = true
 		if p.watch == nil {
@@ -32,6 +32,16 @@ func (p *process) offer(r *run) (flags uint8) {
 		}
 	}
 	return flagClaim
+}
+
+// putTokens puts the tokens of the frames that are about to be written, and of those behind them, into the pipe.
+func (p *process) putTokens() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unput > 0 {
+		p.child.tokens.put(p.unput)
+		p.unput = 0
+	}
 }
 
 // withdrawSilent takes back what a silent process has not begun.
@@ -58,7 +68,8 @@ func (p *process) withdraw() []*run {
 	if len(p.offers) == 0 {
 		return nil
 	}
-	left := len(p.offers) - min(p.child.tokens.takeAll(), len(p.offers))
+	left := len(p.offers) - min(p.child.tokens.takeAll()+p.unput, len(p.offers))
+	p.unput = 0
 	var runs []*run
 	for _, r := range p.offers[left:] {
 		if r.answered { // only a process that does not keep to the order gets here
@@ -77,7 +88,7 @@ func (p *process) withdraw() []*run {
 // giveBack lets withdrawn runs start elsewhere.
 func (p *process) giveBack(runs []*run) {
 	for _, r := range runs {
-		r.cancel()
+		r.endCalls()
 		r.finish(outcome{again: true, err: errRetired})
 		p.owner.Load().freed(r)
 	}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -9,58 +8,91 @@ import (
 )
 
 const (
-	maxQueue     = 1000                  // invocations that wait for a slot, per version
-	probeLimit   = 5 * time.Millisecond  // how long a silent process is given to show that it still reads
-	growPatience = 50 * time.Millisecond // how long a request waits before another process beyond the ordinary number starts
-	extraIdle    = 30 * time.Second      // how long a second and further process is kept
-	apartFor     = 5 * time.Minute       // how long a function that has hogged a process does not share one
-	crowded      = 4                     // requests in one process from which on another one is started beside it
+	maxQueue      = 1000                  // invocations that wait for a slot, per version
+	probeLimit    = 5 * time.Millisecond  // how long a silent process is given to show that it still reads
+	quickPatience = 5 * time.Millisecond  // how long a request waits for a process that answers quickly before another one starts
+	growPatience  = 50 * time.Millisecond // how long a request waits before another process beyond the ordinary number starts
+	extraIdle     = 30 * time.Second      // how long a second and further process is kept
+	apartFor      = 5 * time.Minute       // how long a function that has hogged a process does not share one
+	crowded       = 4                     // requests in one process from which on another one is started beside it
 )
 
-// place finds a slot, waiting for one if need be.
-func (p *Program) place(ctx context.Context, limit <-chan time.Time) (placing, error) {
+// place gives the run a slot and begins it, or lets it wait for one.
+func (p *Program) place(r *run) error {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return placing{}, errClosed
+		return errClosed
 	}
 	if len(p.queue) == 0 {
 		if at, ok := p.pick(); ok {
+			at.run = r
+			r.proc, r.slot = at.replica.proc, at.slot
 			p.mu.Unlock()
-			return at, nil
+			if !p.begin(r) {
+				p.mu.Lock()
+				p.refused(at)
+				p.unlock()
+			}
+			return nil
 		}
 	}
 	if len(p.queue) >= maxQueue {
 		p.mu.Unlock()
-		return placing{}, yunduo.Errorf(yunduo.ReasonFunctionBusy, "%d requests of function %s wait already", maxQueue, p.bundle.Function)
+		return yunduo.Errorf(yunduo.ReasonFunctionBusy, "%d requests of function %s wait already", maxQueue, p.bundle.Function)
 	}
-	w := &waiter{since: time.Now(), place: make(chan placing, 1)}
-	p.queue = append(p.queue, w)
+	r.since = time.Now()
+	p.queue = append(p.queue, r)
 	p.grow()
 	p.mu.Unlock()
+	return nil
+}
 
-	var err error
-	select {
-	case at := <-w.place:
-		return at, at.err
-	case <-limit:
-		err = yunduo.Errorf(yunduo.ReasonFunctionBusy, "no process became free for function %s within its time limit", p.bundle.Function)
-	case <-ctx.Done():
-		err = yunduo.AsError(ctx.Err())
-	}
+// leave takes a run out of the queue; false if it has begun.
+func (p *Program) leave(r *run) bool {
 	p.mu.Lock()
-	i := slices.Index(p.queue, w)
-	if i >= 0 {
-		p.queue = slices.Delete(p.queue, i, i+1)
-		p.checkDrained()
+	defer p.mu.Unlock()
+	i := slices.Index(p.queue, r)
+	if i < 0 {
+		return false
 	}
-	p.mu.Unlock()
-	if i < 0 { // a slot came at the last moment
-		if at := <-w.place; at.err == nil {
-			p.release(at.replica, at.slot)
+	p.queue = slices.Delete(p.queue, i, i+1)
+	p.checkDrained()
+	return true
+}
+
+// unlock releases p.mu and begins what has got a slot while it was held.
+func (p *Program) unlock() {
+	for {
+		placed := p.placed
+		p.placed = nil
+		for _, at := range placed {
+			at.run.proc, at.run.slot = at.replica.proc, at.slot
 		}
+		p.mu.Unlock()
+		refused := placed[:0]
+		for _, at := range placed {
+			if !p.begin(at.run) {
+				refused = append(refused, at)
+			}
+		}
+		if len(refused) == 0 {
+			return
+		}
+		p.mu.Lock()
+		p.refused(refused...)
 	}
-	return placing{}, err
+}
+
+// refused lets runs whose process is gone or about to go wait for another one, before all others. p.mu is held.
+func (p *Program) refused(placed ...placing) {
+	for _, at := range slices.Backward(placed) {
+		at.replica.leaving = true
+		p.vacate(at.replica, at.slot)
+		at.run.since = time.Now()
+		p.queue = slices.Insert(p.queue, 0, at.run)
+	}
+	p.serve()
 }
 
 // separate keeps requests in processes of their own for a while: one of them has been seen to hog its process, and
@@ -79,17 +111,24 @@ func (p *Program) capacity() int {
 	return p.slots * p.bundle.Concurrency
 }
 
-// pick takes the best free slot: in the process with the fewest running requests, and the lowest slot, which is the
-// most likely to be evaluated already. p.mu is held.
+// pick takes the best free slot: in a process that answers quickly, because it then gets many requests with one system
+// call and the other processors are left to others; else in the one with the fewest running requests. The lowest slot is
+// the most likely to be evaluated already. p.mu is held.
 func (p *Program) pick() (placing, bool) {
 	var best *replica
 	capacity := p.capacity()
+	quick := false
 	for _, rep := range p.replicas {
-		if !rep.leaving && rep.busy < capacity && (best == nil || rep.busy < best.busy) && rep.proc.responsive() {
-			best = rep
-			if best.busy == 0 {
-				break
-			}
+		if rep.leaving || rep.busy >= capacity || (best != nil && rep.busy >= best.busy) {
+			continue
+		}
+		var responsive bool
+		if responsive, quick = rep.proc.condition(); !responsive {
+			continue
+		}
+		best = rep
+		if best.busy == 0 || quick {
+			break
 		}
 	}
 	if best == nil {
@@ -101,7 +140,7 @@ func (p *Program) pick() (placing, bool) {
 	}
 	best.used[slot]++
 	best.busy++
-	if best.busy >= crowded && p.size() < parallelism() {
+	if best.busy >= crowded && !quick && p.size() < parallelism() {
 		p.startReplica()
 	}
 	return placing{replica: best, slot: slot}, true
@@ -110,11 +149,11 @@ func (p *Program) pick() (placing, bool) {
 // dispatch gives slots to those who wait.
 func (p *Program) dispatch() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.serve()
 }
 
-// serve is dispatch with p.mu held.
+// serve is dispatch with p.mu held, to be released by unlock.
 func (p *Program) serve() {
 	for len(p.queue) > 0 {
 		at, ok := p.pick()
@@ -122,8 +161,9 @@ func (p *Program) serve() {
 			p.grow()
 			return
 		}
-		p.queue[0].place <- at
+		at.run = p.queue[0]
 		p.queue = p.queue[1:]
+		p.placed = append(p.placed, at)
 	}
 }
 
@@ -131,12 +171,17 @@ func (p *Program) serve() {
 // p.mu is held and the queue is not empty.
 func (p *Program) grow() {
 	waited := time.Since(p.queue[0].since)
-	silent := false
+	silent, quick := false, false
 	capacity := p.capacity()
 	for _, rep := range p.replicas {
-		if !rep.leaving && rep.busy < capacity {
+		switch {
+		case rep.leaving:
+		case rep.busy < capacity:
 			silent = true
 			rep.proc.probe()
+		default:
+			_, q := rep.proc.condition()
+			quick = quick || q
 		}
 	}
 	total := p.size()
@@ -145,12 +190,16 @@ func (p *Program) grow() {
 	case total == 0:
 		p.startReplica()
 	case silent && waited < probeLimit, p.starting >= want, total >= p.rt.opts.Replicas:
+	case quick && waited < quickPatience: // turns come faster than a process starts
 	case total < 2*parallelism() || waited >= growPatience:
 		p.startReplica()
 	}
 	wait := growPatience
-	if silent && waited < probeLimit {
+	switch {
+	case silent && waited < probeLimit:
 		wait = probeLimit
+	case quick && waited < quickPatience:
+		wait = quickPatience
 	}
 	if p.recheck == nil {
 		p.recheck = time.AfterFunc(wait, p.dispatch)
@@ -179,15 +228,15 @@ func (p *Program) startReplica() {
 	p.jobs.Go(func() {
 		proc, err := p.specialise(p.rt.ctx, nil)
 		p.mu.Lock()
-		defer p.mu.Unlock()
+		defer p.unlock()
 		p.starting--
 		if err == nil && p.over {
 			proc.kill(errClosed)
 		} else if err == nil {
 			p.replicas = append(p.replicas, &replica{proc: proc, used: make([]int, p.slots), idle: time.Now()})
 		} else if p.size() == 0 {
-			for _, w := range p.queue {
-				w.place <- placing{err: err}
+			for _, r := range p.queue {
+				r.finish(outcome{err: yunduo.AsError(err)})
 			}
 			p.queue = nil
 		}
@@ -199,33 +248,26 @@ func (p *Program) startReplica() {
 // freed takes back the slot of a run.
 func (p *Program) freed(r *run) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	for _, rep := range p.replicas {
 		if rep.proc == r.proc {
-			p.giveBack(rep, r.slot)
+			p.vacate(rep, r.slot)
 			break
 		}
-	}
-}
-
-// release takes back a slot that was never used.
-func (p *Program) release(rep *replica, slot int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.giveBack(rep, slot)
-}
-
-// giveBack is release with p.mu held.
-func (p *Program) giveBack(rep *replica, slot int) {
-	rep.used[slot]--
-	rep.busy--
-	if rep.busy == 0 {
-		rep.idle = time.Now()
 	}
 	if len(p.queue) > 0 {
 		p.serve()
 	}
 	p.checkDrained()
+}
+
+// vacate takes back a slot. p.mu is held.
+func (p *Program) vacate(rep *replica, slot int) {
+	rep.used[slot]--
+	rep.busy--
+	if rep.busy == 0 {
+		rep.idle = time.Now()
+	}
 }
 
 // drop takes a process out of service: its runs go on, new ones go elsewhere.
@@ -248,7 +290,7 @@ func (p *Program) leaving(proc *process) {
 // ended learns that a process is gone.
 func (p *Program) ended(proc *process) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.replicas = slices.DeleteFunc(slices.Clone(p.replicas), func(rep *replica) bool { return rep.proc == proc })
 	p.serve()
 	p.checkDrained()

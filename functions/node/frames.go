@@ -2,7 +2,6 @@ package node
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -145,7 +144,7 @@ func (p *process) call(h frameHeader, payload []byte) error {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "%s: there is no platform to call here", c.operation))
 			return
 		}
-		response, attachment, err := r.invocation.Host.Call(r.ctx, r.invocation, c.operation, c.request, c.attachment)
+		response, attachment, err := r.invocation.Host.Call(r.callContext(), r.invocation, c.operation, c.request, c.attachment)
 		if err != nil {
 			p.replyError(h.id, yunduo.AsError(err))
 			return
@@ -232,9 +231,4 @@ func (b *logBudget) take(size int, gone <-chan struct{}) {
 	case <-timer.C:
 	case <-gone:
 	}
-}
-
-// callContext is the context of a run's calls: it outlives the reply, until the grace period is over.
-func callContext(ctx context.Context, requestID string) (context.Context, context.CancelFunc) {
-	return context.WithCancel(yunduo.WithRequestID(context.WithoutCancel(ctx), requestID))
 }

@@ -48,7 +48,10 @@ type process struct {
 	inFlight  int           // calls to the host
 	inBytes   int
 	logs      logBudget
+	answered  int64  // when the last answer came
+	pace      int64  // nanoseconds that an answer has taken lately, of the process's time
 	offers    []*run // sent with a token, in order; answered ones go lazily
+	unput     int    // the last of them whose token is not in the pipe yet
 	offered   int64  // when the last one was sent
 	withdrawn int    // runs that were taken back and that the process has not met yet
 	watch     *time.Timer
@@ -83,7 +86,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	if err != nil {
 		return nil, err
 	}
-	p := &process{rt: r, child: c, spec: spec, started: time.Now(), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}}
+	p := &process{rt: r, child: c, spec: spec, started: time.Now(), pace: int64(2 * quickPace), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}}
 	conn, err := c.conn()
 	if err != nil {
 		c.cmd.Process.Kill()
@@ -92,7 +95,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
 	}
 	p.conn = conn
-	p.out = &writer{conn: conn}
+	p.out = &writer{conn: conn, ahead: p.putTokens}
 	r.background.Go(p.read)
 	limit := time.NewTimer(bootLimit)
 	defer limit.Stop()
@@ -161,7 +164,7 @@ func (p *process) end(cause error) {
 	p.giveBack(taken)
 	for _, r := range runs {
 		r.finish(outcome{err: failure})
-		r.cancel()
+		r.endCalls()
 	}
 	p.calls.Wait()
 	p.out.close()
@@ -227,14 +230,25 @@ func (p *process) retire() {
 	}
 }
 
-// responsive reports whether the process surely reads its socket: it is idle or has just been heard of.
-func (p *process) responsive() bool {
+// quickPace is what an answer may take of a process's time if the process is to be called quick.
+const quickPace = 500 * time.Microsecond
+
+// note takes the answer of a run into the pace: what of the time since the last answer was this run's. p.mu is held.
+func (p *process) note(r *run) {
+	at := now()
+	p.pace += (at - max(p.answered, r.begun.Load()) - p.pace) / 8
+	p.answered = at
+}
+
+// condition reports whether the process surely reads its socket (it is idle or has just been heard of), and whether it
+// answers so quickly that requests had better wait for it than for another process.
+func (p *process) condition() (responsive, quick bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired || p.dead || p.withdrawn > 0 {
-		return false
+		return false, false
 	}
-	return p.busy == 0 || now()-p.heard.Load() < int64(2*time.Millisecond)
+	return p.busy == 0 || now()-p.heard.Load() < int64(2*time.Millisecond), p.pace < int64(quickPace)
 }
 
 // probe asks for a sign of life, unless one is awaited already.

@@ -23,7 +23,8 @@ type Program struct {
 
 	mu       sync.Mutex
 	replicas []*replica
-	queue    []*waiter
+	queue    []*run    // wait for a slot
+	placed   []placing // have got one and are begun by unlock
 	starting int
 	recheck  *time.Timer
 	apart    time.Time     // until then every request gets a process of its own
@@ -42,16 +43,11 @@ type replica struct {
 	leaving bool
 }
 
-// waiter is an invocation for which there is no slot yet.
-type waiter struct {
-	since time.Time
-	place chan placing // buffered
-}
-
+// placing is a run with the slot that it has got.
 type placing struct {
+	run     *run
 	replica *replica
 	slot    int
-	err     error
 }
 
 var _ runtime.Program = (*Program)(nil)
@@ -117,56 +113,77 @@ const waitLimit = 30 * time.Second
 
 // try runs the invocation once. again says that user code has not seen it.
 func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Time) (result runtime.Result, again bool, err error) {
-	limit := time.NewTimer(time.Until(last))
+	r := &run{invocation: inv, ctx: ctx, last: last, done: make(chan outcome, 1)}
+	// Who waits for a slot is not woken when the run begins, so the timer first goes off when the run may be over at
+	// the earliest.
+	limit := time.NewTimer(p.patience(time.Now(), last))
 	defer limit.Stop()
-	at, err := p.place(ctx, limit.C)
-	if err != nil {
+	if err := p.place(r); err != nil {
 		return result, false, err
 	}
-	begun := time.Now()
-	deadline := last
-	if inv.Deadline.IsZero() {
-		deadline = begun.Add(p.bundle.Limits.Timeout)
-		limit.Reset(p.bundle.Limits.Timeout)
-	}
-	meta, err := p.meta(inv, deadline)
-	if err != nil {
-		p.release(at.replica, at.slot)
-		return result, false, err
-	}
-	r := &run{slot: at.slot, invocation: inv, done: make(chan outcome, 1)}
-	r.ctx, r.cancel = callContext(ctx, inv.RequestID)
-	if !at.replica.proc.begin(r, meta) {
-		r.cancel()
-		p.release(at.replica, at.slot)
-		p.drop(at.replica.proc)
-		return result, true, yunduo.Errorf(yunduo.ReasonFunctionKilled, "the function's process ended before the request could start")
-	}
-	select {
-	case o := <-r.done:
-		result = runtime.Result{JSON: o.result, Cold: r.fresh, Duration: time.Since(begun)}
-		if o.err == nil {
-			return result, false, nil
+	for {
+		var why *yunduo.Error
+		select {
+		case o := <-r.done:
+			result = runtime.Result{JSON: o.result, Cold: r.fresh}
+			if begun := r.begun.Load(); begun != 0 {
+				result.Duration = time.Duration(now() - begun)
+			}
+			if o.err == nil {
+				return result, false, nil
+			}
+			return result, o.again, o.err
+		case <-limit.C:
+			left, timeout := p.left(r)
+			if left > 0 {
+				limit.Reset(left)
+				continue
+			}
+			why = timeout
+		case <-ctx.Done():
+			why = yunduo.AsError(ctx.Err())
 		}
-		return result, o.again, o.err
-	case <-limit.C:
-		why := yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function did not answer within its time limit of %s and was stopped", deadline.Sub(begun).Round(time.Millisecond))
-		p.abandon(at.replica, r, why)
-		return result, false, why
-	case <-ctx.Done():
-		why := yunduo.AsError(ctx.Err())
-		p.abandon(at.replica, r, why)
+		if !p.leave(r) {
+			p.abandon(r, why)
+		}
 		return result, false, why
 	}
 }
 
+// patience is how long a run may take from now on if it begins at once.
+func (p *Program) patience(from, last time.Time) time.Duration {
+	return min(last.Sub(from), p.bundle.Limits.Timeout)
+}
+
+// left is how much time a run has got, or what to tell its caller if there is none.
+func (p *Program) left(r *run) (time.Duration, *yunduo.Error) {
+	begun := r.begun.Load()
+	if begun == 0 {
+		return p.patience(time.Now(), r.last), yunduo.Errorf(yunduo.ReasonFunctionBusy, "no process became free for function %s within its time limit", p.bundle.Function)
+	}
+	at := clock.Add(time.Duration(begun))
+	deadline := p.deadline(r, at)
+	return time.Until(deadline), yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function did not answer within its time limit of %s and was stopped", deadline.Sub(at).Round(time.Millisecond))
+}
+
+// deadline is until when a run that began at a time may run.
+func (p *Program) deadline(r *run, begun time.Time) time.Time {
+	if r.invocation.Deadline.IsZero() {
+		return begun.Add(p.bundle.Limits.Timeout)
+	}
+	return r.last
+}
+
 // abandon gives up on a run, in the background: the caller needs its answer now.
-func (p *Program) abandon(rep *replica, r *run, why *yunduo.Error) {
-	p.drop(rep.proc)
+func (p *Program) abandon(r *run, why *yunduo.Error) {
+	p.mu.Lock()
+	proc := r.proc
+	p.mu.Unlock()
+	p.drop(proc)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.over { // else the process is being ended already
-		p.jobs.Go(func() { r.proc.abandon(r, why) })
+		p.jobs.Go(func() { proc.abandon(r, why) })
 	}
 }
 
@@ -193,8 +210,8 @@ func (p *Program) Close(ctx context.Context) error {
 		p.recheck.Stop()
 	}
 	p.mu.Unlock()
-	for _, w := range queue {
-		w.place <- placing{err: errClosed}
+	for _, r := range queue {
+		r.finish(outcome{err: errClosed})
 	}
 	for _, rep := range replicas {
 		rep.proc.kill(errClosed)

@@ -3,31 +3,63 @@ package node
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yunduo"
 	"yunduo/functions/runtime"
 )
 
-// run is one invocation inside a process.
+// run is one invocation inside a process, or on its way to one.
 type run struct {
-	id         uint32
-	slot       int
-	proc       *process
 	invocation *runtime.Invocation
-	ctx        context.Context // of its calls to the host; ends with the grace period
-	cancel     context.CancelFunc
+	ctx        context.Context // of the invocation
+	last       time.Time       // when it is over at the latest
+	since      time.Time       // when it began to wait for a slot
 	done       chan outcome
 	once       sync.Once
-	fresh      bool // the first of its process
+	begun      atomic.Int64 // when it was given to the process, on the clock of now; 0 before that
+
+	// Set before the run begins.
+	proc  *process
+	slot  int
+	id    uint32
+	fresh bool // the first of its process
 
 	// Guarded by the process's mutex.
 	answered  bool
 	withdrawn bool // taken back before it began
 	lingering bool
 	expires   time.Time
+
+	calls  sync.Mutex // guards what follows
+	over   bool
+	cancel context.CancelFunc
+	host   context.Context // of its calls to the host
+}
+
+// callContext returns the context of the run's calls to the host: it outlives the reply, until the grace period is over.
+func (r *run) callContext() context.Context {
+	r.calls.Lock()
+	defer r.calls.Unlock()
+	if r.host == nil {
+		r.host, r.cancel = context.WithCancel(yunduo.WithRequestID(context.WithoutCancel(r.ctx), r.invocation.RequestID))
+		if r.over {
+			r.cancel()
+		}
+	}
+	return r.host
+}
+
+// endCalls ends what the run still asks of the host.
+func (r *run) endCalls() {
+	r.calls.Lock()
+	defer r.calls.Unlock()
+	r.over = true
+	if r.cancel != nil {
+		r.cancel()
+	}
 }
 
 // outcome is how a run ended.
@@ -42,42 +74,21 @@ func (r *run) finish(o outcome) {
 	r.once.Do(func() { r.done <- o })
 }
 
-// invocationMeta is what function code learns about its invocation: the SDK's context().
-type invocationMeta struct {
-	RequestID       string     `json:"requestId"`
-	InvocationID    string     `json:"invocationId"`
-	FunctionName    string     `json:"functionName"`
-	FunctionVersion string     `json:"functionVersion"`
-	Env             string     `json:"env"`
-	Source          string     `json:"source"`
-	Deadline        int64      `json:"deadline"` // Unix milliseconds
-	Caller          callerMeta `json:"caller"`
+// begin sends the run to its process. It fails when the process is gone or about to go.
+func (p *Program) begin(r *run) bool {
+	at := now()
+	meta := appendMeta(make([]byte, 0, 512), r.invocation, p.deadline(r, clock.Add(time.Duration(at))))
+	r.begun.Store(at)
+	return r.proc.begin(r, meta)
 }
 
-type callerMeta struct {
-	OpenID      string `json:"openId,omitempty"`
-	UnionID     string `json:"unionId,omitempty"`
-	AppID       string `json:"appId,omitempty"` // of the mini-program
-	UserID      string `json:"userId,omitempty"`
-	Username    string `json:"username,omitempty"`
-	Provider    string `json:"provider,omitempty"`
-	IsAnonymous bool   `json:"isAnonymous,omitempty"`
-	ClientIP    string `json:"clientIp,omitempty"`
-}
-
-func (p *Program) meta(inv *runtime.Invocation, deadline time.Time) ([]byte, error) {
-	c := inv.Caller
-	return json.Marshal(invocationMeta{
-		RequestID: inv.RequestID, InvocationID: inv.ID, FunctionName: p.bundle.Function, FunctionVersion: p.bundle.Version,
-		Env: string(p.bundle.App), Source: inv.Source, Deadline: deadline.UnixMilli(),
-		Caller: callerMeta{OpenID: c.OpenID, UnionID: c.UnionID, AppID: c.WeChatAppID, UserID: c.UserID, Username: c.Username,
-			Provider: c.Provider, IsAnonymous: c.Provider == "anonymous", ClientIP: c.ClientIP},
-	})
-}
-
-// begin sends the run to the process. It fails when the process is gone or about to go.
 func (p *process) begin(r *run, meta []byte) bool {
-	r.proc = p
+	event := []byte(r.invocation.Event)
+	if len(event) == 0 {
+		event = []byte("{}")
+	}
+	var size [4]byte
+	binary.LittleEndian.PutUint32(size[:], uint32(len(meta)))
 	p.mu.Lock()
 	if p.dead || p.retired {
 		p.mu.Unlock()
@@ -89,27 +100,34 @@ func (p *process) begin(r *run, meta []byte) bool {
 	}
 	r.id = p.lastID.Add(1)
 	r.fresh = r.id == 1
+	alone := p.busy == 0
 	var flags uint8
-	if p.busy > 0 && p.child.tokens != nil {
+	if !alone && p.child.tokens != nil {
 		flags = p.offer(r)
 	}
 	p.busy++
 	p.runs[r.id] = r
+	if len(event) > smallEvent { // the run is kept for the grace period; a large event need not be
+		kept := *r.invocation
+		kept.Event = nil
+		r.invocation = &kept
+	}
+	// Queued under the lock: frames must come in the order of their tokens.
+	pending := p.out.queue(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
 	p.mu.Unlock()
 
-	var size [4]byte
-	binary.LittleEndian.PutUint32(size[:], uint32(len(meta)))
-	event := []byte(r.invocation.Event)
-	// The run is kept for the grace period; its event need not be.
-	kept := *r.invocation
-	kept.Event = nil
-	r.invocation = &kept
-	if len(event) == 0 {
-		event = []byte("{}")
+	switch {
+	case pending == 0:
+	case alone && pending <= smallFrame:
+		p.out.flush()
+	default:
+		p.out.flushTogether()
 	}
-	p.out.send(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
 	return true
 }
+
+// smallEvent is the size in bytes up to which an event is kept with its run.
+const smallEvent = 4 << 10
 
 // answer takes the reply of a run. lingering ones keep their slot.
 func (p *process) answer(id uint32, o outcome, lingering bool) bool {
@@ -128,6 +146,7 @@ func (p *process) answer(id uint32, o outcome, lingering bool) bool {
 	at := time.Now()
 	p.expire(at)
 	r.expires = at.Add(p.owner.Load().grace)
+	p.note(r)
 	p.late = append(p.late, r)
 	if !lingering {
 		p.busy--
@@ -180,7 +199,7 @@ func (p *process) expire(at time.Time) {
 		r := p.late[n]
 		n++
 		delete(p.runs, r.id)
-		r.cancel()
+		r.endCalls()
 		if r.lingering {
 			r.lingering = false
 			p.busy--
@@ -209,7 +228,7 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 	taken := p.withdraw()
 	others := p.busy
 	p.mu.Unlock()
-	r.cancel()
+	r.endCalls()
 	p.giveBack(taken)
 	if others == 0 {
 		p.kill(why)

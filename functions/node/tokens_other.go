@@ -16,6 +16,6 @@ type tokens struct{ file *os.File }
 func newTokens() (*tokens, error) { return nil, errors.ErrUnsupported }
 
 func (t *tokens) started()     {}
-func (t *tokens) put()         {}
+func (t *tokens) put(int)      {}
 func (t *tokens) takeAll() int { return 0 }
 func (t *tokens) close()       {}

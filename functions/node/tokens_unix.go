@@ -48,8 +48,13 @@ func (t *tokens) started() {
 	unix.SetNonblock(t.write, true)
 }
 
-// put adds a token. A pipe takes thousands, far more than a process has slots.
-func (t *tokens) put() { unix.Write(t.write, []byte{1}) }
+// put adds n tokens. A pipe takes thousands, far more than a process has slots.
+func (t *tokens) put(n int) {
+	var buffer [64]byte
+	for ; n > 0; n -= min(n, len(buffer)) {
+		unix.Write(t.write, buffer[:min(n, len(buffer))])
+	}
+}
 
 // takeAll takes every token that is left and returns their number.
 func (t *tokens) takeAll() int {

@@ -3,13 +3,16 @@ package node
 import (
 	"io"
 	"net"
+	goruntime "runtime"
 	"sync"
 )
 
 // writer combines frames: the first goroutine that finds it idle writes its own frame and all that others add
 // meanwhile, so that many small frames become few system calls. It is safe for concurrent use.
 type writer struct {
-	conn     io.Writer
+	conn io.Writer
+	// ahead, if set, is called before frames are written, for what must reach the process before them.
+	ahead    func()
 	flushing sync.WaitGroup
 
 	mu      sync.Mutex
@@ -25,7 +28,7 @@ const smallFrame = 32 << 10
 // send queues a frame whose payload is the parts one after another, and sees to its being written. A process that does
 // not read can hold up the caller: call it without locks.
 func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
-	switch pending := w.queue(kind, flags, slot, id, parts); {
+	switch pending := w.queue(kind, flags, slot, id, parts...); {
 	case pending == 0:
 	case pending > smallFrame:
 		w.flushing.Go(w.flush) // ends when the frame is written or the connection closed
@@ -36,13 +39,13 @@ func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts
 
 // sendBehind is send that never waits.
 func (w *writer) sendBehind(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
-	if w.queue(kind, flags, slot, id, parts) > 0 {
+	if w.queue(kind, flags, slot, id, parts...) > 0 {
 		w.flushing.Go(w.flush)
 	}
 }
 
 // queue adds a frame and returns how many bytes the caller now has to flush; 0 leaves that to somebody else.
-func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, parts [][]byte) int {
+func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) int {
 	length := 0
 	for _, p := range parts {
 		length += len(p)
@@ -63,6 +66,14 @@ func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, part
 	return len(w.pending)
 }
 
+// flushTogether is flush in the background, after the goroutines that are ready to run have added their frames.
+func (w *writer) flushTogether() {
+	w.flushing.Go(func() {
+		goruntime.Gosched()
+		w.flush()
+	})
+}
+
 // close lets go of what is pending and takes nothing more. It waits for writes in the background, which end because
 // the connection is closed.
 func (w *writer) close() {
@@ -81,6 +92,9 @@ func (w *writer) flush() {
 		w.pending = w.spare[:0]
 		w.spare = nil
 		w.mu.Unlock()
+		if w.ahead != nil {
+			w.ahead()
+		}
 		_, err := w.conn.Write(out)
 		w.mu.Lock()
 		if cap(out) <= 1<<20 {

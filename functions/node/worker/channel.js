@@ -1,7 +1,10 @@
 'use strict'
 // Frames to and from the host. Little endian: u32 payload length, u8 type, u8 flags, u16 slot, u32 id, payload.
+const fs = require('node:fs')
 const net = require('node:net')
 const { nextTick } = require('node:process')
+
+const { writeSync } = fs
 
 const HEADER = 12
 const CHUNK = 64 * 1024
@@ -27,8 +30,9 @@ exports.Type = Object.freeze({
 
 /**
  * Opens the channel. onFrame(type, flags, slot, id, buffer, start, end) must copy what it keeps: the buffer is reused.
+ * onChunk() is called before the frames of what has just been read, onFlush() when their answers are written.
  */
-exports.open = function open (options, onFrame, onClose) {
+exports.open = function open (options, { onFrame, onChunk, onFlush, onClose }) {
   const input = Buffer.allocUnsafeSlow(CHUNK)
   const head = Buffer.allocUnsafeSlow(HEADER)
   let headFilled = 0
@@ -39,6 +43,7 @@ exports.open = function open (options, onFrame, onClose) {
   let scheduled = false
 
   function read (size, chunk) {
+    onChunk()
     let at = 0
     while (at < size) {
       if (body !== null) {
@@ -102,16 +107,30 @@ exports.open = function open (options, onFrame, onClose) {
   function flush () {
     scheduled = false
     if (used === 0) return
-    const ready = Buffer.allocUnsafe(used)
-    output.copy(ready, 0, 0, used)
+    let written = 0
+    // With nothing on its way, the socket takes it at once: this is several times cheaper than a stream's write.
+    if (options.fd !== undefined && socket.writableLength === 0) {
+      try {
+        written = writeSync(options.fd, output, 0, used)
+      } catch {} // full, or closed: the stream finds out
+    }
+    if (written < used) {
+      const rest = Buffer.allocUnsafe(used - written)
+      output.copy(rest, 0, written, used)
+      socket.write(rest)
+    }
     used = 0
-    socket.write(ready)
+  }
+
+  function flushed () {
+    onFlush()
+    flush()
   }
 
   function schedule () {
     if (scheduled) return
     scheduled = true
-    nextTick(flush)
+    nextTick(flushed)
   }
 
   /** Queues a frame with a text payload. */

@@ -77,24 +77,19 @@ function handlerContext (settings, meta, reply) {
     getContext: () => context,
     done: (error, value) => reply(error, value),
     succeed: value => reply(null, value),
-    fail: error => reply(error === undefined || error === null ? new Error('the function called context.fail()') : error)
+    fail: error => reply(error === undefined || error === null ? new Error('the function called context.fail()') : error),
+    // Built only when somebody reads them: most handlers do not.
+    get environment () { return own(context, 'environment', stringify(variables())) },
+    set environment (value) { own(context, 'environment', value) },
+    get environ () { return own(context, 'environ', Object.entries(variables()).map(([k, v]) => `${k}=${v}`).join(';')) },
+    set environ (value) { own(context, 'environ', value) }
   }
-  // Built only when somebody reads them: most handlers do not.
-  lazy(context, 'environment', () => stringify(variables()))
-  lazy(context, 'environ', () => Object.entries(variables()).map(([k, v]) => `${k}=${v}`).join(';'))
   return context
 }
 
-function lazy (object, key, make) {
-  Object.defineProperty(object, key, {
-    enumerable: true,
-    configurable: true,
-    get () {
-      const value = make()
-      Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-      return value
-    }
-  })
+function own (object, key, value) {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  return value
 }
 
 module.exports = { platformVariables, callerVariables, withUserInfo, handlerContext }

@@ -4,6 +4,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const process = require('node:process')
 const { Type, open } = require('./channel')
+const { Claims } = require('./claims')
 const { HostCalls } = require('./host')
 const { Failures } = require('./failure')
 const { Program, FLAG_FATAL } = require('./program')
@@ -13,12 +14,12 @@ const boot = JSON.parse(process.env.YUNDUO_BOOT)
 for (const name of Object.keys(process.env)) if (name !== 'TZ') delete process.env[name]
 
 const parse = JSON.parse
-const { readSync } = fs
-const token = Buffer.alloc(1)
+const now = Date.now
 const failures = new Failures()
 let program = null
 
-const channel = open(boot.fd ? { fd: boot.fd } : {}, onFrame, () => process.reallyExit(0))
+const claims = new Claims(boot.tokens)
+const channel = open(boot.fd ? { fd: boot.fd } : {}, { onFrame, onChunk, onFlush, onClose: () => process.reallyExit(0) })
 if (!boot.fd) channel.connect(boot.port)
 const calls = new HostCalls(channel)
 const sdk = loadSDK()
@@ -40,7 +41,7 @@ function uncaught (error, kind) {
 function onFrame (type, flags, slot, id, buffer, start, end) {
   switch (type) {
     case Type.INVOKE: {
-      if (flags & 1 && !claim()) return channel.bytes(Type.DROPPED, 0, slot, id)
+      if (flags & 1 && !claims.take()) return channel.bytes(Type.DROPPED, 0, slot, id)
       const split = start + 4 + buffer.readUInt32LE(start)
       const meta = parse(buffer.utf8Slice(start + 4, split))
       const event = parse(buffer.utf8Slice(split, end))
@@ -60,13 +61,14 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
   }
 }
 
-/** Takes the token of an invocation. Without one, the host has given the invocation to another process. */
-function claim () {
-  try {
-    return readSync(boot.tokens, token, 0, 1, null) === 1
-  } catch {
-    return false
-  }
+let chunkRead = 0
+
+function onChunk () {
+  chunkRead = now()
+}
+
+function onFlush () {
+  claims.observe(now() - chunkRead)
 }
 
 /** LOAD: u32 length, meta JSON, u32 length, code, code cache. Flag 1: code is one byte per character; 2: there is code. */

@@ -66,7 +66,7 @@ class Program {
       call: (operation, request, attachment) => this.calls.call(this.current(slot), operation, request, attachment),
       context: () => {
         const invocation = this.current(slot)
-        return invocation ? invocation.meta : this.idleContext()
+        return { ...this.idleContext(), ...(invocation && invocation.meta) }
       },
       log: (level, message) => this.log(slot, LEVELS[level] === undefined ? LEVELS.info : LEVELS[level], String(message))
     }

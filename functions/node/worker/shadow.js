@@ -6,17 +6,42 @@ const process = require('node:process')
 
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** Builds the slot's environment: values become text, as in the real one. */
-function environment (values) {
+/**
+ * Builds the slot's environment: values become text, as in the real one. refresh(target) is called before anybody looks:
+ * it brings what belongs to the invocation up to date, which most functions never read.
+ */
+function environment (values, refresh) {
   return new Proxy(Object.assign({}, values), {
+    get (target, key) {
+      refresh(target)
+      return target[key]
+    },
+    has (target, key) {
+      refresh(target)
+      return key in target
+    },
+    ownKeys (target) {
+      refresh(target)
+      return Reflect.ownKeys(target)
+    },
+    getOwnPropertyDescriptor (target, key) {
+      refresh(target)
+      return Reflect.getOwnPropertyDescriptor(target, key)
+    },
+    deleteProperty (target, key) {
+      refresh(target)
+      return Reflect.deleteProperty(target, key)
+    },
     set (target, key, value) {
       if (typeof key === 'symbol') throw new TypeError('Cannot convert a Symbol value to a string')
+      refresh(target)
       target[key] = String(value)
       // Local time of the process follows TZ, as authors expect.
       if (key === 'TZ') process.env.TZ = target[key]
       return true
     },
     defineProperty (target, key, descriptor) {
+      refresh(target)
       if ('value' in descriptor) descriptor.value = String(descriptor.value)
       return Reflect.defineProperty(target, key, { ...descriptor, configurable: true, enumerable: true, writable: true })
     }
@@ -70,15 +95,15 @@ function lineStream (log, level, fd) {
 
 /**
  * Builds the slot's process: everything not named here comes from the real one.
- * exit(code) must not return; log is as for slotConsole.
+ * exit(code) must not return; log is as for slotConsole; refresh is as for environment.
  */
-function slotProcess ({ env, argv, log, exit }) {
+function slotProcess ({ env, refresh, argv, log, exit }) {
   let stdout, stderr, stdin
   const own = {
     _events: Object.create(null),
     _eventsCount: 0,
     _maxListeners: undefined,
-    env: environment(env),
+    env: environment(env, refresh),
     argv,
     argv0: 'node',
     execArgv: [],

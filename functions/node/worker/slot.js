@@ -15,10 +15,12 @@ class Slot {
     this.exports = null
     this.loading = null
     this.sdk = null
+    this.meta = null // of the invocation that the environment does not know yet
     const log = (level, text) => program.log(this, level, text)
     this.console = slotConsole(log)
     this.process = slotProcess({
       env: platformVariables(program.settings),
+      refresh: target => { if (this.meta !== null) this.introduce(target) },
       argv: ['node', program.filename],
       log,
       exit: code => program.exit(this, code)
@@ -50,12 +52,17 @@ class Slot {
     return undefined
   }
 
-  /** Names that code reads from its environment per call. */
+  /** Whose invocation it is: the environment tells it from now on. */
   identify (meta) {
-    const { env } = this.process
-    const variables = callerVariables(meta)
-    for (const key of ['WX_CLIENTIP', 'WX_APPID', 'WX_OPENID', 'WX_UNIONID']) if (!(key in variables)) delete env[key]
-    Object.assign(env, variables)
+    this.meta = meta
+  }
+
+  /** Puts the names that code reads from its environment per call into it. */
+  introduce (target) {
+    const variables = callerVariables(this.meta)
+    this.meta = null
+    for (const key of ['WX_CLIENTIP', 'WX_APPID', 'WX_OPENID', 'WX_UNIONID']) if (!(key in variables)) delete target[key]
+    Object.assign(target, variables)
   }
 
   handler () {
