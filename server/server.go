@@ -29,6 +29,7 @@ import (
 	"yunduo/functions/bundle"
 	"yunduo/functions/node"
 	"yunduo/gateway"
+	"yunduo/gateway/fastlane"
 	"yunduo/sdk/js"
 	"yunduo/storage"
 	"yunduo/storage/disk"
@@ -48,7 +49,7 @@ type Server struct {
 	gateway  *gateway.Gateway
 	listener net.Listener
 	mongo    *mongoListener // nil without one
-	http     *http.Server
+	http     *fastlane.Server
 	closers  []closer   // in the order the rooms were built
 	failed   chan error // holds what makes the server stop
 }
@@ -65,6 +66,7 @@ func New(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
+	tuneCollector()
 	s := &Server{config: config, logger: config.Logger, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -168,7 +170,9 @@ func (s *Server) build(ctx context.Context) error {
 		options.Dev, options.DefaultApp = true, s.config.Dev.App
 	}
 	s.gateway = gateway.New(options)
-	s.http = &http.Server{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	s.http = fastlane.New(&http.Server{
+		Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}, s.logger)
 	return nil
 }
 

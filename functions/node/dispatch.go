@@ -8,14 +8,17 @@ import (
 )
 
 const (
-	maxQueue      = 1000                  // invocations that wait for a slot, per version
-	probeLimit    = 5 * time.Millisecond  // how long a silent process is given to show that it still reads
-	quickPatience = 5 * time.Millisecond  // how long a request waits for a process that answers quickly before another one starts
-	growPatience  = 50 * time.Millisecond // how long a request waits before another process beyond the ordinary number starts
-	extraIdle     = 30 * time.Second      // how long a second and further process is kept
-	apartFor      = 5 * time.Minute       // how long a function that has hogged a process does not share one
-	crowded       = 4                     // requests in one process from which on another one is started beside it
+	maxQueue     = 1000                  // invocations that wait for a slot, per version
+	probeLimit   = 5 * time.Millisecond  // how long a silent process is given to show that it still reads
+	growPatience = 50 * time.Millisecond // how long a request waits before another process beyond the ordinary number starts
+	extraIdle    = 30 * time.Second      // how long a second and further process is kept
+	apartFor     = 5 * time.Minute       // how long a function that has hogged a process does not share one
+	crowded      = 4                     // requests in one process from which on another one is started beside it
 )
+
+// quickPatience is how long a request waits for a process that answers quickly before it goes to another one. The fewer
+// processors there are, the more another process takes from the rest of the server.
+func quickPatience() time.Duration { return 10 * time.Millisecond / time.Duration(parallelism()) }
 
 // place gives the run a slot and begins it, or lets it wait for one.
 func (p *Program) place(r *run) error {
@@ -25,7 +28,7 @@ func (p *Program) place(r *run) error {
 		return errClosed
 	}
 	if len(p.queue) == 0 {
-		if at, ok := p.pick(); ok {
+		if at, ok := p.pick(0); ok {
 			at.run = r
 			r.proc, r.slot = at.replica.proc, at.slot
 			p.mu.Unlock()
@@ -113,17 +116,23 @@ func (p *Program) capacity() int {
 
 // pick takes the best free slot: in a process that answers quickly, because it then gets many requests with one system
 // call and the other processors are left to others; else in the one with the fewest running requests. The lowest slot is
-// the most likely to be evaluated already. p.mu is held.
-func (p *Program) pick() (placing, bool) {
+// the most likely to be evaluated already. waited is how long the request has waited. p.mu is held.
+func (p *Program) pick(waited time.Duration) (placing, bool) {
 	var best *replica
 	capacity := p.capacity()
 	quick := false
 	for _, rep := range p.replicas {
-		if rep.leaving || rep.busy >= capacity || (best != nil && rep.busy >= best.busy) {
+		if rep.leaving || (best != nil && rep.busy >= best.busy) {
 			continue
 		}
 		var responsive bool
 		if responsive, quick = rep.proc.condition(); !responsive {
+			continue
+		}
+		if rep.busy >= capacity {
+			if quick && waited < quickPatience() {
+				return placing{}, false // its turn comes soon
+			}
 			continue
 		}
 		best = rep
@@ -156,7 +165,7 @@ func (p *Program) dispatch() {
 // serve is dispatch with p.mu held, to be released by unlock.
 func (p *Program) serve() {
 	for len(p.queue) > 0 {
-		at, ok := p.pick()
+		at, ok := p.pick(time.Since(p.queue[0].since))
 		if !ok {
 			p.grow()
 			return
@@ -190,7 +199,7 @@ func (p *Program) grow() {
 	case total == 0:
 		p.startReplica()
 	case silent && waited < probeLimit, p.starting >= want, total >= p.rt.opts.Replicas:
-	case quick && waited < quickPatience: // turns come faster than a process starts
+	case quick && waited < quickPatience(): // turns come faster than a process starts
 	case total < 2*parallelism() || waited >= growPatience:
 		p.startReplica()
 	}
@@ -198,8 +207,8 @@ func (p *Program) grow() {
 	switch {
 	case silent && waited < probeLimit:
 		wait = probeLimit
-	case quick && waited < quickPatience:
-		wait = quickPatience
+	case quick && waited < quickPatience():
+		wait = quickPatience()
 	}
 	if p.recheck == nil {
 		p.recheck = time.AfterFunc(wait, p.dispatch)

@@ -60,7 +60,7 @@ func Body(c echo.Context, limit int64) ([]byte, error) {
 			defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
 		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
+	body, err := readAll(http.MaxBytesReader(c.Response(), r.Body, limit), r.ContentLength)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -69,6 +69,18 @@ func Body(c echo.Context, limit int64) ([]byte, error) {
 		return nil, yunduo.Wrap(err, yunduo.ReasonCanceled, "the request body did not arrive whole")
 	}
 	return body, nil
+}
+
+// readAll is io.ReadAll for a body whose length may be known. What a client announces is believed up to 1 MiB.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	if length <= 0 || length > 1<<20 {
+		return io.ReadAll(body)
+	}
+	text := make([]byte, length)
+	if _, err := io.ReadFull(body, text); err != nil {
+		return nil, err
+	}
+	return text, nil
 }
 
 func tooLarge(limit int64) error {
