@@ -52,6 +52,7 @@ func TestFilterFindsBooks(t *testing.T) {
 		{`{"stock":{"$all":[{"$elemMatch":{"at":"x"}},{"$elemMatch":{"qty":0}}]}}`, "ab"}, {`{"stock":{"$all":[{"$elemMatch":{"at":"x","qty":0}}]}}`, "b"},
 		{`{"stock":{"$elemMatch":{"at":"x","qty":{"$gt":0}}}}`, "a"}, {`{"stock.at":"x","stock.qty":0}`, "ab"}, {`{"stock":{"$elemMatch":{"$or":[{"qty":9},{"qty":5}]}}}`, "ad"},
 		{`{"tags":{"$elemMatch":{"$eq":"green"}}}`, "de"}, {`{"tags":{"$elemMatch":{"$gt":"c","$lt":"h"}}}`, "de"}, {`{"tags":{"$elemMatch":{"$ne":"blue"}}}`, "ade"}, {`{"tags":{"$elemMatch":{"$not":{"$in":["blue","red"]}}}}`, "de"},
+		{`{"$jsonSchema":{"required":["note"],"properties":{"note":{"bsonType":"string"}}}}`, "d"}, {`{"$nor":[{"$jsonSchema":{"properties":{"n":{"minimum":3}}}}]}`, "ab"}, {`{"stock":{"$elemMatch":{"$jsonSchema":{"properties":{"qty":{"minimum":6}}}}}}`, "d"},
 		{`{"n":{"$mod":[2,1]}}`, "ace"}, {`{"price":{"$mod":[3,0]}}`, "a"},
 		{`{"$expr":{"$gt":["$price",{"$multiply":["$n",9]}]}}`, "abe"},
 		{`{"title":{"$regularExpression":{"pattern":"^beta","options":""}}}`, "b"}, {`{"title":{"$regex":"ALPHA|delta","$options":"i"}}`, "ad"}, {`{"title":{"$options":"i","$regex":"gam"}}`, "c"},
@@ -144,7 +145,7 @@ func TestFilterEdges(t *testing.T) {
 
 func TestParseFilterRefuses(t *testing.T) {
 	for _, c := range []struct{ filter, reason, text string }{
-		{`{"$where":"1"}`, "unknown_operator", "$where"}, {`{"$text":{"$search":"x"}}`, "unknown_operator", "$text"}, {`{"$jsonSchema":{}}`, "unknown_operator", "$jsonSchema"}, {`{"a":{"$foo":1}}`, "unknown_operator", "$foo"}, {`{"$foo":1}`, "unknown_operator", "$foo"},
+		{`{"$where":"1"}`, "unknown_operator", "$where"}, {`{"$text":{"$search":"x"}}`, "unknown_operator", "$text"}, {`{"$jsonSchema":{"nonsense":1}}`, "invalid_filter", "nonsense"}, {`{"$jsonSchema":5}`, "invalid_filter", "$jsonSchema"}, {`{"a":{"$foo":1}}`, "unknown_operator", "$foo"}, {`{"$foo":1}`, "unknown_operator", "$foo"},
 		{`{"a":{"$gt":1,"b":2}}`, "unknown_operator", " b"}, {`{"$expr":{"$function":{}}}`, "unknown_operator", "$function"}, {`{"a":{"$not":{"$foo":1}}}`, "unknown_operator", "$foo"},
 		{`{"$and":[]}`, "invalid_filter", "$and"}, {`{"$or":{}}`, "invalid_filter", "$or"}, {`{"$nor":[1]}`, "invalid_filter", "$nor"}, {`{"a":{"$in":1}}`, "invalid_filter", "'a'"}, {`{"a":{"$nin":{"b":1}}}`, "invalid_filter", "$nin"}, {`{"a":{"$in":[{"$gt":1}]}}`, "invalid_filter", "$in"},
 		{`{"a":{"$not":5}}`, "invalid_filter", "$not"}, {`{"a":{"$not":{}}}`, "invalid_filter", "$not"}, {`{"a":{"$not":{"b":1}}}`, "invalid_filter", "$not"}, {`{"a":{"$size":-1}}`, "invalid_filter", "$size"}, {`{"a":{"$size":1.5}}`, "invalid_filter", "$size"}, {`{"a":{"$size":"1"}}`, "invalid_filter", "$size"},

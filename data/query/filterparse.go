@@ -9,6 +9,7 @@ import (
 	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
 	"yunduo/data/query/language"
+	"yunduo/data/query/schema"
 	"yunduo/data/query/value"
 )
 
@@ -75,6 +76,12 @@ func (p *filterParser) clause(key string, v bson.RawValue) (node, error) {
 			return nil, err
 		}
 		return exprNode{expression}, nil
+	case "$jsonSchema":
+		if v.Type != bson.TypeEmbeddedDocument {
+			return nil, language.Errorf(language.TypeMismatch, yunduo.ReasonInvalidFilter, "$jsonSchema needs a schema, not a value of type %s", value.TypeName(v.Type))
+		}
+		s, err := schema.Parse(v.Value)
+		return schemaNode{s}, err
 	case "$comment":
 		return nil, nil
 	case "$ref", "$id", "$db":

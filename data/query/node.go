@@ -4,6 +4,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/expr"
+	"yunduo/data/query/schema"
 	"yunduo/data/query/value"
 )
 
@@ -81,6 +82,11 @@ func (n exprNode) match(doc bson.Raw) bool {
 	v, err := n.expression.Eval(doc, expr.Vars{})
 	return err == nil && value.Truthy(v)
 }
+
+// schemaNode matches documents that satisfy a $jsonSchema.
+type schemaNode struct{ schema *schema.Schema }
+
+func (n schemaNode) match(doc bson.Raw) bool { return n.schema.Match(doc) }
 
 // A condition is what an operator says of a field before it is known whether the field is a path of a document or an
 // element of an array ($elemMatch).

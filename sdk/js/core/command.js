@@ -117,7 +117,8 @@ const logic = {
   or: (...values) => new Logic('$or', conditions('or', values)),
   nor: (...values) => new Logic('$nor', conditions('nor', values)),
   not: condition => new Logic('$not', [condition]),
-  expr: expression => new Expr('$expr', [expression])
+  expr: expression => new Expr('$expr', [expression]),
+  jsonSchema: schema => new Expr('$jsonSchema', [schema])
 }
 
 const updates = {

@@ -80,7 +80,7 @@ function notOperand (operand) {
   return { $eq: encoded }
 }
 
-const compileExpr = ({ operands }) => ({ $expr: encode(operands[0], operatorValue) })
+const compileExpr = ({ operator, operands }) => ({ [operator]: encode(operands[0], operatorValue) })
 
 /** A command as the value of a field: {$gt: 1}. Used where there is no room for a clause ($pull, $elemMatch, raw operators). */
 function operatorValue (command) {

@@ -163,6 +163,8 @@ export interface Command {
   not (condition: any): Condition
   /** A condition computed from the whole document with aggregate operators. */
   expr (expression: any): Condition
+  /** A condition on the whole document: JSON Schema, draft 4, with bsonType. */
+  jsonSchema (schema: AnyObject): Condition
 
   set (value: any): UpdateCommand
   remove (): UpdateCommand

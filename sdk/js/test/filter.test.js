@@ -47,6 +47,7 @@ const cases = [
   ['size', { a: _.size(2) }, { a: { $size: 2 } }],
   ['mod', { a: _.mod(3, 1) }, { a: { $mod: [3, 1] } }],
   ['mod as an array', { a: _.mod([3, 1]) }, { a: { $mod: [3, 1] } }],
+  ['jsonSchema', _.jsonSchema({ required: ['a'] }), { $jsonSchema: { required: ['a'] } }],
   ['expr', _.expr($.gt(['$a', $.add(['$b', 1])])), { $expr: { $gt: ['$a', { $add: ['$b', 1] }] } }],
   ['geoNear', { a: _.geoNear({ geometry: Point(1, 2), maxDistance: 5, minDistance: 1 }) },
     { a: { $nearSphere: { $geometry: { type: 'Point', coordinates: [1, 2] }, $maxDistance: 5, $minDistance: 1 } } }],
