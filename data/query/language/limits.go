@@ -10,6 +10,7 @@ const (
 	MaxValueBytes    = 16 << 20   // bytes of a document, a row or one computed value
 	MaxSteps         = 20_000_000 // steps of one expression for one document
 	MaxPadding       = 1_500_000  // nulls that an update may put before a new array element
+	MaxDensified     = 500_000    // rows that $densify makes of one partition
 	MaxSchemaBytes   = 64 << 10   // of a $jsonSchema
 	MaxRegexBytes    = 32764      // of a regular expression's text
 )
@@ -33,6 +34,7 @@ func Limits() []Limit {
 		{"a document, a row of a pipeline, a computed value", MaxValueBytes, "bytes", MemoryLimitExceeded},
 		{"work of one expression for one document", MaxSteps, "steps", MemoryLimitExceeded},
 		{"elements that an update may add before the one it sets", MaxPadding, "elements", BadValue},
+		{"rows that $densify makes of one partition", MaxDensified, "rows", MemoryLimitExceeded},
 		{"a $jsonSchema", MaxSchemaBytes, "bytes", FailedToParse},
 		{"the text of a regular expression", MaxRegexBytes, "bytes", BadValue},
 	}

@@ -28,6 +28,10 @@ var stages = []Entry{
 	{Kind: Stage, Topic: "Stages", Name: "$graphLookup", Example: `{"$graphLookup":{"from":"c","startWith":"$a","connectFromField":"a","connectToField":"b","as":"rows"}}`},
 	{Kind: Stage, Topic: "Stages", Name: "$unionWith", Example: `{"$unionWith":{"coll":"c","pipeline":[{"$limit":1}]}}`},
 	{Kind: Stage, Topic: "Stages", Name: "$geoNear", Example: `{"$geoNear":{"near":{"type":"Point","coordinates":[113,23]},"distanceField":"far"}}`},
+	{Kind: Stage, Topic: "Stages", Name: "$setWindowFields", Example: `{"$setWindowFields":{"partitionBy":"$a","sortBy":{"n":1},"output":{"sum":{"$sum":"$n","window":{"documents":["unbounded","current"]}}}}}`},
+	{Kind: Stage, Topic: "Stages", Name: "$redact", Example: `{"$redact":{"$cond":[{"$eq":["$level",1]},"$$PRUNE","$$DESCEND"]}}`},
+	{Kind: Stage, Topic: "Stages", Name: "$densify", Example: `{"$densify":{"field":"n","range":{"step":1,"bounds":"full"}}}`},
+	{Kind: Stage, Topic: "Stages", Name: "$fill", Example: `{"$fill":{"sortBy":{"n":1},"output":{"q":{"method":"linear"},"r":{"value":0}}}}`},
 	{Kind: Stage, Topic: "Stages", Name: "$out", Status: Refused, Note: noWrite},
 	{Kind: Stage, Topic: "Stages", Name: "$merge", Status: Refused, Note: noWrite},
 	{Kind: Stage, Topic: "Stages", Name: "$changeStream", Status: Refused, Note: "use watch"},
@@ -64,4 +68,16 @@ var accumulators = []Entry{
 	{Kind: Accumulator, Topic: "Accumulators", Name: "$accumulator", Status: Refused, Note: noCode},
 }
 
-var windows = []Entry{}
+var windows = []Entry{
+	{Kind: Window, Topic: "Window functions", Name: "$rank", Example: `{"$rank":{}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$denseRank", Example: `{"$denseRank":{}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$documentNumber", Example: `{"$documentNumber":{}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$shift", Example: `{"$shift":{"output":"$n","by":-1,"default":0}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$expMovingAvg", Example: `{"$expMovingAvg":{"input":"$n","N":3}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$derivative", Example: `{"$derivative":{"input":"$n"},"window":{"documents":[-1,0]}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$integral", Example: `{"$integral":{"input":"$n"},"window":{"documents":[-1,0]}}`},
+	{Kind: Window, Topic: "Window functions", Name: "$covariancePop", Example: `{"$covariancePop":["$n","$m"]}`},
+	{Kind: Window, Topic: "Window functions", Name: "$covarianceSamp", Example: `{"$covarianceSamp":["$n","$m"]}`},
+	{Kind: Window, Topic: "Window functions", Name: "$linearFill", Example: `{"$linearFill":"$n"}`},
+	{Kind: Window, Topic: "Window functions", Name: "$locf", Example: `{"$locf":"$n"}`},
+}

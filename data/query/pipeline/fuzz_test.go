@@ -26,6 +26,12 @@ var stagePieces = []string{
 	`{"$lookup": {"from": "d", "localField": "v", "foreignField": "v", "as": "l"}}`, `{"$lookup": {"from": "d", "localField": "l.p", "foreignField": "l.p", "as": "o.a"}}`,
 	`{"$graphLookup": {"from": "d", "startWith": "$v", "connectFromField": "v", "connectToField": "_id", "as": "l", "depthField": "o.d"}}`,
 	`{"$geoNear": {"near": {"type": "Point", "coordinates": [0, 0]}, "distanceField": "v", "key": "o"}}`, `{"$nosuch": {}}`,
+	`{"$setWindowFields": {"partitionBy": "$v", "sortBy": {"_id": 1}, "output": {"l": {"$push": "$v", "window": {"documents": [-1, 1]}}, "o.n": {"$documentNumber": {}}}}}`,
+	`{"$setWindowFields": {"sortBy": {"v": 1}, "output": {"v": {"$sum": "$_id", "window": {"range": [-1, "current"]}}, "o": {"$shift": {"output": "$l", "by": -1}}}}}`,
+	`{"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"v": {"$linearFill": "$v"}, "l": {"$derivative": {"input": "$v"}, "window": {"documents": ["unbounded", 0]}}, "o": {"$expMovingAvg": {"input": "$v", "N": 2}}}}}`,
+	`{"$redact": {"$cond": [{"$gt": ["$v", 1]}, "$$DESCEND", "$$PRUNE"]}}`, `{"$redact": "$$DESCEND"}`,
+	`{"$densify": {"field": "v", "partitionByFields": ["o.a"], "range": {"step": 0.5, "bounds": "partition"}}}`, `{"$densify": {"field": "_id", "range": {"step": 1, "bounds": [0, 6]}}}`,
+	`{"$fill": {"sortBy": {"_id": 1}, "partitionByFields": ["l"], "output": {"v": {"method": "linear"}, "o.a": {"value": "$v"}, "l": {"method": "locf"}}}}`,
 }
 
 // FuzzStages checks that pipelines of any stages end in well-formed rows or a proper error, with every cursor closed.

@@ -16,6 +16,16 @@ import (
 // What the table declares is what there is.
 func TestLanguageTable(t *testing.T) {
 	require.Equal(t, language.Names(language.Stage), slices.Sorted(maps.Keys(stageTable())))
+	for _, e := range append(language.Entries(language.Window), language.Entries(language.Accumulator)...) {
+		if e.Status == language.Refused {
+			continue
+		}
+		text := `{"$setWindowFields":{"sortBy":{"n":1},"output":{"f":` + e.Example + `}}}`
+		stage, err := ejson.Parse([]byte(text), ejson.Options{})
+		require.NoError(t, err, text)
+		_, err = Parse([]bson.Raw{stage})
+		require.NoError(t, err, text)
+	}
 	for _, e := range language.Entries(language.Stage) {
 		text := e.Example
 		if e.Status == language.Refused {

@@ -170,6 +170,6 @@ func stageTable() map[string]stageParser {
 		"$unset": parseUnset, "$replaceRoot": parseReplaceRoot, "$replaceWith": parseReplaceRoot,
 		"$unwind": parseUnwind, "$group": parseGroup, "$sortByCount": parseSortByCount, "$bucket": parseBucket,
 		"$bucketAuto": parseBucketAuto, "$facet": parseFacet, "$lookup": parseLookup, "$graphLookup": parseGraphLookup,
-		"$unionWith": parseUnionWith, "$geoNear": parseGeoNear,
+		"$unionWith": parseUnionWith, "$geoNear": parseGeoNear, "$setWindowFields": parseWindow, "$redact": parseRedact, "$densify": parseDensify, "$fill": parseFill,
 	}
 }
