@@ -40,6 +40,7 @@ type changeLog struct {
 	ended   bool            // the app was dropped
 }
 
+// firstOffsetKey holds the offset of the first entry that is kept and the time of the last that is not.
 func firstOffsetKey(app uint32) []byte { return append(key(prefixMeta, app), "first"...) }
 
 // openChangeLog finds where an app's log begins and ends.

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"sort"
 	"time"
 
@@ -57,7 +59,11 @@ func offsetAt(get getter, s span, at time.Time) (uint64, error) {
 	if failure != nil {
 		return 0, storageError(failure)
 	}
-	if n == 0 && s.first > 1 {
+	cut, err := cutTime(get, s.app)
+	if err != nil {
+		return 0, storageError(err)
+	}
+	if n == 0 && cut > limit {
 		start, err := startOf(get, s)
 		if err != nil {
 			return 0, err
@@ -65,6 +71,23 @@ func offsetAt(get getter, s span, at time.Time) (uint64, error) {
 		return 0, errBeforeLog(at, start)
 	}
 	return s.first - 1 + uint64(n), nil
+}
+
+// cutTime returns the time of the last entry that was removed from the beginning of a log, in milliseconds since 1970: 0
+// if there is none.
+func cutTime(get getter, app uint32) (int64, error) {
+	v, closer, err := get(firstOffsetKey(app))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer closer.Close()
+	if len(v) < 16 { // as it was stored before times were
+		return math.MaxInt64, nil
+	}
+	return int64(binary.BigEndian.Uint64(v[8:])), nil
 }
 
 func errBeforeLog(at, start time.Time) error {

@@ -220,7 +220,10 @@ func TestReplace_Refuses(t *testing.T) {
 	requireReason(t, yunduo.ReasonCollectionNotFound, e.CopyPast(t.Context(), things.App, was, sink{content{}}))
 	c.ms.Add((2 * time.Hour).Milliseconds())
 	require.NoError(t, e.Sweep(t.Context()))
-	requireReason(t, yunduo.ReasonPositionLost, e.CopyPast(t.Context(), things.App, was, sink{content{}}))
+	requireReason(t, yunduo.ReasonPositionLost, e.CopyPast(t.Context(), things.App, was.Add(-time.Millisecond), sink{content{}}))
+	c.ms.Add((48 * time.Hour).Milliseconds())
+	require.NoError(t, e.Sweep(t.Context()))
+	require.NoError(t, e.CopyPast(t.Context(), things.App, c.now(), sink{content{}}), "an empty log is no obstacle: nothing has changed")
 }
 
 // Power that fails in the midst of an exchange leaves the old state or the new one, whole, and nothing else.

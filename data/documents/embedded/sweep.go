@@ -123,7 +123,7 @@ func isExpired(p value.Path, doc bson.Raw, limit int64) bool {
 
 // truncate removes the entries of a change log that are too old or too many.
 func (e *Engine) truncate(l *changeLog) error {
-	first, entries, size, err := e.excess(l)
+	first, entries, size, last, err := e.excess(l)
 	if err != nil || entries == 0 {
 		return storageError(err)
 	}
@@ -135,7 +135,7 @@ func (e *Engine) truncate(l *changeLog) error {
 	defer b.Close()
 	w := batchWriter{b: b}
 	if w.err = b.DeleteRange(key(prefixLog, l.app), logKey(l.app, first), nil); w.err == nil {
-		w.set(firstOffsetKey(l.app), binary.BigEndian.AppendUint64(nil, first))
+		w.set(firstOffsetKey(l.app), binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, first), uint64(last)))
 		w.merge(key(prefixCounters, l.app, 0), encodeCounters(-entries, -size))
 	}
 	if w.err != nil {
@@ -144,17 +144,18 @@ func (e *Engine) truncate(l *changeLog) error {
 	return e.commit(commit{extra: b, essential: true})
 }
 
-// excess returns the first entry of a change log to keep, and how many entries of how many bytes are before it.
-func (e *Engine) excess(l *changeLog) (first uint64, entries, size int64, err error) {
+// excess returns the first entry of a change log to keep, how many entries of how many bytes are before it, and the time
+// of the last of those.
+func (e *Engine) excess(l *changeLog) (first uint64, entries, size, last int64, err error) {
 	_, total, err := readCounters(e.db.Get, &collection{app: l.app})
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, 0, 0, 0, err
 	}
 	oldest := e.options.Now().Add(-e.options.LogAge).UnixMilli()
 	prefix := key(prefixLog, l.app)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: keyEnd(prefix)})
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, 0, 0, 0, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	l.mu.Lock()
@@ -164,13 +165,13 @@ func (e *Engine) excess(l *changeLog) (first uint64, entries, size int64, err er
 		offset := decodeOffset(it.Key())
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return 0, 0, 0, err
+			return 0, 0, 0, 0, err
 		}
 		at, _ := bson.Raw(v).Lookup("t").Int64OK()
 		if offset > durable || (at >= oldest && total-size <= e.options.LogBytes) {
 			break
 		}
-		first, entries, size = offset+1, entries+1, size+int64(len(v))
+		first, entries, size, last = offset+1, entries+1, size+int64(len(v)), at
 	}
-	return first, entries, size, it.Error()
+	return first, entries, size, last, it.Error()
 }
