@@ -25,7 +25,7 @@ var levels = map[string]int{
 	"wire": 1, "data/query": 1, "storage/driver": 1, "functions/runtime": 1, "functions/bundle": 1, "internal/project": 1,
 	"data/rules": 2, "data/documents/driver": 2, "storage/disk": 2, "storage/s3": 2, "storage/storagetest": 2,
 	"functions/node": 2, "functions/runtimetest": 2, "sdk": 2,
-	"data/documents": 3, "data/documents/embedded": 3, "data/documents/documentstest": 3,
+	"data/documents": 3, "data/interchange": 3, "data/documents/embedded": 3, "data/documents/documentstest": 3,
 	"apps": 4, "auth": 4, "storage": 4, "functions": 4, "triggers": 4,
 	"api": 5, "auth/wechat": 5, "triggers/cron": 4,
 	"gateway": 6, "gateway/mongowire": 6, "server": 7, "cmd/yunduo": 8, "e2e": 8,
