@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"reflect"
 	"sort"
@@ -70,6 +71,10 @@ type Call struct {
 	Input any
 	// BaseURL is how the caller reaches the server, such as "https://example.com"; addresses in replies begin with it.
 	BaseURL string
+	// Body is what an operation that takes a whole file reads, Reply where one that gives a file writes it. What was
+	// written before an error is only a part.
+	Body  io.Reader
+	Reply io.Writer
 	// Attachment carries raw bytes in and out, for function code only.
 	Attachment         []byte
 	ResponseAttachment []byte
@@ -97,7 +102,10 @@ type Info struct {
 // New binds the table to the rooms.
 func New(rooms Rooms, info Info, logger *slog.Logger) *API {
 	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, restores: newRestores()}
-	for _, rows := range [][]*Operation{documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(), triggerOperations(), ruleOperations(), recoveryOperations()} {
+	for _, rows := range [][]*Operation{
+		documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(),
+		triggerOperations(), ruleOperations(), recoveryOperations(), transferOperations(),
+	} {
 		for _, o := range rows {
 			a.operations[o.Name] = o
 		}

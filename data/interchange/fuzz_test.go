@@ -12,14 +12,14 @@ import (
 
 // FuzzReader reads files of strangers: every document that comes out is well-formed, and reading ends.
 func FuzzReader(f *testing.F) {
-	for _, format := range formats {
-		f.Add(string(format), write(f, format, everything(f)))
+	for i, format := range formats {
+		f.Add(uint8(i), write(f, format, everything(f)))
 	}
-	f.Add("json", []byte("[{\"a\":1},\n{\"b\":[]}]"))
-	f.Add("json", []byte("{\n\"a\":{}}\n{}"))
-	f.Add("csv", []byte("a.b,c.date(),d\n1,2018-01-01,\"x\"\"\"\n"))
-	f.Fuzz(func(t *testing.T, format string, text []byte) {
-		r, err := interchange.NewReader(bytes.NewReader(text), interchange.Format(format), interchange.Options{})
+	f.Add(uint8(1), []byte("[{\"a\":1},\n{\"b\":[]}]"))
+	f.Add(uint8(1), []byte("{\n\"a\":{}}\n{}"))
+	f.Add(uint8(2), []byte("a.b,c.date(),d\n1,2018-01-01,\"x\"\"\"\n"))
+	f.Fuzz(func(t *testing.T, n uint8, text []byte) {
+		r, err := interchange.NewReader(bytes.NewReader(text), formats[int(n)%len(formats)], interchange.Options{})
 		if err != nil {
 			return
 		}

@@ -67,6 +67,7 @@ func (s *surface) mountManage(g *echo.Group) {
 		g.Add(r.method, r.path, s.manage(r.operation))
 	}
 	g.GET("/apps/:app/logs/stream", s.streamLogs)
+	s.mountTransfer(g)
 }
 
 func (s *surface) manage(operation string) echo.HandlerFunc {

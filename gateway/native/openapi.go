@@ -40,6 +40,9 @@ func openAPI(operations []*api.Operation) []byte {
 	for _, r := range manageRoutes {
 		b.add(r.method, "/v1/manage"+r.path, byName[r.operation])
 	}
+	for _, r := range transferRoutes {
+		b.addTransfer("/v1/manage"+r.path, r.in, byName[r.operation])
+	}
 	b.addInvoke(byName["functions.invoke"])
 	text, err := json.Marshal(object{
 		"openapi": "3.1.0",
@@ -72,6 +75,22 @@ func (b *openAPIBuilder) addInvoke(o *api.Operation) {
 	operation := b.operation(path, o)
 	operation["requestBody"] = body(object{"description": "the event"})
 	operation["responses"].(object)["200"] = described("the return value", object{})
+	b.put("POST", path, operation)
+}
+
+// addTransfer describes a route whose body or reply is a file. What an import is told stands in the query.
+func (b *openAPIBuilder) addTransfer(path string, in bool, o *api.Operation) {
+	operation := b.operation(path, o)
+	file := object{"content": object{"application/octet-stream": object{"schema": object{}}}}
+	if in {
+		operation["requestBody"] = file
+		operation["description"] = operation["description"].(string) + " The query says what the file is: format, mode and source, as ImportRequest has them."
+		b.schema(o.Request)
+	} else {
+		operation["requestBody"] = body(b.schema(o.Request))
+		file["description"] = "the file"
+		operation["responses"].(object)["200"] = file
+	}
 	b.put("POST", path, operation)
 }
 

@@ -42,29 +42,14 @@ func (c *Client) WithToken(token string) *Client {
 func (c *Client) Do(ctx context.Context, method, path string, body, reply any) error {
 	var reader io.Reader
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if reader, err = encode(body); err != nil {
 			return err
 		}
-		reader = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	response, err := c.send(ctx, method, path, "application/json", reader)
 	if err != nil {
 		return err
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err
-		}
-		return fmt.Errorf("cannot reach the server at %s: %w", c.base, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
@@ -85,6 +70,34 @@ func (c *Client) Do(ctx context.Context, method, path string, body, reply any) e
 		return fmt.Errorf("the reply of %s is not what was expected: %w", c.base, err)
 	}
 	return nil
+}
+
+func encode(body any) (io.Reader, error) {
+	text, err := json.Marshal(body)
+	return bytes.NewReader(text), err
+}
+
+// send sends a request with its credentials; a nil body sends none.
+func (c *Client) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		var urlErr *url.Error
+		if errors.As(err, &urlErr) {
+			err = urlErr.Err
+		}
+		return nil, fmt.Errorf("cannot reach the server at %s: %w", c.base, err)
+	}
+	return response, nil
 }
 
 func refusal(response *http.Response, text []byte) error {
