@@ -112,9 +112,61 @@ var conflictTests = map[string]func(f *fixture){
 		tx := f.begin()
 		err := tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "k", 1))}, driver.WriteOptions{})
 		require.NoError(f, err)
-		f.insert(d("_id", 2, "k", 1))
-		f.conflicts(tx, nil)
+		plain := make(chan error, 1)
+		go func() {
+			plain <- f.e.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 2, "k", 1))}, driver.WriteOptions{})
+		}()
+		var first error
+		select { // it waits, or it was first and the commit fails
+		case first = <-plain:
+			plain <- first
+		case <-time.After(20 * time.Millisecond):
+		}
+		commit := tx.Commit(f.ctx)
+		if commit == nil {
+			f.reason(yunduo.ReasonDuplicateKey, <-plain)
+			require.Equal(f, texts(f, d("_id", 1, "k", 1)), f.all())
+			return
+		}
+		f.reason(yunduo.ReasonTransactionConflict, commit)
+		require.NoError(f, <-plain)
 		require.Equal(f, texts(f, d("_id", 2, "k", 1)), f.all())
+	},
+	"UniqueKeyOfTwoTransactions": func(f *fixture) {
+		f.createIndex(driver.Index{Name: "k", Fields: fields("k"), Unique: true})
+		first, second := f.begin(), f.begin()
+		require.NoError(f, first.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "k", 1))}, driver.WriteOptions{}))
+		err := second.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 2, "k", 1))}, driver.WriteOptions{})
+		require.NoError(f, first.Commit(f.ctx))
+		f.conflicts(second, err)
+		require.Equal(f, texts(f, d("_id", 1, "k", 1)), f.all())
+	},
+	"UniqueKeyGivenBack": func(f *fixture) {
+		f.createIndex(driver.Index{Name: "k", Fields: fields("k"), Unique: true})
+		tx := f.begin()
+		require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "k", 1))}, driver.WriteOptions{}))
+		require.NoError(f, tx.Abort(f.ctx))
+		f.insert(d("_id", 2, "k", 1))
+	},
+	"MadeAndRemovedAfterSnapshot": func(f *fixture) {
+		tx := f.begin()
+		f.insert(d("_id", 1, "n", 0))
+		_, err := f.e.Delete(f.ctx, f.ns, driver.Delete{Filter: f.filter(d("_id", 1))}, driver.WriteOptions{})
+		require.NoError(f, err)
+		f.conflicts(tx, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "n", 7))}, driver.WriteOptions{}))
+		require.Empty(f, f.all())
+	},
+	"UniqueIndexMadeMeanwhile": func(f *fixture) {
+		f.insert(d("_id", 1, "k", 1))
+		tx := f.begin()
+		require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 2, "k", 2))}, driver.WriteOptions{}))
+		f.createIndex(driver.Index{Name: "k", Fields: fields("k"), Unique: true})
+		if err := tx.Commit(f.ctx); err != nil { // an engine may demand that it is run again
+			f.reason(yunduo.ReasonTransactionConflict, err)
+			return
+		}
+		require.Equal(f, texts(f, d("_id", 2, "k", 2)), f.find(d("k", 2), nil))
+		f.uses("k", driver.Find{Filter: f.filter(d("k", 2))}, 1)
 	},
 	"PlainWriteMeetsIntent": func(f *fixture) {
 		f.insert(d("_id", 1, "n", 0))

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 		{"Hints", hintTests},
 		{"Transactions", transactionTests},
 		{"Conflicts", conflictTests},
+		{"Histories", historyTests},
 		{"Changes", changeTests},
 		{"Concurrency", concurrencyTests},
 		{"Model", modelTests},

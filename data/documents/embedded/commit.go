@@ -17,6 +17,7 @@ type commit struct {
 	log       *changeLog // of the app; nil if nothing is logged
 	mutations []mutation
 	changes   []driver.Change // logged after those of the mutations
+	owner     *transaction    // whose commit it is; nil for what is none's
 	check     func() error    // run in the commit section before anything else
 	extra     *pebble.Batch   // further keys
 	// finish, if not nil, adds keys that depend on where and when changes are logged. It runs in the commit section.
@@ -50,6 +51,9 @@ func (e *Engine) apply(c commit) (p *pending, err error) {
 		}
 	}
 	withholdBuilding(c.mutations)
+	if holder := e.transactions.holder(&c); holder != nil {
+		return nil, &busyError{holder}
+	}
 	if err := checkUnique(e.db.Get, c.mutations); err != nil {
 		return nil, storageError(err)
 	}
@@ -61,6 +65,7 @@ func (e *Engine) apply(c commit) (p *pending, err error) {
 	if err := e.applyBatch(p.batch); err != nil {
 		return nil, err
 	}
+	e.transactions.note(c.mutations, e.sequence)
 	for i := range c.mutations {
 		m := &c.mutations[i]
 		documents, bytes := m.counts()

@@ -39,6 +39,7 @@ type Engine struct {
 	commitSection sync.Mutex
 	sequence      uint64 // of the last commit; guarded by commitSection
 	reserved      uint64 // sequences up to this one are reserved on disk; guarded by commitSection
+	transactions  openTransactions
 
 	openMu sync.Mutex
 	open   map[closer]struct{} // cursors, feeds and transactions, ended by Close

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -28,7 +29,7 @@ func (e *Engine) stripeOf(documentKey []byte) int {
 }
 
 // withDocuments runs write with the documents locked that ids names, and the collection kept from changing. If an
-// open transaction has written one of them it waits for its end, at most Options.LockWait: then it returns
+// open transaction has written one of them, or taken a unique key that write adds, it waits for its end, at most Options.LockWait: then it returns
 // transaction_conflict.
 func (e *Engine) withDocuments(ctx context.Context, ns driver.Namespace, ids [][]byte, write func(*collection) (*pending, error)) (*pending, error) {
 	var deadline <-chan time.Time
@@ -42,9 +43,14 @@ func (e *Engine) withDocuments(ctx context.Context, ns driver.Namespace, ids [][
 			p, err := write(coll)
 			unlock()
 			coll.latch.RUnlock()
-			return p, err
+			var busy *busyError
+			if !errors.As(err, &busy) {
+				return p, err
+			}
+			other = busy.holder
+		} else {
+			coll.latch.RUnlock()
 		}
-		coll.latch.RUnlock()
 		if deadline == nil {
 			timer := time.NewTimer(e.options.LockWait)
 			defer timer.Stop()

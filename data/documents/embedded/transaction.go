@@ -34,6 +34,7 @@ type transaction struct {
 	overlay  *overlay
 	writes   map[string]*mutation // by document key; before is the snapshot's document
 	order    []string             // document keys in the order of their first writes
+	keys     []string             // unique keys that it has taken
 	bytes    int
 }
 
@@ -53,6 +54,7 @@ func (e *Engine) Begin(ctx context.Context, name yunduo.AppID) (driver.Transacti
 		t.catalog = e.catalog.Load()
 		e.commitSection.Lock()
 		t.sequence, t.snapshot = e.sequence, e.newSnapshot()
+		e.transactions.begin(t, t.sequence)
 		if a := t.catalog.apps[name]; a != nil {
 			t.log, t.logged = a.log, driver.Position{Epoch: a.log.epoch, Offset: a.log.next - 1}
 		}
@@ -181,6 +183,9 @@ func (t *transaction) end() error {
 		delete(s.intents, k)
 		s.mu.Unlock()
 	}
+	t.e.commitSection.Lock()
+	t.e.transactions.end(t)
+	t.e.commitSection.Unlock()
 	close(t.done)
 	return storageError(t.snapshot.release())
 }
@@ -196,7 +201,8 @@ func (t *transaction) Commit(ctx context.Context) error {
 	if !t.doomed {
 		p, err = t.apply()
 	}
-	if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey {
+	var busy *busyError
+	if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey || errors.As(err, &busy) {
 		// Its own writes were checked against its snapshot: somebody else took the key since.
 		err = errConflict()
 	}

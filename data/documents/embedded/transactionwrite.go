@@ -125,7 +125,7 @@ func (w transactionWriter) mutate(ctx context.Context, ns driver.Namespace, id [
 	return nil
 }
 
-// claim puts the transaction's intent on a document. It returns transaction_conflict if another transaction has
+// claim puts the transaction's intents on a document and on the unique keys that it takes. It returns transaction_conflict if another transaction has
 // written it or somebody else changed it after the snapshot, and transaction_too_large.
 //
 // Of two transactions that write each other's documents one must get through: the one that began first waits a moment
@@ -141,6 +141,13 @@ func (t *transaction) claim(ctx context.Context, m mutation) error {
 		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "the transaction writes more than %d MiB", maxTransactionBytes>>20)
 	}
 	t.bytes += size
+	if err := t.claimDocument(ctx, m); err != nil {
+		return err
+	}
+	return t.claimUnique(ctx, m)
+}
+
+func (t *transaction) claimDocument(ctx context.Context, m mutation) error {
 	k := m.documentKey()
 	if t.writes[string(k)] != nil {
 		return nil
@@ -160,7 +167,7 @@ func (t *transaction) claim(ctx context.Context, m mutation) error {
 	if err != nil {
 		return storageError(err)
 	}
-	if exists != (m.before != nil) || (exists && current.sequence > t.sequence) {
+	if exists != (m.before != nil) || (exists && current.sequence > t.sequence) || !exists && t.removedSince(k) {
 		t.doomed = true
 		return errConflict()
 	}
@@ -172,6 +179,13 @@ func (t *transaction) claim(ctx context.Context, m mutation) error {
 	// Before the write is known: nothing to commit, but the intent is given up at the end.
 	t.writes[string(k)] = &mutation{collection: m.collection, id: m.id, before: m.before, after: m.before, silent: true}
 	return nil
+}
+
+// removedSince reports whether a document was made and removed after the snapshot.
+func (t *transaction) removedSince(documentKey []byte) bool {
+	t.e.commitSection.Lock()
+	defer t.e.commitSection.Unlock()
+	return t.e.transactions.removed[string(documentKey)] > t.sequence
 }
 
 // endsWithin waits for the end of the transaction and reports whether it came in time.
@@ -241,5 +255,5 @@ func (t *transaction) apply() (*pending, error) {
 			return nil, err
 		}
 	}
-	return t.e.apply(commit{log: mutations[0].collection.log, mutations: mutations})
+	return t.e.apply(commit{log: mutations[0].collection.log, mutations: mutations, owner: t})
 }
