@@ -14,6 +14,8 @@ func collectionOperations() []*Operation {
 		row("collections.list", Privileged, "List collections", listCollections),
 		row("collections.create", Privileged, "Create a collection", createCollection),
 		row("collections.drop", Privileged, "Drop a collection with its documents", dropCollection),
+		row("collections.rename", Owner, "Give a collection another name", renameCollection),
+		row("collections.usage", Privileged, "What the app has stored", usage),
 		row("collections.rules", Privileged, "Read the security rules of a collection", collectionRules),
 		row("collections.setRules", Owner, "Set the security rules of a collection", setCollectionRules),
 		row("indexes.list", Privileged, "List the indexes of a collection", listIndexes),
@@ -52,6 +54,27 @@ func dropCollection(ctx context.Context, a *API, call *Call, req *wire.Collectio
 		return nil, err
 	}
 	return &wire.Empty{}, s.DropCollection(ctx, req.Collection)
+}
+
+func renameCollection(ctx context.Context, a *API, call *Call, req *wire.RenameCollectionRequest) (*wire.Empty, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Empty{}, s.RenameCollection(ctx, req.Collection, req.To)
+}
+
+func usage(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.UsageResponse, error) {
+	s, err := a.session(call, "")
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response := wire.UsageResponse(u)
+	return &response, nil
 }
 
 func collectionRules(ctx context.Context, a *API, call *Call, req *wire.CollectionRequest) (*wire.RulesResponse, error) {

@@ -197,6 +197,26 @@ type TransactionResponse struct {
 	Transaction string `json:"transaction"`
 }
 
+// RenameCollectionRequest gives a collection another name.
+type RenameCollectionRequest struct {
+	Collection string `json:"collection"`
+	To         string `json:"to"`
+}
+
+// UsageResponse says what an app has stored, in bytes before compression.
+type UsageResponse struct {
+	Collections int64 `json:"collections"`
+	Documents   int64 `json:"documents"`
+	Bytes       int64 `json:"bytes"`
+	IndexBytes  int64 `json:"indexBytes"`
+	// Changes and ChangeBytes are the entries of the change log.
+	Changes     int64 `json:"changes"`
+	ChangeBytes int64 `json:"changeBytes"`
+	// DroppedDocuments and DroppedBytes are of collections that can still be brought back.
+	DroppedDocuments int64 `json:"droppedDocuments"`
+	DroppedBytes     int64 `json:"droppedBytes"`
+}
+
 // CollectionRequest names a collection.
 type CollectionRequest struct {
 	Collection string `json:"collection"`

@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 	register[wire.CountRequest]()
 	register[wire.CountResponse]()
 	register[wire.AggregateRequest]()
+	register[wire.RenameCollectionRequest]()
+	register[wire.UsageResponse]()
 	register[wire.ExplainRequest]()
 	register[wire.ExplainResponse]()
 	register[wire.TransactionRequest]()

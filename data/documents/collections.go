@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,6 +57,60 @@ func (s *Session) DropCollection(ctx context.Context, collection string) error {
 		return err
 	}
 	return s.db.storeRules(ctx, ns, nil)
+}
+
+// RenameCollection gives a collection another name; its documents, indexes and rules stay. Privileged callers only.
+// Reasons: collection_not_found, collection_exists, invalid_collection_name; unsupported_call if the engine cannot.
+func (s *Session) RenameCollection(ctx context.Context, collection, to string) error {
+	ns, err := s.definition(collection)
+	if err != nil {
+		return err
+	}
+	if err := s.validName(to); err != nil {
+		return err
+	}
+	renamer, ok := s.db.engine.(driver.Renamer)
+	if !ok {
+		return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "this server's database cannot rename collections")
+	}
+	s.db.ddl.Lock()
+	defer s.db.ddl.Unlock()
+	set, err := s.db.rulesOf(ctx, ns)
+	if err != nil {
+		return err
+	}
+	target := driver.Namespace{App: s.app, Collection: to}
+	exists, err := s.exists(ctx, to)
+	switch {
+	case err != nil:
+		return err
+	case exists:
+		return yunduo.Errorf(yunduo.ReasonCollectionExists, "to: the collection %q exists already", to)
+	}
+	// The rules first: the documents must not be seen under others for a moment.
+	if err := s.db.storeRules(ctx, target, set); err != nil {
+		return err
+	}
+	if err := renamer.RenameCollection(ctx, ns, to); err != nil {
+		return errors.Join(err, s.db.storeRules(ctx, target, nil))
+	}
+	return s.db.storeRules(ctx, ns, nil)
+}
+
+// Usage returns what the app has stored. Privileged callers only.
+func (s *Session) Usage(ctx context.Context) (driver.Usage, error) {
+	var u driver.Usage
+	if err := s.privileged("see what the app uses"); err != nil {
+		return u, err
+	}
+	if accountant, ok := s.db.engine.(driver.Accountant); ok {
+		return accountant.Usage(ctx, s.app)
+	}
+	infos, err := s.db.engine.Collections(ctx, s.app)
+	for _, info := range infos {
+		u.Add(info)
+	}
+	return u, err
 }
 
 // Collections lists the app's collections by name, with document and byte counts. Privileged callers only.

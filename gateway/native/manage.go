@@ -37,6 +37,8 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"GET", "/apps/:app/collections", "collections.list"},
 	{"POST", "/apps/:app/collections", "collections.create"},
 	{"DELETE", "/apps/:app/collections/:collection", "collections.drop"},
+	{"POST", "/apps/:app/collections/:collection/rename", "collections.rename"},
+	{"GET", "/apps/:app/usage", "collections.usage"},
 	{"GET", "/apps/:app/collections/:collection/rules", "collections.rules"},
 	{"PUT", "/apps/:app/collections/:collection/rules", "collections.setRules"},
 	{"GET", "/apps/:app/rules/files", "files.rules"},

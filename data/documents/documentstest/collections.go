@@ -9,6 +9,9 @@ import (
 )
 
 var collectionTests = map[string]func(f *fixture){
+	"Rename":      renameTest,
+	"IndexBytes":  indexBytesTest,
+	"UsageOfApps": usageTest,
 	"CreateTwice_Refused": func(f *fixture) {
 		f.reason(yunduo.ReasonCollectionExists, f.e.CreateCollection(f.ctx, f.ns, driver.CollectionOptions{}))
 	},
@@ -86,4 +89,96 @@ var collectionTests = map[string]func(f *fixture){
 		f.reason(yunduo.ReasonCollectionNotFound, f.e.CreateIndex(f.ctx, ns, driver.Index{Name: "a", Fields: fields("a")}))
 		f.reason(yunduo.ReasonCollectionNotFound, f.e.DropIndex(f.ctx, ns, "a"))
 	},
+}
+
+func renameTest(f *fixture) {
+	renamer, ok := f.e.(driver.Renamer)
+	if !ok {
+		return
+	}
+	taken := f.other("taken")
+	f.createIndex(driver.Index{Name: "a", Fields: fields("a"), Unique: true})
+	f.insert(d("_id", 1, "a", 1), d("_id", 2, "a", 2))
+	tx := f.begin()
+	require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 3, "a", 3))}, driver.WriteOptions{}))
+	f.reason(yunduo.ReasonCollectionExists, renamer.RenameCollection(f.ctx, f.ns, "taken"))
+	f.reason(yunduo.ReasonInvalidCollectionName, renamer.RenameCollection(f.ctx, f.ns, ""))
+	require.NoError(f, renamer.RenameCollection(f.ctx, f.ns, "new"))
+	f.reason(yunduo.ReasonCollectionNotFound, renamer.RenameCollection(f.ctx, f.ns, "newer"))
+	_, err := f.e.Count(f.ctx, f.ns, nil)
+	f.reason(yunduo.ReasonCollectionNotFound, err)
+	if err := tx.Commit(f.ctx); err != nil { // an engine may demand that it is run again
+		f.reason(yunduo.ReasonTransactionConflict, err)
+		return
+	}
+	require.NoError(f, f.e.CreateCollection(f.ctx, f.ns, driver.CollectionOptions{}), "the old name is free")
+	require.Empty(f, f.all())
+	f.ns.Collection = "new"
+	require.Len(f, f.all(), 3)
+	f.uses("a", driver.Find{Filter: f.filter(d("a", 3))}, 1)
+	f.reason(yunduo.ReasonDuplicateKey, f.e.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 4, "a", 3))}, driver.WriteOptions{}))
+	require.NoError(f, f.e.DropCollection(f.ctx, taken))
+}
+
+// indexBytesTest: what indexes take goes up and down with their entries.
+func indexBytesTest(f *fixture) {
+	if _, ok := f.e.(driver.Accountant); !ok {
+		return
+	}
+	size := func() int64 {
+		list, err := f.e.Collections(f.ctx, f.ns.App)
+		require.NoError(f, err)
+		return list[0].IndexBytes
+	}
+	f.insert(d("_id", 1, "a", 1), d("_id", 2, "a", bson.A{1, 2, 3}))
+	require.Zero(f, size())
+	f.createIndex(driver.Index{Name: "a", Fields: fields("a")})
+	one := size() / 4 // four entries of one size
+	require.Positive(f, one)
+	require.Equal(f, 4*one, size())
+	f.createIndex(driver.Index{Name: "-a", Fields: fields("-a")})
+	require.Equal(f, 8*one, size())
+	f.update(d("_id", 2), d("$set", d("a", 7)), false)
+	require.Equal(f, 4*one, size())
+	tx := f.begin()
+	require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 3, "a", 3)), raw(d("_id", 4, "a", 4))}, driver.WriteOptions{}))
+	require.NoError(f, tx.Commit(f.ctx))
+	require.Equal(f, 8*one, size())
+	require.NoError(f, f.e.DropIndex(f.ctx, f.ns, "-a"))
+	require.Equal(f, 4*one, size())
+	_, err := f.e.Delete(f.ctx, f.ns, driver.Delete{Multi: true}, driver.WriteOptions{})
+	require.NoError(f, err)
+	require.Zero(f, size())
+}
+
+func usageTest(f *fixture) {
+	accountant, ok := f.e.(driver.Accountant)
+	if !ok {
+		return
+	}
+	other := newFixture(f.T, f.e)
+	other.insert(d("_id", 1))
+	f.createIndex(driver.Index{Name: "a", Fields: fields("a")})
+	more := f.other("more")
+	f.insert(d("_id", 1, "a", 1))
+	require.NoError(f, f.e.Insert(f.ctx, more, raws([]bson.D{d("_id", 1), d("_id", 2)}), driver.WriteOptions{}))
+	u, err := accountant.Usage(f.ctx, f.ns.App)
+	require.NoError(f, err)
+	require.EqualValues(f, 2, u.Collections)
+	require.EqualValues(f, 3, u.Documents)
+	require.EqualValues(f, len(raw(d("_id", 1, "a", 1)))+2*len(raw(d("_id", 1))), u.Bytes)
+	require.EqualValues(f, 3, u.Changes)
+	require.Positive(f, u.IndexBytes)
+	require.NoError(f, f.e.DropCollection(f.ctx, more))
+	u, err = accountant.Usage(f.ctx, f.ns.App)
+	require.NoError(f, err)
+	require.EqualValues(f, 1, u.Documents)
+	require.EqualValues(f, 2, u.DroppedDocuments)
+	require.NoError(f, f.e.DropApp(f.ctx, f.ns.App))
+	u, err = accountant.Usage(f.ctx, f.ns.App)
+	require.NoError(f, err)
+	require.Zero(f, u)
+	u, err = accountant.Usage(f.ctx, other.ns.App)
+	require.NoError(f, err)
+	require.EqualValues(f, 1, u.Documents)
 }
