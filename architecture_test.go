@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 // homes says which room alone may import a third-party package.
 var homes = map[string][]string{
 	"github.com/labstack/echo":          {"gateway"},
+	"github.com/coder/websocket":        {"gateway"},
 	"github.com/golang-jwt/jwt":         {"auth"},
 	"github.com/minio/minio-go":         {"storage/s3"},
 	"github.com/robfig/cron":            {"triggers/cron"},

@@ -78,6 +78,7 @@ type Options struct {
 
 // Service is the authority on identities. It is safe for concurrent use.
 type Service struct {
+	db        *documents.DB
 	apps      Apps
 	now       func() time.Time
 	logger    *slog.Logger
@@ -109,6 +110,7 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
+		db:        db,
 		apps:      apps,
 		now:       o.Now,
 		logger:    o.Logger,
@@ -122,7 +124,7 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 			{Name: "identity", Unique: true, Fields: []driver.IndexField{{Path: "app"}, {Path: "provider"}, {Path: "subject"}}},
 			{Name: "newest", Fields: []driver.IndexField{{Path: "app"}, {Path: "createdAt", Descending: true}}},
 		}}),
-		sessions: documents.NewRecords[session](db, "sessions", documents.RecordOptions{Cache: 50_000, Indexes: []driver.Index{
+		sessions: documents.NewRecords[session](db, sessionsCollection, documents.RecordOptions{Cache: 50_000, Indexes: []driver.Index{
 			{Name: "user", Fields: []driver.IndexField{{Path: "app"}, {Path: "userId"}}},
 			{Name: "expiry", Fields: []driver.IndexField{{Path: "expiresAt"}}, ExpireAfter: 24 * time.Hour},
 		}}),

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"yunduo"
 	"yunduo/apps"
+	"yunduo/gateway/live"
 )
 
 const (
@@ -47,19 +49,26 @@ func cors(registry *apps.Registry, dev bool) echo.MiddlewareFunc {
 }
 
 func originAllowed(c echo.Context, registry *apps.Registry, origin string, dev bool) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	if dev && isLoopback(u.Hostname()) {
-		return true
-	}
 	name := appOfPath(c.Request().URL.Path)
 	if name == "" {
 		name = c.QueryParam("env")
 	}
-	app, err := registry.Get(c.Request().Context(), yunduo.AppID(name))
-	return err == nil && slices.Contains(app.AllowedOrigins, strings.ToLower(u.Scheme+"://"+u.Host))
+	return pages(registry, dev)(c.Request().Context(), origin, yunduo.AppID(name))
+}
+
+// pages says of which origins pages may talk to an app.
+func pages(registry *apps.Registry, dev bool) live.Origins {
+	return func(ctx context.Context, origin string, name yunduo.AppID) bool {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" {
+			return false
+		}
+		if dev && isLoopback(u.Hostname()) {
+			return true
+		}
+		app, err := registry.Get(ctx, name)
+		return err == nil && slices.Contains(app.AllowedOrigins, strings.ToLower(u.Scheme+"://"+u.Host))
+	}
 }
 
 // appOfPath returns the app of /v1/apps/{app}/..., before the router has looked at the path.

@@ -18,6 +18,7 @@ import (
 	"yunduo/api"
 	"yunduo/gateway/cloudbase"
 	"yunduo/gateway/exchange"
+	"yunduo/gateway/live"
 	"yunduo/gateway/native"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 type Gateway struct {
 	echo     *echo.Echo
 	metrics  *metrics
+	sockets  *live.Sockets
 	draining chan struct{} // closed when the server stops
 	drain    func()
 }
@@ -56,7 +58,11 @@ func New(o Options) *Gateway {
 	// on this machine or in a private network wrote it.
 	e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLinkLocal(false))
 	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry()), draining: make(chan struct{})}
-	g.drain = sync.OnceFunc(func() { close(g.draining) })
+	g.sockets = live.New(live.Options{Authority: o.Rooms.Auth, Origins: pages(o.Rooms.Apps, o.Dev), Logger: o.Logger})
+	g.drain = sync.OnceFunc(func() {
+		close(g.draining)
+		g.sockets.Drain()
+	})
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = exchange.Fail(c, fromEcho(err)) }
 	e.Pre(requestID)
 	e.Use(g.observe(o.Logger), recoverPanics(o.Logger), securityHeaders, cors(o.Rooms.Apps, o.Dev), plainParams)
@@ -65,7 +71,7 @@ func New(o Options) *Gateway {
 	e.GET("/readyz", g.ready(o.Ready))
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
-	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining})
+	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
 	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Logger: o.Logger, Now: o.Now})
 	return g
 }
@@ -76,6 +82,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.echo.Ser
 // Drain makes /readyz fail, so that load balancers send no new requests while the running ones end, and ends streams,
 // which would not end by themselves.
 func (g *Gateway) Drain() { g.drain() }
+
+// Wait returns when every WebSocket has ended after Drain, or the context has.
+func (g *Gateway) Wait(ctx context.Context) error { return g.sockets.Wait(ctx) }
 
 func (g *Gateway) ready(check func(context.Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {

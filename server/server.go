@@ -303,9 +303,9 @@ func (s *Server) Run(ctx context.Context) error {
 		defer cancel()
 		if err := s.http.Shutdown(grace); err != nil {
 			s.logger.Warn("requests were cut off", "error", err)
-			return s.http.Close()
+			return errors.Join(s.http.Close(), s.gateway.Wait(grace))
 		}
-		return nil
+		return s.gateway.Wait(grace)
 	})
 	return group.Wait()
 }

@@ -12,6 +12,7 @@ import (
 	"yunduo"
 	"yunduo/api"
 	"yunduo/gateway/exchange"
+	"yunduo/gateway/live"
 )
 
 // Options are what the surface translates to.
@@ -19,6 +20,7 @@ type Options struct {
 	API       *api.API
 	Rooms     api.Rooms
 	PublicURL string
+	Sockets   *live.Sockets
 	// Draining is closed when the server stops: streams end then.
 	Draining <-chan struct{}
 }
@@ -51,6 +53,7 @@ func Mount(e *echo.Echo, o Options) {
 	app.POST("/files/upload/:ticket", s.uploadForm)
 	app.GET("/files/content/:path", s.download)
 	app.HEAD("/files/content/:path", s.download)
+	app.GET("/watch", s.watch)
 	s.mountManage(e.Group("/v1/manage"))
 }
 

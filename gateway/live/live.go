@@ -1,0 +1,165 @@
+// Package live holds what every WebSocket surface needs: sockets that never let a slow client hold up others, that end
+// with the login they belong to, and that are told to come back when the server stops.
+package live
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"yunduo"
+)
+
+// Codes to close a socket with. Those from 4000 are our own.
+const (
+	CodeRestart  = websocket.StatusServiceRestart  // the server stops: connect again
+	CodeProtocol = websocket.StatusPolicyViolation // a message that is none
+	CodeInternal = websocket.StatusInternalError   // our fault
+	CodeLogin    = websocket.StatusCode(4401)      // no credentials, or they hold no more
+)
+
+// Limits of a socket.
+const (
+	MaxMessage    = 256 << 10        // bytes of a message from a client
+	MaxWatches    = 100              // of one socket
+	LoginTime     = 10 * time.Second // from connecting to the first credentials
+	writeTime     = 30 * time.Second // for one message to be taken by the client
+	pingInterval  = 30 * time.Second
+	tokenInterval = 10 * time.Minute // between resume tokens of quiet watches
+	maxReplies    = 256              // answers that wait to be taken by the client
+)
+
+// Authority judges credentials.
+type Authority interface {
+	// Ended calls ended with the ID of each session that is ended from now on, until ctx ends or it cannot know any more.
+	Ended(ctx context.Context, ended func(session string)) error
+}
+
+// Origins says which pages may connect.
+type Origins func(ctx context.Context, origin string, app yunduo.AppID) bool
+
+// Options are what the sockets of a server share.
+type Options struct {
+	Authority Authority
+	Origins   Origins
+	Logger    *slog.Logger
+}
+
+// Sockets are the open sockets of a server. They are safe for concurrent use.
+type Sockets struct {
+	options Options
+
+	mu       sync.Mutex
+	open     map[*Socket]struct{}
+	sessions map[string]map[*Socket]struct{}
+	draining bool
+	work     sync.WaitGroup
+	stop     context.CancelFunc
+}
+
+// New returns a server's sockets, none open.
+func New(o Options) *Sockets {
+	s := &Sockets{options: o, open: map[*Socket]struct{}{}, sessions: map[string]map[*Socket]struct{}{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.work.Go(func() { s.followSessions(ctx) })
+	return s
+}
+
+// followSessions closes the sockets of sessions that end.
+func (s *Sockets) followSessions(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.options.Authority.Ended(ctx, s.endSession)
+		if ctx.Err() != nil {
+			return
+		}
+		s.options.Logger.Warn("ended sessions cannot be followed; trying again", "error", err)
+		for _, socket := range s.list() { // one of them may have ended unseen
+			socket.recheck()
+		}
+		pause := time.NewTimer(time.Second)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
+	}
+}
+
+func (s *Sockets) endSession(id string) {
+	s.mu.Lock()
+	var ending []*Socket
+	for socket := range s.sessions[id] {
+		ending = append(ending, socket)
+	}
+	s.mu.Unlock()
+	for _, socket := range ending {
+		socket.End(yunduo.Errorf(yunduo.ReasonSessionRevoked, "the login was ended; sign in again"))
+	}
+}
+
+func (s *Sockets) list() []*Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*Socket, 0, len(s.open))
+	for socket := range s.open {
+		list = append(list, socket)
+	}
+	return list
+}
+
+// Drain tells every client to connect again and takes no new ones.
+func (s *Sockets) Drain() {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	s.stop()
+	for _, socket := range s.list() {
+		socket.End(yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping; connect again"))
+	}
+}
+
+// Wait returns when all sockets have ended after Drain, or the context has.
+func (s *Sockets) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		for _, socket := range s.list() {
+			_ = socket.conn.CloseNow()
+		}
+		return ctx.Err()
+	}
+}
+
+// OriginAllowed reports whether a page of the request's origin may talk to an app. Programs that are no browser send
+// none; the runtime of mini programs may send its own.
+func (s *Sockets) OriginAllowed(ctx context.Context, r Origin, app yunduo.AppID) bool {
+	if r.Origin == "" || r.Origin == "https://servicewechat.com" {
+		return true
+	}
+	if u, err := url.Parse(r.Origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+		return true
+	}
+	return s.options.Origins(ctx, r.Origin, app)
+}
+
+// Origin is where a handshake came from.
+type Origin struct {
+	Origin string // of the page; empty unless a browser connects
+	Host   string // that it connects to
+}
+
+// OriginOf returns where a handshake comes from.
+func OriginOf(r *http.Request) Origin { return Origin{Origin: r.Header.Get("Origin"), Host: r.Host} }
