@@ -103,6 +103,13 @@ func TestMain(m *testing.M) {
 	register[wire.UndropRequest]()
 	register[wire.RestoreAppRequest]()
 	register[wire.RestoreAppStatus]()
+	register[wire.WatchMessage]()
+	register[wire.WatchReady]()
+	register[wire.WatchSnapshot]()
+	register[wire.WatchChanges]()
+	register[wire.WatchPosition]()
+	register[wire.WatchError]()
+	register[wire.WatchPong]()
 	os.Exit(m.Run())
 }
 

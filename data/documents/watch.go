@@ -36,13 +36,15 @@ type WatchQuery struct {
 
 // Watch delivers the result of a query and then what changes in it. Take and Close are safe for concurrent use.
 type Watch struct {
-	hub    *watchHub
-	caller yunduo.Caller
-	auth   rules.Auth
-	query  parsedWatch
-	notify func()
+	hub     *watchHub
+	session *Session
+	caller  yunduo.Caller
+	auth    rules.Auth
+	query   parsedWatch
+	notify  func()
 
 	group  *watchGroup // guarded by hub.mu
+	looked []lookupKey // documents that decide what it may see; guarded by hub.mu
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -92,11 +94,11 @@ func (s *Session) Watch(ctx context.Context, collection string, q WatchQuery, no
 	if s.tx != nil {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "a transaction cannot watch: its documents do not change")
 	}
-	parsed, err := parseWatch(collection, q)
+	parsed, err := s.parseWatch(collection, q)
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{caller: s.caller, auth: s.auth(), query: parsed, notify: notify, fresh: true}
+	w := &Watch{session: s, caller: s.caller, auth: s.auth(), query: parsed, notify: notify, fresh: true}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	if err := s.db.watches.enter(ctx, s, w, q); err != nil {
 		w.cancel()
@@ -105,13 +107,13 @@ func (s *Session) Watch(ctx context.Context, collection string, q WatchQuery, no
 	return w, nil
 }
 
-func parseWatch(collection string, q WatchQuery) (parsedWatch, error) {
+func (s *Session) parseWatch(collection string, q WatchQuery) (parsedWatch, error) {
 	p := parsedWatch{collection: collection, limit: min(q.Limit, MaxLimit)}
 	if q.Limit < 0 {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is negative", q.Limit)
 	}
 	var err error
-	if p.filter, err = query.ParseFilter(q.Filter); err != nil {
+	if p.filter, err = s.parseFilter(nil, q.Filter); err != nil {
 		return p, err
 	}
 	if p.filter.Near() != nil {

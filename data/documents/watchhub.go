@@ -43,9 +43,10 @@ type watchHub struct {
 	mu          sync.Mutex
 	position    driver.Position // of the last change that was looked at
 	collections map[string]*watchedCollection
-	unsettled   []*watchRead // results that are ahead of position
-	round       uint64       // of looking at a change
-	ended       error        // why no watch may begin any more
+	dependents  map[string]map[*Watch]struct{} // by collection in which their rules look documents up
+	unsettled   []*watchRead                   // results that are ahead of position
+	round       uint64                         // of looking at a change
+	ended       error                          // why no watch may begin any more
 }
 
 // enter makes a watch part of its app's hub.
@@ -204,6 +205,9 @@ func (h *watchHub) look(c *driver.Change) {
 			h.changeRules(name, c.Document)
 		}
 	}
+	for _, w := range h.concernedByRules(c) {
+		h.reconsider(w)
+	}
 	if wc := h.collections[c.Collection]; wc != nil {
 		h.round++
 		wc.concerned(c, h.round, func(g *watchGroup) { g.look(c) })
@@ -242,7 +246,9 @@ func (h *watchHub) add(ctx context.Context, w *Watch, q WatchQuery) error {
 	g := h.group(w, rule)
 	switch after, why, err := h.resumeAt(w, g, q); {
 	case err != nil:
+		h.depend(w, nil)
 		h.release(w)
+		w.group = nil
 		return err
 	case after != driver.Position{}:
 		w.state, w.fresh, w.last = watchCatching, false, after
@@ -294,13 +300,22 @@ func (h *watchHub) decide(ctx context.Context, w *Watch) (*query.Filter, error) 
 		}
 		wc.rules = found
 	}
-	decision, err := wc.rules.Decide(rules.Read, w.auth)
-	switch {
-	case err != nil:
+	h.depend(w, nil)
+	looked := &watchLookups{lookups: lookups{db: h.db, app: h.app}}
+	auth := w.auth
+	auth.Lookup = looked
+	decision, err := wc.rules.Decide(rules.Read, auth)
+	if err != nil {
 		return nil, err
-	case decision.Denied:
+	}
+	if decision.Denied {
 		return nil, errWatchDenied
 	}
+	ns := driver.Namespace{App: h.app, Collection: w.query.collection}
+	if err := w.session.covered(ns, rules.Read, decision, w.query.filter); err != nil {
+		return nil, err
+	}
+	h.depend(w, looked.keys)
 	return decision.Filter, nil
 }
 
@@ -375,6 +390,7 @@ func (h *watchHub) drop(w *Watch, err error) {
 	if w.group == nil {
 		return
 	}
+	h.depend(w, nil)
 	h.release(w)
 	w.group = nil
 	w.end(err)

@@ -298,6 +298,9 @@ func (w *Watch) pass(turn uint64, g *watchGroup, c *driver.Change) (Reset, error
 			return ResetRules, nil
 		}
 	}
+	if w.hub.decides(w, c) {
+		return ResetRules, nil
+	}
 	switch {
 	case c.Collection != w.query.collection:
 		return ResetNone, nil
