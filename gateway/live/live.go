@@ -61,6 +61,7 @@ type Sockets struct {
 	draining bool
 	work     sync.WaitGroup
 	stop     context.CancelFunc
+	follow   func() // from the first socket on
 }
 
 // New returns a server's sockets, none open.
@@ -68,7 +69,7 @@ func New(o Options) *Sockets {
 	s := &Sockets{options: o, open: map[*Socket]struct{}{}, sessions: map[string]map[*Socket]struct{}{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.work.Go(func() { s.followSessions(ctx) })
+	s.follow = sync.OnceFunc(func() { s.work.Go(func() { s.followSessions(ctx) }) })
 	return s
 }
 

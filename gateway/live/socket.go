@@ -66,6 +66,7 @@ func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request, subprotocols []
 		s.mu.Unlock()
 		return yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping")
 	}
+	s.follow()
 	s.work.Add(1)
 	s.mu.Unlock()
 	// Origins were looked at before, by our own list.
