@@ -68,6 +68,9 @@ func sortRows(ctx context.Context, r *rows, sort *query.Sort, want, memory int64
 		if want > 0 && int64(len(items)) >= 2*want+64 {
 			cut()
 		}
+		if err := r.keep(size); err != nil {
+			return nil, err
+		}
 		if size > memory {
 			if cut(); size > memory {
 				return nil, yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "sorting needs more than %d MiB of memory: add an index that gives this order, or a limit", memory>>20)

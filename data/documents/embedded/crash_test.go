@@ -91,6 +91,9 @@ func newWorkload(ctx context.Context, e *embedded.Engine) (*workload, error) {
 		{Name: "n", Fields: []driver.IndexField{{Path: "n"}}},
 		{Name: "tags", Fields: []driver.IndexField{{Path: "tags"}, {Path: "n", Descending: true}}},
 		{Name: "unique", Fields: []driver.IndexField{{Path: "name"}}, Unique: true},
+		{Name: "partial", Fields: []driver.IndexField{{Path: "n"}}, Partial: mustRaw(bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 4}}}})},
+		{Name: "place", Fields: []driver.IndexField{{Path: "place", Kind: driver.KindPlaces}, {Path: "n"}}},
+		{Name: "hashed", Fields: []driver.IndexField{{Path: "name", Kind: driver.KindHashed}}},
 	} {
 		if err := e.CreateIndex(ctx, w.ns, index); err != nil {
 			return nil, err
@@ -193,7 +196,7 @@ func (w *workload) put(ctx context.Context, o driver.Operations, id string, n in
 	_, err := o.Update(ctx, w.ns, driver.Update{
 		Filter: mustFilter(bson.D{{Key: "_id", Value: id}}), Upsert: true, NewID: bson.RawValue{},
 		Change: mustUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: n}, {Key: "name", Value: "name of " + id},
-			{Key: "tags", Value: bson.A{n % 3, n % 7, "x"}}, {Key: "fill", Value: string(make([]byte, n%900))}}}}),
+			{Key: "place", Value: bson.A{n % 90, n % 45}}, {Key: "tags", Value: bson.A{n % 3, n % 7, "x"}}, {Key: "fill", Value: string(make([]byte, n%900))}}}}),
 	}, driver.WriteOptions{})
 	return err
 }

@@ -25,6 +25,7 @@ type Engine struct {
 	// poisoned: Pebble panicked while it held a lock, so that closing it would wait for ever.
 	poisoned atomic.Bool
 	disk     *diskGuard
+	queries  memoryPool
 
 	schema  sync.Mutex // held by who replaces the catalog
 	catalog atomic.Pointer[catalog]
@@ -77,6 +78,7 @@ func Open(dir string, options Options) (*Engine, error) {
 		options: options.withDefaults(), gate: newGate(), seed: maphash.MakeSeed(), open: map[closer]struct{}{},
 		smallCollection: smallCollection, chunkDocuments: chunkDocuments,
 	}
+	e.queries.limit = e.options.QueryPoolBytes
 	if err := e.options.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, storageError(err)
 	}

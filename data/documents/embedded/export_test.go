@@ -10,3 +10,9 @@ func (e *Engine) BuildInChunks(documents int) { e.smallCollection, e.chunkDocume
 
 // BeforeChunk has hold called before a builder takes on documents. Call it before any build.
 func (e *Engine) BeforeChunk(hold func()) { e.beforeChunk = hold }
+
+// QueryMemory returns what queries keep in memory.
+func (e *Engine) QueryMemory() int64 { return e.queries.used.Load() }
+
+// ContainerMemory reads a cgroup file.
+func ContainerMemory(file string) int64 { return containerMemory(file) }

@@ -29,3 +29,11 @@ func mustUpdate(v any) *query.Update {
 	}
 	return u
 }
+
+func mustSort(v any) *query.Sort {
+	s, err := query.ParseSort(mustRaw(v))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}

@@ -107,7 +107,11 @@ func (s *nearSource) take(id []byte) error {
 		s.beyond = append(s.beyond, item)
 		s.size += item.bytes()
 	}
-	if s.size += int64(len(id)) + sliceBytes; s.size > s.memory {
+	s.size += int64(len(id)) + sliceBytes
+	if err := s.rows.keep(s.size); err != nil {
+		return err
+	}
+	if s.size > s.memory {
 		return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "looking for what is near needs more than %d MiB of memory: add $maxDistance, or a limit", s.memory>>20)
 	}
 	return s.rows.drop()

@@ -16,6 +16,9 @@ type Options struct {
 	CacheBytes    int64 // block cache; 0 is a quarter of the machine's memory, from 64 MiB to 1 GiB
 	MemtableBytes int64 // size of one memtable; 0 is 32 MiB
 	QueryBytes    int64 // what one query may keep in memory for sorting; 0 is 64 MiB
+	// QueryPoolBytes is what all queries together may keep in memory for sorting; 0 is a sixteenth of the machine's
+	// memory, from 64 to 256 MiB.
+	QueryPoolBytes int64
 
 	LogAge   time.Duration // how long change-log entries are kept; 0 is 24 hours
 	LogBytes int64         // how many bytes of change log an app keeps; 0 is 1 GiB
@@ -53,6 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.QueryBytes == 0 {
 		o.QueryBytes = 64 << 20
+	}
+	if o.QueryPoolBytes == 0 {
+		o.QueryPoolBytes = min(max(machineMemory()/16, 64<<20), 256<<20)
 	}
 	if o.LogAge == 0 {
 		o.LogAge = 24 * time.Hour

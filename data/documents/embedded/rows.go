@@ -26,6 +26,16 @@ type rows struct {
 	document bson.Raw
 
 	documents int64 // examined
+	memory    int64 // of the pool of all queries, until close
+}
+
+// keep notes how much the search keeps in memory; query_too_expensive if the pool does not have it.
+func (r *rows) keep(size int64) error {
+	err := r.e.queries.take(size - r.memory)
+	if err == nil {
+		r.memory = size
+	}
+	return err
 }
 
 // ordered reports whether rows come in the wanted order by themselves.
@@ -96,5 +106,5 @@ func (r *rows) drop() error {
 }
 
 func (r *rows) close() error {
-	return errors.Join(r.drop(), r.source.close())
+	return errors.Join(r.drop(), r.source.close(), r.keep(0))
 }
