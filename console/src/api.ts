@@ -69,7 +69,11 @@ export interface SourceFile { path: string; size: number; text?: string }
 export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; warnings?: string[] }
 export interface LogLine { time: string; level: string; message: string }
 export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
-export interface Collection { name: string; documents: number; bytes: number }
+export interface Collection { name: string; documents: number; bytes: number; indexBytes: number }
+export interface Index {
+  name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown
+  expireAfterSeconds?: number; state: 'ready' | 'building' | 'failed'; done?: number; total?: number; failure?: string
+}
 export interface StoredFile { fileId: string; path: string; size: number; contentType: string; owner?: string; modifiedAt: string }
 export interface Firing { id: string; dueAt: string; startedAt: string; durationMs: number; status: string; message?: string; invocationId?: string; manual?: boolean }
 export interface Trigger { function: string; name: string; type: string; schedule: string; timeZone: string; overlap: string; enabled: boolean; nextRuns: string[] | null; last?: Firing; warnings?: string[] }

@@ -112,6 +112,23 @@ test('documents: view, insert, edit, filter, delete', async () => {
   await page.getByText('Nothing found').waitFor()
 })
 
+test('indexes: create, see, explain, drop', async () => {
+  await open('Documents')
+  await page.getByRole('button', { name: 'Indexes' }).click()
+  await page.getByText('No indexes beside').waitFor()
+  await page.getByLabel('New index').fill('{"fields": [{"path": "word"}, {"path": "place", "kind": "2dsphere"}], "partialFilter": {"word": {"$exists": true}}}')
+  await page.getByRole('button', { name: 'Create index' }).click()
+  await page.getByText('word: 1, place: "2dsphere"').waitFor()
+  await shoot('indexes')
+  await page.getByRole('button', { name: 'Drop index' }).click()
+  await page.getByRole('button', { name: 'OK' }).click()
+  await page.getByText('No indexes beside').waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('button', { name: 'Explain' }).click()
+  await page.getByText('COLLSCAN').waitFor()
+  await page.getByRole('button', { name: 'OK' }).click()
+})
+
 test('files: upload, browse, download', async () => {
   await open('Files')
   await page.getByTestId('upload').setInputFiles({ name: '云 朵.txt', mimeType: 'text/plain', buffer: Buffer.from('cloud words') })

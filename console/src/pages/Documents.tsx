@@ -1,4 +1,4 @@
-import { DeleteOutlined, EditOutlined, PlusOutlined } from '@ant-design/icons'
+import { BulbOutlined, DeleteOutlined, EditOutlined, PlusOutlined, UnorderedListOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App as AntApp, Button, Card, Drawer, Empty, Input, Modal, Pagination, Spin, Tooltip } from 'antd'
 import { useState } from 'react'
@@ -8,6 +8,7 @@ import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
 import { bytes } from '../components/format'
+import { Indexes } from '../components/Indexes'
 import { useText } from '../i18n'
 
 interface Props { app: string; dark: boolean }
@@ -55,7 +56,7 @@ export function Documents({ app, dark }: Props) {
       {!!list.data?.length && (
         <div className="side">
           <Choice label={t('collections')} chosen={chosen ?? ''} onChoose={name => navigate(`/${app}/documents/${part(name)}`)}
-            items={list.data.map(c => ({ key: c.name, note: String(c.documents), title: `${c.name} · ${bytes(c.bytes)}` }))} />
+            items={list.data.map(c => ({ key: c.name, note: String(c.documents), title: `${c.name} · ${bytes(c.bytes)} · ${t('indexes')} ${bytes(c.indexBytes)}` }))} />
           {chosen && <CollectionView key={chosen} app={app} dark={dark} collection={chosen} />}
         </div>
       )}
@@ -73,6 +74,7 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
   const [draft, setDraft] = useState({ filter: '', sort: '' })
   const [applied, setApplied] = useState<{ filter?: unknown; sort?: unknown }>({})
   const [page, setPage] = useState(1)
+  const [indexes, setIndexes] = useState(false)
   const [editing, setEditing] = useState<{ text: string; original?: Document }>()
 
   const key = ['documents', app, collection]
@@ -88,6 +90,11 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
       message.error(`${t('invalidJson')}: ${(e as Error).message}`)
     }
   }
+  const explain = useMutation({
+    mutationFn: () => request<unknown>('POST', `${base}/explain`, { ...applied, skip: (page - 1) * pageSize, limit: pageSize }),
+    onSuccess: plan => modal.info({ title: t('explain'), width: 720, content: <pre className="document mono">{JSON.stringify(plan, null, 2)}</pre> }),
+    onError: e => message.error(e.message),
+  })
   const save = useMutation({
     mutationFn: async () => {
       const document = JSON.parse(editing!.text) as Document
@@ -119,8 +126,11 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
         <Input className="mono" style={{ flex: '2 1 220px' }} prefix={<span className="muted">{t('filter')}</span>} placeholder='{"done": false}' title={t('docsHint')} value={draft.filter} onChange={e => setDraft({ ...draft, filter: e.target.value })} onPressEnter={apply} />
         <Input className="mono" style={{ flex: '1 1 140px' }} prefix={<span className="muted">{t('sort')}</span>} placeholder='{"at": -1}' value={draft.sort} onChange={e => setDraft({ ...draft, sort: e.target.value })} onPressEnter={apply} />
         <Button onClick={apply}>{t('find')}</Button>
+        <Tooltip title={t('explain')}><Button aria-label={t('explain')} icon={<BulbOutlined />} loading={explain.isPending} onClick={() => explain.mutate()} /></Tooltip>
+        <Tooltip title={t('indexes')}><Button aria-label={t('indexes')} icon={<UnorderedListOutlined />} onClick={() => setIndexes(true)} /></Tooltip>
         <Button type="primary" icon={<PlusOutlined />} onClick={() => setEditing({ text: '{\n  \n}' })}>{t('insert')}</Button>
       </div>
+      <Indexes app={app} dark={dark} collection={collection} open={indexes} onClose={() => setIndexes(false)} />
       {found.error && <Failure error={found.error} />}
       {found.isPending && <Spin />}
       {found.data?.length === 0 && <Empty description={t('noDocuments')} />}

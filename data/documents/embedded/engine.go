@@ -120,6 +120,9 @@ func (e *Engine) pebbleOptions(fs vfs.FS) *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
+	if e.options.tune != nil {
+		e.options.tune(o)
+	}
 	return o
 }
 
@@ -226,5 +229,13 @@ func (e *Engine) Close() error {
 	if e.poisoned.Load() {
 		return e.failed()
 	}
+	if e.failed() == nil && e.disk.check() == nil && e.db.Metrics().WAL.Size > flushAtClose {
+		if err := e.db.Flush(); err != nil { // only the next start takes longer
+			e.options.Logger.Warn("flushing failed", "error", err)
+		}
+	}
 	return storageError(errors.Join(e.failed(), e.db.Close()))
 }
+
+// flushAtClose is from which size on the write-ahead log is emptied at the end, so that the next start need not read it.
+const flushAtClose = 4 << 20

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	// OnFailure is called once when the store can no longer be written safely, such as after a failed disk write.
 	// From then on every operation returns the error; the process should end. nil only logs.
 	OnFailure func(error)
+
+	tune func(*pebble.Options) // for benchmarks that compare layouts
 }
 
 func (o Options) withDefaults() Options {
