@@ -13,7 +13,7 @@ MINGO    := data/documents/documentstest/mingo
 CONSOLE  := console/dist/index.html
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help run test build build-all console generate lint check-tools bench clean soak go-test js-test browser-test
+.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page go-test js-test browser-test
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ go-test:
 	@cd $(MINGO) && $(NPM) ci
 	@go vet ./...
 	@go test -race -timeout 15m ./...
+
+conformance-page: ## write docs/conformance.md from the results of the cases
+	@YUNDUO_UPDATE=1 go test -count 1 -run 'TestEngine/Cases' ./data/documents/embedded
 
 SOAK ?= 10m
 soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment

@@ -118,3 +118,37 @@ func TestDocumentationFlags(t *testing.T) {
 	}
 	require.Greater(t, found, 20)
 }
+
+// The conformance page lists what the page of the language lists, with the same status: an operator that is new in the
+// table needs cases, and "make conformance-page" to count them.
+func TestConformancePage_IsOfThisLanguage(t *testing.T) {
+	declared, shown := tableRows(t, "docs/language.md"), tableRows(t, "docs/conformance.md")
+	for row := range declared {
+		if !shown[row] {
+			t.Errorf("docs/conformance.md lacks %s: add cases and run make conformance-page", row)
+		}
+	}
+	for row := range shown {
+		if !declared[row] {
+			t.Errorf("docs/conformance.md has %s, which the language does not: run make conformance-page", row)
+		}
+	}
+	require.Greater(t, len(shown), 250)
+}
+
+var tableRow = regexp.MustCompile("(?m)^## (.+)$|^\\| `([^`]+)` \\| (supported|partial|refused) \\|")
+
+// tableRows returns the names of a page about the language with section and status.
+func tableRows(t *testing.T, page string) map[string]bool {
+	content, err := os.ReadFile(page)
+	require.NoError(t, err)
+	rows, section := map[string]bool{}, ""
+	for _, m := range tableRow.FindAllStringSubmatch(string(content), -1) {
+		if m[1] != "" {
+			section = m[1]
+			continue
+		}
+		rows[section+" "+m[2]+" "+m[3]] = true
+	}
+	return rows
+}

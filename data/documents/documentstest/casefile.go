@@ -12,6 +12,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/ejson"
 	values "yunduo/data/query/value"
 )
@@ -37,12 +38,13 @@ var caseFiles embed.FS
 
 // caseGroup is a set of cases on the same documents.
 type caseGroup struct {
-	name    string
-	kind    string
-	docs    []bson.Raw
-	other   map[string][]bson.Raw // further collections
-	noIndex bool                  // what the cases are about has no order that an index could keep
-	cases   []*conformanceCase
+	name   string
+	kind   string
+	docs   []bson.Raw
+	other  map[string][]bson.Raw // further collections
+	by     *collation.Collation
+	places string // the field with places: it has an index of its own kind
+	cases  []*conformanceCase
 }
 
 // conformanceCase is one operation and what must come of it.
@@ -141,8 +143,13 @@ func parseGroup(doc bson.Raw) (*caseGroup, error) {
 				}
 				g.other[string(name)] = documents(list)
 			}
-		case "noIndex":
-			g.noIndex = v.Boolean()
+		case "places":
+			g.places = v.StringValue()
+		case "collation":
+			var err error
+			if g.by, err = collation.Parse(v.Value); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, fmt.Errorf("a group has no field %q", key)
 		}

@@ -17,18 +17,36 @@ type usefulIndex struct {
 	cases []*conformanceCase
 }
 
-const maxUsefulIndexes = 16 // of a group
+const maxUsefulIndexes = 24 // of a group
 
-// usefulIndexes derives indexes from the paths of filters and sorts: each path up and down, each pair of paths of one
-// case together, a sparse one of each path.
+// The kinds of useful indexes.
+const (
+	plain   = ""
+	sparse  = " sparse"
+	partial = " partial"
+	hashed  = " hashed"
+)
+
+// usefulIndexes derives indexes from the paths of filters and sorts: each path up and down, sparse, partial and
+// hashed, each pair of paths of one case together.
 func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
-	if g.noIndex {
-		return nil
+	if g.places != "" {
+		places := driver.IndexField{Path: g.places, Kind: driver.KindPlaces}
+		id := driver.IndexField{Path: "k", Descending: true}
+		return []usefulIndex{
+			{driver.Index{Name: "places", Fields: []driver.IndexField{places}}, g.cases},
+			{driver.Index{Name: "places k", Fields: []driver.IndexField{places, id}}, g.cases},
+		}
 	}
-	add := func(c *conformanceCase, sparse bool, paths ...string) {
-		index := driver.Index{Name: strings.Join(paths, " "), Fields: fields(paths...), Sparse: sparse}
-		if sparse {
-			index.Name += " sparse"
+	add := func(c *conformanceCase, kind string, paths ...string) {
+		index := driver.Index{Name: strings.Join(paths, " ") + kind, Fields: fields(paths...)}
+		switch kind {
+		case sparse:
+			index.Sparse = true
+		case partial:
+			index.Partial = raw(d(paths[0], d("$exists", true)))
+		case hashed:
+			index.Fields[0].Kind = driver.KindHashed
 		}
 		i := slices.IndexFunc(list, func(have usefulIndex) bool { return have.Name == index.Name })
 		if i < 0 {
@@ -42,16 +60,37 @@ func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
 	for _, c := range g.cases {
 		paths := c.paths()
 		for i, path := range paths {
-			add(c, false, path)
-			add(c, false, "-"+path)
-			add(c, true, path)
+			add(c, plain, path)
+			add(c, plain, "-"+path)
+			add(c, sparse, path)
+			add(c, partial, path)
+			if !g.arrays(path) { // of which a hashed index can have none
+				add(c, hashed, path)
+			}
 			for _, other := range paths[i+1:] {
-				add(c, false, path, "-"+other)
-				add(c, false, other, path)
+				add(c, plain, path, "-"+other)
+				add(c, plain, other, path)
 			}
 		}
 	}
 	return list
+}
+
+// arrays reports whether an array may be on the path in a document of the group. Writes may make one.
+func (g *caseGroup) arrays(path string) bool {
+	if g.kind == "update" || g.kind == "upsert" {
+		return true
+	}
+	return slices.ContainsFunc(g.docs, func(doc bson.Raw) bool {
+		v := values.Document(doc)
+		for name := range strings.SplitSeq(path, ".") {
+			v, _ = values.Field(document(v), name)
+			if v.Type == bson.TypeArray {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // paths returns the paths that an index could serve, each once.
@@ -111,7 +150,7 @@ func (f *fixture) checkIndexes(c *conformanceCase, indexes []usefulIndex) {
 		return
 	}
 	for _, index := range indexes {
-		if !slices.Contains(index.cases, c) || index.Sparse {
+		if !slices.Contains(index.cases, c) || index.Sparse || index.Partial != nil {
 			continue
 		}
 		direction := 1

@@ -18,16 +18,12 @@ import (
 
 // caseTests run the case files, a test per group: without indexes, inside a transaction that wrote the documents, and
 // with every index that is of use to a case.
-func caseTests() (map[string]func(f *fixture), error) {
-	groups, err := allCases()
-	if err != nil {
-		return nil, err
-	}
+func caseTests(groups []*caseGroup, all *outcomes) (map[string]func(f *fixture), error) {
 	tests := map[string]func(f *fixture){}
 	for _, g := range groups {
 		tests[g.name] = func(f *fixture) {
 			f.Parallel() // they wait for the disk most of the time
-			g.run(f)
+			g.run(f, all)
 		}
 	}
 	if len(tests) != len(groups) {
@@ -36,7 +32,7 @@ func caseTests() (map[string]func(f *fixture), error) {
 	return tests, nil
 }
 
-func (g *caseGroup) run(f *fixture) {
+func (g *caseGroup) run(f *fixture, all *outcomes) {
 	f.outcomes = map[*conformanceCase]string{}
 	for name, docs := range g.other {
 		ns := f.other(name)
@@ -48,7 +44,15 @@ func (g *caseGroup) run(f *fixture) {
 	default:
 		g.runReads(f)
 	}
-	report(f, g)
+	all.mu.Lock()
+	all.groups++
+	all.mu.Unlock()
+	for _, c := range g.cases {
+		all.note(c, f.outcomes[c] == "")
+		if f.outcomes[c] != "" {
+			f.Errorf("%s\n%s", c, f.outcomes[c])
+		}
+	}
 }
 
 // runReads inserts the group's documents once and runs every case on them in each way.
@@ -128,7 +132,7 @@ func (f *fixture) read(c *conformanceCase, o driver.Operations) result {
 
 func (f *fixture) open(c *conformanceCase, o driver.Operations) (cursor driver.Cursor, ordered bool, err error) {
 	if c.pipeline != nil {
-		p, err := pipeline.Parse(c.pipeline)
+		p, err := pipeline.ParseBy(c.group.by, c.pipeline)
 		if err != nil {
 			return nil, false, err
 		}
@@ -136,13 +140,14 @@ func (f *fixture) open(c *conformanceCase, o driver.Operations) (cursor driver.C
 		return cursor, keepsOrder(c.pipeline), err
 	}
 	find := driver.Find{Skip: c.skip, Limit: c.limit}
-	if find.Filter, err = query.ParseFilter(c.filter); err != nil {
+	if find.Filter, err = query.ParseFilterBy(c.group.by, c.filter); err != nil {
 		return nil, false, err
 	}
 	if find.Sort, err = query.ParseSort(c.sort); err != nil {
 		return nil, false, err
 	}
-	if find.Projection, err = query.ParseProjection(c.projection); err != nil {
+	find.Sort = find.Sort.By(c.group.by)
+	if find.Projection, err = query.ParseProjectionBy(c.group.by, c.projection); err != nil {
 		return nil, false, err
 	}
 	cursor, err = o.Find(f.ctx, f.ns, find)
@@ -175,16 +180,24 @@ func (f *fixture) write(c *conformanceCase, o driver.Operations) result {
 }
 
 func (c *conformanceCase) parseWrite(update *driver.Update) (err error) {
-	if update.Filter, err = query.ParseFilter(c.filter); err != nil {
+	if update.Filter, err = query.ParseFilterBy(c.group.by, c.filter); err != nil {
 		return err
 	}
-	if update.Change, err = query.ParseUpdate(c.update); err != nil {
+	if update.Change, err = c.change(); err != nil {
 		return err
 	}
 	if c.arrayFilters != nil {
 		update.Change, err = update.Change.WithArrayFilters(c.arrayFilters)
 	}
 	return err
+}
+
+// change parses what updateOf made: a document, or a pipeline under an empty name.
+func (c *conformanceCase) change() (*query.Update, error) {
+	if list, err := c.update.LookupErr(""); err == nil && list.Type == bson.TypeArray {
+		return pipeline.ParseUpdateBy(c.group.by, stages(list))
+	}
+	return query.ParseUpdateBy(c.group.by, c.update)
 }
 
 // foundIn returns what a find finds, inside a transaction or outside.
@@ -235,15 +248,5 @@ func (f *fixture) judge(c *conformanceCase, way string, got result) {
 	}
 	if canonical(want) != canonical(have) {
 		f.outcomes[c] = fmt.Sprintf("%s: got\n%swant\n%s", way, canonical(have), canonical(want))
-	}
-}
-
-// report tells the differences of a group.
-func report(f *fixture, g *caseGroup) {
-	f.Helper()
-	for _, c := range g.cases {
-		if f.outcomes[c] != "" {
-			f.Errorf("%s\n%s", c, f.outcomes[c])
-		}
 	}
 }

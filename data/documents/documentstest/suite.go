@@ -12,7 +12,10 @@ import (
 
 // Run runs the suite on an engine. open returns an engine that the test's cleanup closes; tests keep apart by app.
 func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
-	cases, err := caseTests()
+	groups, err := allCases()
+	require.NoError(t, err)
+	all := &outcomes{failed: map[*conformanceCase]bool{}, passed: map[*conformanceCase]bool{}}
+	cases, err := caseTests(groups, all)
 	require.NoError(t, err)
 	e := open(t)
 	for _, topic := range []struct {
@@ -46,4 +49,5 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 			}
 		})
 	}
+	all.checkPage(t, e, groups)
 }
