@@ -17,6 +17,11 @@ type usefulIndex struct {
 	cases []*conformanceCase
 }
 
+// complete reports whether the index has an entry of every document, so that it can serve every find.
+func (u usefulIndex) complete() bool {
+	return !u.Sparse && u.Partial == nil && u.Fields[0].Kind == driver.KindOrdered
+}
+
 const maxUsefulIndexes = 24 // of a group
 
 // The kinds of useful indexes.
@@ -73,6 +78,16 @@ func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
 			}
 		}
 	}
+	// Those that a find cannot be told to use come first, so that the planner has no other choice.
+	slices.SortStableFunc(list, func(a, b usefulIndex) int {
+		switch {
+		case a.complete() == b.complete():
+			return 0
+		case b.complete():
+			return -1
+		}
+		return 1
+	})
 	return list
 }
 
@@ -150,7 +165,7 @@ func (f *fixture) checkIndexes(c *conformanceCase, indexes []usefulIndex) {
 		return
 	}
 	for _, index := range indexes {
-		if !slices.Contains(index.cases, c) || index.Sparse || index.Partial != nil {
+		if !slices.Contains(index.cases, c) || !index.complete() {
 			continue
 		}
 		direction := 1

@@ -11,7 +11,7 @@ import (
 )
 
 // mingoLacks is how mingo refuses what it does not have.
-var mingoLacks = regexp.MustCompile(`is not registered|unknown query operator|unregistered pipeline operator|Unknown update operator|unknown top level operator`)
+var mingoLacks = regexp.MustCompile(`is not registered|unknown query operator|unregistered pipeline operator|Unknown update operator|unknown top level operator|jsonSchemaValidator`)
 
 // TestCasesByMingo asks mingo about every case with a result, so that what the cases expect has a second opinion.
 // Cases in which it is known to differ from MongoDB are listed with the reason in mingo/differences.txt; the list must
