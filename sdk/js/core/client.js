@@ -4,6 +4,7 @@ const { Database } = require('./database')
 const { wxDialect } = require('./dialect-wx')
 const { route } = require('./routes')
 const { run } = require('./run')
+const { Realtime } = require('./realtime')
 const { fileRequests, requireString } = require('./files')
 const { wireError, local } = require('./errors')
 
@@ -18,9 +19,12 @@ class Client {
    * @param {function(string=): Promise<(string|undefined)>} options.token the bearer token; given a refused one, a newer
    * @param {number} options.defaultLimit documents that get() asks for without limit()
    * @param {string} [options.prefix] of API names in results and errors
+   * @param {import('./realtime').Connect} options.connect opens sockets for watches
+   * @param {function(function(): void): void} [options.onWake] see Realtime
    */
-  constructor ({ app, http, token, defaultLimit, prefix = '' }) {
+  constructor ({ app, http, token, defaultLimit, prefix = '', connect, onWake }) {
     Object.assign(this, { app, http, token, defaultLimit, prefix })
+    Object.defineProperty(this, 'realtime', { value: new Realtime({ app, endpoint: http.endpoint, token, connect, onWake }) })
     this.call = this.call.bind(this)
   }
 
@@ -46,7 +50,7 @@ class Client {
   /** @param {{throwOnNotFound: boolean}} [options] */
   database (options) {
     const { throwOnNotFound } = Object(options)
-    return new Database({ call: this.call, dialect: wxDialect({ throwOnNotFound }), defaultLimit: this.defaultLimit, config: { env: this.app } })
+    return new Database({ call: this.call, dialect: wxDialect({ throwOnNotFound }), defaultLimit: this.defaultLimit, config: { env: this.app }, realtime: this.realtime })
   }
 
   /** Runs one API call in the shapes of wx.cloud; callbacks among the options are served. */

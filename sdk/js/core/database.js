@@ -7,6 +7,7 @@ const { serverDate, databaseRegExp } = require('./values')
 const { Collection } = require('./query')
 const { begin, runTransaction } = require('./transaction')
 const { run } = require('./run')
+const { beginWatch } = require('./watch')
 const { ofReason, unsupported } = require('./errors')
 
 // Shared by all slots of a process: nothing that one of them assigns may be seen by another.
@@ -20,11 +21,13 @@ class Database {
    * @param {object} options.dialect argument, result and error shapes: dialect-wx.js or dialect-tcb.js
    * @param {number} options.defaultLimit documents that get() asks for without limit()
    * @param {object} [options.config] what database() was called with
+   * @param {import('./realtime').Realtime} [options.realtime] for watches; without it they are refused
    */
-  constructor ({ call, dialect, defaultLimit, config = {} }) {
+  constructor ({ call, dialect, defaultLimit, config = {}, realtime }) {
     Object.defineProperty(this, 'call', { value: call })
     Object.defineProperty(this, 'dialect', { value: dialect })
     Object.defineProperty(this, 'defaultLimit', { value: defaultLimit })
+    Object.defineProperty(this, 'realtime', { value: realtime })
     this.config = config
     this.command = command
     this.Geo = Geo
@@ -68,8 +71,13 @@ class Database {
     return run(this.dialect, api, options, work)
   }
 
-  /** Realtime queries: refused through the listener, as a lost connection would be. */
-  refuseWatch (api, { onError } = {}) {
+  /**
+   * Follows the result of a query. Where there is no realtime connection it is refused through the listener, as a lost
+   * connection would be.
+   */
+  watch (api, query, options) {
+    if (this.realtime) return beginWatch(this.realtime, api, query, options)
+    const { onError } = options || {}
     const refused = this.reject(api).catch(error => {
       if (typeof onError !== 'function') throw error
       onError(error)

@@ -101,8 +101,13 @@ class Query {
       this.session.call('documents.delete', defined({ collection: this.collectionName, filter: this.state.filter || {}, multi: true, collation: this.state.collation })))
   }
 
+  /**
+   * Calls onChange with the result now and after every change, until close().
+   * @param {{onChange: function(object): void, onError: function(object): void}} options
+   * @returns {{close: function(): Promise<void>}}
+   */
   watch (options) {
-    return this.db.refuseWatch('collection.watch', options)
+    return this.db.watch('collection.watch', { collection: this.collectionName, ...this.state }, options)
   }
 }
 
@@ -188,7 +193,8 @@ class Document {
   }
 
   watch (options) {
-    return this.db.refuseWatch('document.watch', options)
+    const { collectionName: collection, id, projection } = this
+    return this.db.watch('document.watch', { collection, filter: { _id: id }, projection }, options)
   }
 }
 

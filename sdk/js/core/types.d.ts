@@ -56,7 +56,37 @@ export interface Query {
   update (options: { data: AnyObject } & Callbacks<UpdateResult>): Promise<UpdateResult>
   updateAndReturn<T = AnyObject> (options: { data: AnyObject } & Callbacks<UpdateAndReturnResult<T>>): Promise<UpdateAndReturnResult<T>>
   remove (options?: Callbacks<RemoveResult>): Promise<RemoveResult>
+  /** Calls onChange with the result now and after every change, until close(). */
+  watch<T = AnyObject> (options: WatchOptions<T>): Listener
 }
+
+export interface DocumentChange<T = AnyObject> {
+  id: number
+  queueType: 'init' | 'enqueue' | 'update' | 'dequeue'
+  dataType: 'init' | 'add' | 'update' | 'replace' | 'remove' | 'limit'
+  docId: any
+  doc: T
+  /** Of an update: dotted paths with their new values, and paths that are gone. */
+  updatedFields?: AnyObject
+  removedFields?: string[]
+}
+
+export interface Snapshot<T = AnyObject> {
+  /** Rises by one with every snapshot of a watch. */
+  id: number
+  /** 'init' for the first one. */
+  type?: 'init'
+  docs: T[]
+  docChanges: Array<DocumentChange<T>>
+}
+
+export interface WatchOptions<T = AnyObject> {
+  onChange (snapshot: Snapshot<T>): void
+  /** The watch has ended; a lost connection is no end. */
+  onError (error: { errCode: number, errMsg: string }): void
+}
+
+export interface Listener { close (): Promise<void> }
 
 export interface Collection extends Query {
   readonly collectionName: string
@@ -66,6 +96,7 @@ export interface Collection extends Query {
 }
 
 export interface Document {
+  watch<T = AnyObject> (options: WatchOptions<T>): Listener
   field (fields: AnyObject): this
   get<T = AnyObject> (options?: Callbacks<DocumentResult<T>>): Promise<DocumentResult<T>>
   set (options: { data: AnyObject } & Callbacks<SetResult>): Promise<SetResult>

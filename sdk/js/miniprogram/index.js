@@ -4,7 +4,7 @@ const { Http } = require('../core/http')
 const { Session } = require('../core/session')
 const { Client } = require('../core/client')
 const { CloudError, local, unsupported } = require('../core/errors')
-const { wxSend, wxStore, wxLoginCode, readFile } = require('./platform')
+const { wxSend, wxStore, wxLoginCode, readFile, wxConnect, wxOnWake } = require('./platform')
 const { upload, download } = require('./transfer')
 const { run } = require('../core/run')
 const { wxDialect } = require('../core/dialect-wx')
@@ -53,7 +53,7 @@ class Cloud {
       http, app, store: wxStore(`yunduo:${http.endpoint}:${app}`), login: async () => ({ provider: 'wechat', credential: { code: await wxLoginCode() } })
     })
     this.session = session
-    this.client = new Client({ app, http, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT, prefix: 'cloud.' })
+    this.client = new Client({ app, http, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT, prefix: 'cloud.', connect: wxConnect, onWake: wxOnWake })
     return Promise.resolve()
   }
 

@@ -55,4 +55,29 @@ function readFile (filePath) {
   })
 }
 
-module.exports = { wxSend, wxStore, wxLoginCode, readFile }
+/** @type {import('../core/realtime').Connect} */
+function wxConnect (url, { open, message, close }) {
+  let closed = false
+  const end = () => {
+    if (closed) return
+    closed = true
+    close()
+  }
+  const task = wx.connectSocket({ url, fail: end })
+  task.onOpen(open)
+  task.onMessage(({ data }) => message(data))
+  task.onClose(end)
+  task.onError(end)
+  return {
+    send: text => task.send({ data: text, fail: () => {} }), // the end of the connection tells the rest
+    close: () => task.close({ fail: () => {} })
+  }
+}
+
+/** A mini program in the background loses its connections. */
+function wxOnWake (listener) {
+  if (wx.onNetworkStatusChange) wx.onNetworkStatusChange(({ isConnected }) => { if (isConnected) listener() })
+  if (wx.onAppShow) wx.onAppShow(listener)
+}
+
+module.exports = { wxSend, wxStore, wxLoginCode, readFile, wxConnect, wxOnWake }

@@ -4,6 +4,7 @@ const { Http, lost } = require('../core/http')
 const { Client, requireOk } = require('../core/client')
 const { CloudError, local } = require('../core/errors')
 const { fetchSend } = require('../core/fetch')
+const { standardSockets } = require('../core/websocket')
 
 const DEFAULT_LIMIT = 100
 
@@ -13,7 +14,7 @@ class App extends Client {
     if (typeof app !== 'string' || app === '') throw local('init', 'app must be the ID of your app')
     if (typeof apiKey !== 'string' || apiKey === '') throw local('init', 'apiKey must be a key of the app')
     const http = new Http({ endpoint, send: fetchSend, timeout })
-    super({ app, http, token: async () => apiKey, defaultLimit: DEFAULT_LIMIT })
+    super({ app, http, token: async () => apiKey, defaultLimit: DEFAULT_LIMIT, connect: standardSockets(socketClass) })
   }
 
   /**
@@ -40,6 +41,16 @@ class App extends Client {
       requireOk('downloadFile', response.status, response.ok ? '' : await response.text())
       return { fileContent: Buffer.from(await response.arrayBuffer()), statusCode: response.status }
     })
+  }
+}
+
+/** Node.js has WebSocket from version 22 on; before, the package ws has it. */
+function socketClass () {
+  if (typeof WebSocket !== 'undefined') return WebSocket
+  try {
+    return require('ws')
+  } catch (error) {
+    throw local('watch', 'this version of Node.js has no WebSocket: install the package ws')
   }
 }
 

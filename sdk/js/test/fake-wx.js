@@ -7,7 +7,8 @@ class FakeWx {
     this.localFiles = new Map() // path -> Buffer
     this.logins = 0
     this.offline = false
-    for (const name of ['request', 'login', 'downloadFile', 'getStorageSync', 'setStorageSync', 'removeStorageSync', 'getFileSystemManager']) this[name] = this[name].bind(this)
+    this.sockets = []
+    for (const name of ['request', 'connectSocket', 'login', 'downloadFile', 'getStorageSync', 'setStorageSync', 'removeStorageSync', 'getFileSystemManager']) this[name] = this[name].bind(this)
   }
 
   request ({ url, method, header, data, dataType, timeout, success, fail, complete = () => {} }) {
@@ -22,6 +23,28 @@ class FakeWx {
       complete({})
     })
     return { abort: () => aborting.abort() }
+  }
+
+  /** The global WebSocket in the words of wx; cut() is what a tunnel does to connections. */
+  connectSocket ({ url, fail = () => {} }) {
+    if (this.offline) {
+      queueMicrotask(() => fail({ errMsg: 'connectSocket:fail' }))
+      return { onOpen () {}, onMessage () {}, onClose () {}, onError () {}, send () {}, close () {} }
+    }
+    const socket = new WebSocket(url)
+    this.sockets.push(socket)
+    return {
+      onOpen: listener => { socket.onopen = () => listener({}) },
+      onMessage: listener => { socket.onmessage = ({ data }) => listener({ data }) },
+      onClose: listener => { socket.onclose = ({ code, reason }) => listener({ code, reason }) },
+      onError: listener => { socket.onerror = () => listener({ errMsg: 'socket:fail' }) },
+      send: ({ data, fail = () => {} }) => { if (socket.readyState === 1) socket.send(data); else fail({ errMsg: 'sendSocketMessage:fail' }) },
+      close: () => socket.close()
+    }
+  }
+
+  cut () {
+    for (const socket of this.sockets.splice(0)) socket.terminate()
   }
 
   downloadFile ({ url, success, fail }) {

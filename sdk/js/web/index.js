@@ -1,11 +1,12 @@
 'use strict'
-/* global localStorage, location */
+/* global localStorage, location, addEventListener */
 
 const { Http, lost } = require('../core/http')
 const { Session } = require('../core/session')
 const { Client, requireOk } = require('../core/client')
 const { CloudError, failure, local } = require('../core/errors')
 const { fetchSend } = require('../core/fetch')
+const { standardSockets } = require('../core/websocket')
 const { put } = require('./upload')
 
 const DEFAULT_LIMIT = 100
@@ -18,7 +19,7 @@ class App extends Client {
     const http = new Http({ endpoint, send: fetchSend, timeout })
     const key = `yunduo:${http.endpoint}:${app}`
     const session = new Session({ http, app, store: storeIn(storage, key), exclusive: acrossTabs(key) })
-    super({ app, http, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT })
+    super({ app, http, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT, connect: standardSockets(() => WebSocket), onWake })
     this.auth = new Auth(session)
   }
 
@@ -126,6 +127,13 @@ function browserStorage () {
     const items = new Map()
     return { getItem: key => items.get(key), setItem: (key, text) => items.set(key, text), removeItem: key => items.delete(key) }
   }
+}
+
+/** Pages that sleep or lose the network find out late that a connection is gone. */
+function onWake (listener) {
+  if (typeof addEventListener === 'undefined') return
+  addEventListener('online', listener)
+  addEventListener('pageshow', listener)
 }
 
 function pageOrigin () {

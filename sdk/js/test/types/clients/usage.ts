@@ -26,3 +26,17 @@ export async function server (): Promise<Buffer> {
 
 // @ts-expect-error a key is needed
 node.init({ app: 'app1', endpoint: 'https://api.example.com' })
+
+export function watching (): void {
+  interface Note { _id: string, n: number }
+  const db = node.init({ app: 'app1', endpoint: 'https://api.example.com', apiKey: 'k' }).database()
+  const listener = db.collection('notes').where({ n: 1 }).orderBy('n', 'asc').limit(3).watch<Note>({
+    onChange: ({ docs, docChanges, type }) => type === 'init' ? docs[0].n : docChanges[0].updatedFields?.n,
+    onError: error => error.errCode
+  })
+  void listener.close()
+  void db.collection('notes').doc('a').watch({ onChange () {}, onError () {} }).close()
+}
+
+// @ts-expect-error onChange is missing
+node.init({ app: 'a', endpoint: 'https://x', apiKey: 'k' }).database().collection('c').watch({})
