@@ -96,6 +96,8 @@ const (
 	ReasonPositionLost Reason = "position_lost"
 	// The app or the connection has as many watches as it may have; close some.
 	ReasonTooManyWatches Reason = "too_many_watches"
+	// The watch that the client goes on with is not known; begin it anew.
+	ReasonQueryIDInvalid Reason = "query_id_invalid"
 	// The client took what its watches delivered too slowly and was cut off; connect again and resume.
 	ReasonClientTooSlow Reason = "client_too_slow"
 	// There is no such function.
@@ -201,6 +203,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTransactionTooLarge:    {"too_large", -502001, "DATABASE_REQUEST_FAILED", 10334, false},
 	ReasonPositionLost:           {"not_found", -502001, "DATABASE_REQUEST_FAILED", 286, false},
 	ReasonTooManyWatches:         {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", 0, false},
+	ReasonQueryIDInvalid:         {"not_found", -502001, "QUERYID_INVALID_ERROR", 0, false},
 	ReasonClientTooSlow:          {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 0, true},
 	ReasonFunctionNotFound:       {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonFunctionDenied:         {"denied", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},

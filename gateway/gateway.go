@@ -72,7 +72,7 @@ func New(o Options) *Gateway {
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
-	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Logger: o.Logger, Now: o.Now})
+	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Sockets: g.sockets, Logger: o.Logger, Now: o.Now})
 	return g
 }
 

@@ -296,6 +296,7 @@ func (w *Watch) attach(turn uint64, at driver.Position) bool {
 		return false
 	}
 	w.state, w.from = watchLive, at.Offset
+	w.notify() // Position has something to tell
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 	"yunduo"
 	"yunduo/api"
 	"yunduo/gateway/exchange"
+	"yunduo/gateway/live"
 )
 
 // Options are what the surface translates to.
@@ -24,23 +25,28 @@ type Options struct {
 	PublicURL string
 	// DefaultApp stands for unknown environment IDs sent with its credentials; empty refuses them.
 	DefaultApp yunduo.AppID
+	Sockets    *live.Sockets
 	Logger     *slog.Logger
 	Now        func() time.Time
 }
 
-type surface struct{ Options }
+type surface struct {
+	Options
+	marks *marks
+}
 
 // Mount adds the routes of the surface.
 func Mount(e *echo.Echo, o Options) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &surface{o}
+	s := &surface{Options: o, marks: newMarks(o.Now)}
 	e.POST("/admin", s.admin)
 	e.POST("/web", s.web)
 	s.mountClient(e)
 	s.mountGateway(e)
 	s.mountBytes(e)
+	e.GET("/ws", s.webSocket)
 }
 
 // reply is the body of an answer: the SDKs want status 200 for errors of the application too.
@@ -130,6 +136,7 @@ var actions = map[string]action{
 	"storage.batchGetDownloadUrl": downloadURLs,
 	"storage.batchDeleteFile":     deleteFiles,
 	"storage.batchCopyFile":       copyFiles,
+	"auth.wsWebSign":              watchTicket,
 	"analytics.report":            func(context.Context, *request) (*reply, error) { return &reply{}, nil },
 }
 

@@ -49,6 +49,7 @@ module.exports = {
   transaction_too_large: [-502001, false],
   position_lost: [-502001, false],
   too_many_watches: [-501004, false],
+  query_id_invalid: [-502001, false],
   client_too_slow: [-501003, true],
   function_not_found: [-504001, false],
   function_denied: [-504001, false],
