@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/value"
@@ -34,10 +36,22 @@ func (a *application) append(dst []byte, c *change, old bson.RawValue) (bson.Typ
 		}
 		return a.appendNew(dst, c)
 	}
-	if c.needsPath() {
+	if a.needsPath(c) {
 		return 0, dst, notViable("a field cannot be made inside '%s', which is of type %s", c.path, value.TypeName(old.Type))
 	}
 	return old.Type, append(dst, old.Value...), nil
+}
+
+// needsPath is change.needsPath for this document: renaming a field that is not there needs no place for it.
+func (a *application) needsPath(c *change) bool {
+	if rename, ok := c.op.(renameOperation); ok {
+		_, there := rename.from.Lookup(a.doc)
+		return there
+	}
+	if c.op == nil && !c.positional() {
+		return slices.ContainsFunc(c.fields, func(f *child) bool { return a.needsPath(&f.change) })
+	}
+	return c.needsPath()
 }
 
 // appendDocument rewrites a document: its fields in their order, then new ones.
@@ -102,7 +116,7 @@ func (a *application) appendField(dst []byte, key string, c *change, old bson.Ra
 // appendArray rewrites an array. An element that is removed becomes null, as the others keep their places.
 func (a *application) appendArray(dst []byte, c *change, array []byte) (bson.Type, []byte, error) {
 	for _, field := range c.fields {
-		if field.index < 0 && field.needsPath() {
+		if field.index < 0 && a.needsPath(&field.change) {
 			return 0, dst, notViable("the field '%s' cannot be made inside an array", field.path)
 		}
 	}

@@ -23,12 +23,6 @@ func nodePosition(n node, doc bson.Raw) (index int, ok bool) {
 				index, ok = i, true
 			}
 		}
-	case anyNode:
-		for _, child := range n {
-			if child.match(doc) {
-				return nodePosition(child, doc)
-			}
-		}
 	case *pathNode:
 		return n.position(value.Document(doc), n.path)
 	}

@@ -129,7 +129,24 @@ func (o *pushOperation) apply(_ *application, path string, old bson.RawValue) (b
 
 // compareElements orders documents by the sort, other values as documents without fields.
 func (o *pushOperation) compareElements(a, b bson.RawValue) int {
-	return o.sort.Compare(asDocument(a), asDocument(b))
+	for i, f := range o.sort.fields {
+		if c := value.CompareBy(o.by, elementKey(o.sort.paths[i], a), elementKey(o.sort.paths[i], b)); c != 0 {
+			if f.Descending {
+				return -c
+			}
+			return c
+		}
+	}
+	return 0
+}
+
+// elementKey is what an element sorts by: unlike documents in a query, as a whole where it is an array.
+func elementKey(path value.Path, element bson.RawValue) bson.RawValue {
+	v, ok := path.Lookup(asDocument(element))
+	if !ok {
+		return value.Null
+	}
+	return v
 }
 
 func asDocument(v bson.RawValue) bson.Raw {

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -30,7 +31,7 @@ func UpsertDocument(f *Filter, u *Update, newID bson.RawValue, now time.Time) (b
 			continue // a part of a database reference
 		}
 		if err := base.add(equality.Path, setOperation{equality.Value}); err != nil {
-			return nil, notApplicable("an upsert cannot take the field '%s' from the filter: %s", equality.Path, yunduo.AsError(err).Message)
+			return nil, language.Errorf(language.NotSingleValueField, yunduo.ReasonUpdateNotApplicable, "an upsert cannot take the field '%s' from the filter: %s", equality.Path, yunduo.AsError(err).Message)
 		}
 	}
 	start, _, err := (&Update{root: base}).Apply(emptyDocument, ApplyContext{})

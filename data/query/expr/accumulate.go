@@ -60,6 +60,8 @@ func ParseAccumulation(v bson.RawValue, scope Scope) (*Accumulation, error) {
 		return &Accumulation{input, func(Vars) (state, error) { return &sumState{}, nil }}, err
 	case "$firstN", "$lastN", "$maxN", "$minN":
 		return parseSome(op, arg, scope)
+	case "$median", "$percentile":
+		return parsePercentile(op, arg, scope)
 	case "$top", "$bottom", "$topN", "$bottomN":
 		return parseTop(op, arg, scope)
 	}
@@ -113,6 +115,7 @@ func foldOperators() map[string]operator {
 	for _, name := range []string{"$sum", "$avg", "$min", "$max", "$stdDevPop", "$stdDevSamp", "$mergeObjects"} {
 		table[name] = textual(0, -1, fold1(simpleStates[name]))
 	}
+	table["$median"], table["$percentile"] = compilePercentile, compilePercentile
 	return table
 }
 

@@ -58,7 +58,9 @@ func add(op string, a []bson.RawValue) (bson.RawValue, error) {
 // moveDate is date + sign*amount in milliseconds, the amount rounded to a whole number.
 func moveDate(op string, date int64, amount bson.RawValue, sign int64) (bson.RawValue, error) {
 	if f, ok := value.Float64(amount); ok && !value.IsInteger(amount) {
-		amount = value.Double(math.Round(f))
+		if amount = value.Double(math.Round(f)); sign < 0 {
+			amount = value.Double(math.Trunc(f)) // which is what $subtract does
+		}
 	}
 	ms, ok := value.Int64(amount)
 	moved := date + sign*ms
@@ -124,7 +126,12 @@ func quotient(op string, a []bson.RawValue, compute func(a, b bson.RawValue) (bs
 	if !ok {
 		return v, failed(op, "the divisor is zero")
 	}
-	return tidy(v), nil
+	if v.Type != bson.TypeDecimal128 || op == "$mod" {
+		return v, nil
+	}
+	x, _ := value.Apd(a[0])
+	y, _ := value.Apd(a[1])
+	return tidyTo(v, x.Exponent-y.Exponent), nil
 }
 
 // number checks the argument of an operator on one number; done is true when null is the result.

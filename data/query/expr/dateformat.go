@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,7 +137,7 @@ func formatDate(op string, t time.Time, format string) (string, error) {
 		case 'z':
 			b = t.AppendFormat(b, "-0700")
 		case 'Z':
-			b = fmt.Appendf(b, "%+d", offset/60)
+			b = strconv.AppendInt(b, int64(offset/60), 10)
 		}
 	}
 	return string(b), nil
@@ -208,6 +209,7 @@ func parseFormat(op, s, format string, location *time.Location) (t time.Time, zo
 	in := scanner{s, true}
 	year, month, day, hour, minute, second, ms := 1970, 1, 1, 0, 0, 0, 0
 	yearDay, isoYear, isoWeek, isoDay := 0, 0, 1, 1
+	iso, natural := strings.Contains(format, "%V") || strings.Contains(format, "%u"), false
 	for i := 0; i < len(format) && in.ok; i++ {
 		if format[i] != '%' {
 			in.ok = in.rest != "" && in.rest[0] == format[i]
@@ -217,6 +219,7 @@ func parseFormat(op, s, format string, location *time.Location) (t time.Time, zo
 			continue
 		}
 		i++
+		natural = natural || strings.IndexByte("YmbBdj", format[i]) >= 0
 		switch format[i] {
 		case '%':
 			in.ok = strings.HasPrefix(in.rest, "%")
@@ -262,6 +265,9 @@ func parseFormat(op, s, format string, location *time.Location) (t time.Time, zo
 	}
 	if !in.ok || in.rest != "" {
 		return t, false, failed(op, "%q is not a date in the format %q", s, format)
+	}
+	if natural && (iso || isoYear > 0) || iso && isoYear == 0 {
+		return t, false, failed(op, "the format %q mixes parts of ISO weeks with others, or has no ISO year", format)
 	}
 	switch {
 	case isoYear > 0:

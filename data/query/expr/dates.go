@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // time zones must not depend on the machine
@@ -22,6 +23,8 @@ func dateOperators() map[string]operator {
 		"$dateAdd":        dateFunction(moveByUnit, "startDate", "unit", "amount", "timezone?"),
 		"$dateSubtract":   dateFunction(moveByUnit, "startDate", "unit", "amount", "timezone?"),
 		"$dateDiff":       dateFunction(dateDiff, "startDate", "endDate", "unit", "timezone?", "startOfWeek?"),
+		"$tsSecond":       positional(1, 1, timestampPart),
+		"$tsIncrement":    positional(1, 1, timestampPart),
 		"$dateTrunc":      dateFunction(dateTrunc, "date", "unit", "binSize?", "timezone?", "startOfWeek?"),
 	}
 	for name, part := range map[string]func(t time.Time) int{
@@ -41,6 +44,21 @@ func dateOperators() map[string]operator {
 		table[name] = datePart(func(t time.Time) bson.RawValue { return number(part(t)) })
 	}
 	return table
+}
+
+// timestampPart is $tsSecond or $tsIncrement.
+func timestampPart(op string, a []bson.RawValue) (bson.RawValue, error) {
+	if nullish(a[0]) {
+		return value.Null, nil
+	}
+	seconds, increment, ok := a[0].TimestampOK()
+	if !ok {
+		return a[0], failed(op, "the argument must be a timestamp, not %s", typeName(a[0]))
+	}
+	if op == "$tsSecond" {
+		return value.Int64Value(int64(seconds)), nil
+	}
+	return value.Int64Value(int64(increment)), nil
 }
 
 func isoWeekday(t time.Time) int { return (int(t.Weekday())+6)%7 + 1 }
@@ -165,6 +183,7 @@ func dateFunction(fn func(op string, a []bson.RawValue, zones *zones) (bson.RawV
 		if err != nil {
 			return node{}, err
 		}
+		unitAt := slices.Index(names, "unit")
 		z := &zones{}
 		for i, name := range names {
 			if name == "timezone?" {
@@ -172,6 +191,11 @@ func dateFunction(fn func(op string, a []bson.RawValue, zones *zones) (bson.RawV
 			}
 		}
 		return call(op, items, func(op string, a []bson.RawValue) (bson.RawValue, error) {
+			if last := len(a) - 1; names[last] == "startOfWeek?" {
+				if unit, ok := value.Text(a[unitAt]); ok && string(unit) != "week" {
+					a[last] = absent // other units do not care
+				}
+			}
 			if nullish(a...) {
 				return value.Null, nil
 			}

@@ -65,7 +65,7 @@ func TestDateText(t *testing.T) {
 		{`{"$dateToString": {"date": "$at"}}`, `"2024-02-29T20:30:40.567Z"`, ""},
 		{`{"$dateToString": {"date": "$at", "timezone": "Asia/Shanghai"}}`, `"2024-03-01T04:30:40.567"`, ""},
 		{`{"$dateToString": {"date": "$at", "format": "%Y/%m/%d %H:%M:%S.%L %j %U %V %G %u %w %%"}}`, `"2024/02/29 20:30:40.567 060 08 09 2024 4 5 %"`, ""},
-		{`{"$dateToString": {"date": "$at", "format": "%z %Z", "timezone": "+05:45"}}`, `"+0545 +345"`, ""},
+		{`{"$dateToString": {"date": "$at", "format": "%z %Z", "timezone": "+05:45"}}`, `"+0545 345"`, ""},
 		{`{"$dateToString": {"date": "$at", "format": "%z %Z", "timezone": "America/New_York"}}`, `"-0500 -300"`, ""},
 		{`{"$dateToString": {"date": "$at", "format": "%b %B"}}`, `"Feb February"`, ""},
 		{`{"$dateToString": {"date": "$n"}}`, `null`, ""},

@@ -105,7 +105,27 @@ func logarithm(op string, a []bson.RawValue) (bson.RawValue, error) {
 	case base <= 0 || base == 1:
 		return a[1], failed(op, "the base must be positive and not 1, but is %s", describe(a[1]))
 	}
+	if a[0].Type == bson.TypeDecimal128 || a[1].Type == bson.TypeDecimal128 {
+		return decimalLogarithm(op, a)
+	}
 	return value.Double(math.Log(x) / math.Log(base)), nil
+}
+
+func decimalLogarithm(op string, a []bson.RawValue) (bson.RawValue, error) {
+	c := value.DecimalContext()
+	c.Precision += 4 // digits that the quotient of two logarithms may lose
+	var logs [2]apd.Decimal
+	for i, v := range a {
+		d, _ := value.Apd(v)
+		if _, err := c.Ln(&logs[i], d); err != nil {
+			return v, failed(op, "the logarithm is out of range")
+		}
+	}
+	quotient := new(apd.Decimal)
+	if _, err := c.Quo(quotient, &logs[0], &logs[1]); err != nil {
+		return a[0], failed(op, "the logarithm is out of range")
+	}
+	return tidy(value.FromApd(quotient)), nil
 }
 
 // pow keeps integers where the result is one and fits.
@@ -234,6 +254,13 @@ func quantize(d *apd.Decimal, place int, mode apd.Rounder) *apd.Decimal {
 	if d.Form != apd.Finite || -int(d.Exponent) <= place {
 		return d
 	}
+	if int64(d.Exponent)+d.NumDigits() < int64(-place) { // less than a tenth of the last place: apd loses the direction
+		out := &apd.Decimal{Negative: d.Negative, Exponent: int32(-place)}
+		if d.Sign() > 0 && mode == apd.RoundCeiling || d.Sign() < 0 && mode == apd.RoundFloor {
+			out.Coeff.SetInt64(1)
+		}
+		return out
+	}
 	c := apd.BaseContext.WithPrecision(uint32(d.NumDigits()) + 200)
 	c.Rounding = mode
 	out := new(apd.Decimal)
@@ -241,6 +268,20 @@ func quantize(d *apd.Decimal, place int, mode apd.Rounder) *apd.Decimal {
 		return d
 	}
 	return out
+}
+
+// tidyTo drops the zeros at the end of a quotient down to its ideal exponent, that of the dividend less that of the
+// divisor, which IEEE 754 gives it if it is exact.
+func tidyTo(v bson.RawValue, ideal int32) bson.RawValue {
+	d, ok := value.Apd(v)
+	if !ok || d.Form != apd.Finite || d.Exponent >= ideal {
+		return v
+	}
+	short, _ := new(apd.Decimal).Reduce(d)
+	if short.Exponent > ideal {
+		short = quantize(d, -int(ideal), apd.RoundDown)
+	}
+	return value.FromApd(short)
 }
 
 // tidy drops the zeros at the end of a decimal's fraction, which apd leaves in quotients and roots.

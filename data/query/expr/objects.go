@@ -90,15 +90,13 @@ func (c *compiler) fieldName(op string, v bson.RawValue) (string, error) {
 func compileGetField(c *compiler, op string, arg bson.RawValue) (node, error) {
 	input, raw := c.current(nil), arg
 	if arg.Type == bson.TypeEmbeddedDocument && !isOperator(arg) {
-		params, err := rawParameters(op, arg, "field", "input?")
+		params, err := rawParameters(op, arg, "field", "input")
 		if err != nil {
 			return node{}, err
 		}
 		raw = params[0]
-		if !isAbsent(params[1]) {
-			if input, err = c.expression(params[1]); err != nil {
-				return node{}, err
-			}
+		if input, err = c.expression(params[1]); err != nil {
+			return node{}, err
 		}
 	}
 	name, err := c.fieldName(op, raw)

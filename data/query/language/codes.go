@@ -10,6 +10,7 @@ const (
 	PathNotViable              = 28
 	ConflictingUpdates         = 40
 	DollarPrefixedFieldName    = 52
+	NotSingleValueField        = 54
 	EmptyFieldName             = 56
 	ImmutableField             = 66
 	InvalidOptions             = 72

@@ -12,10 +12,10 @@ var expressions = topics(Expression, map[string]string{
 	"6 Arrays":       "$arrayElemAt $arrayToObject $concatArrays $filter $first $firstN $in $indexOfArray $isArray $last $lastN $map $maxN $minN $objectToArray $range $reduce $reverseArray $size $slice $sortArray $zip",
 	"7 Sets":         "$allElementsTrue $anyElementTrue $setDifference $setEquals $setIntersection $setIsSubset $setUnion",
 	"8 Texts":        "$concat $indexOfBytes $indexOfCP $ltrim $rtrim $trim $split $strLenBytes $strLenCP $strcasecmp $substr $substrBytes $substrCP $toLower $toUpper $regexFind $regexFindAll $regexMatch $replaceOne $replaceAll",
-	"9 Dates":        "$dateAdd $dateDiff $dateFromParts $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc $dayOfMonth $dayOfWeek $dayOfYear $hour $isoDayOfWeek $isoWeek $isoWeekYear $millisecond $minute $month $second $week $year",
+	"9 Dates":        "$dateAdd $dateDiff $dateFromParts $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc $dayOfMonth $dayOfWeek $dayOfYear $hour $isoDayOfWeek $isoWeek $isoWeekYear $millisecond $minute $month $second $tsIncrement $tsSecond $week $year",
 	"A Objects":      "$mergeObjects $getField $setField $unsetField",
 	"B Conversion":   "$convert $isNumber $toBool $toDate $toDecimal $toDouble $toInt $toLong $toObjectId $toString $type",
-	"C Summaries":    "$avg $max $min $sum $stdDevPop $stdDevSamp",
+	"C Summaries":    "$avg $max $median $min $percentile $sum $stdDevPop $stdDevSamp",
 	"D Others":       "$binarySize $bsonSize $let $literal $const",
 }, map[string]string{
 	"D Others": "$function $accumulator $meta",
@@ -43,6 +43,8 @@ func topics(kind Kind, supported, refused map[string]string) (list []Entry) {
 var notes = map[string]string{
 	"$function": noCode, "$accumulator": noCode, "$meta": "there are no text indexes",
 	"$regexFind": "RE2 syntax", "$regexFindAll": "RE2 syntax", "$regexMatch": "RE2 syntax",
+	"$median": "exact, also with the method `approximate`", "$percentile": "exact, also with the method `approximate`",
+	"$sin": "decimals: 17 digits", "$cos": "decimals: 17 digits", "$tan": "decimals: 17 digits",
 	"$const": "the same as $literal",
 }
 

@@ -176,7 +176,7 @@ func (s *densifyStage) spread(ctx context.Context, rows []denseRow, out []bson.R
 			}
 		}
 	}
-	if len(rows) == 0 && low.Type != 0 && len(s.partition) == 0 {
+	if len(rows) == 0 && low.Type != 0 {
 		return s.fillTo(ctx, nil, nil, low, high, inclusive, out, b)
 	}
 	for len(rows) > 0 {

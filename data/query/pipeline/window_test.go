@@ -73,6 +73,7 @@ func TestSetWindowFields(t *testing.T) {
 		{`"$k"`, `{"at":1}`, `{"$integral":{"input":"$n","unit":"hour"},"window":{"range":[-1,0],"unit":"day"}}`, "0 36.0 0 0 0 228.0"},
 		{`"$k"`, byN, `{"$covariancePop":["$n","$_id"]}`, "0.3333333333333333 0.3333333333333333 0.3333333333333333 1.0 1.0 1.0"}, {`"$k"`, byN, `{"$covarianceSamp":["$n","$_id"],"window":{"documents":["unbounded","current"]}}`, "null 0.5 0.5 null 1.0 1.5"},
 		{`"$k"`, `{"n":1}`, `{"$linearFill":"$q"}`, "10 20 30 5.5 6.833333333333333 7.5"}, {`"$k"`, byN, `{"$locf":"$q"}`, "10 20 30 5.5 5.5 7.5"},
+		{`"$k"`, byN, `{"$median":{"input":"$n","method":"approximate"},"window":{"documents":["unbounded","current"]}}`, "1.0 1.0 2.0 7.0 7.0 9.0"}, {all, ``, `{"$percentile":{"input":"$n","p":[0.5,1],"method":"approximate"}}`, "[2.0,10.0] [2.0,10.0] [2.0,10.0] [2.0,10.0] [2.0,10.0] [2.0,10.0]"},
 		{`{"$gt":["$n",5]}`, byN, `{"$sum":1}`, "3 3 3 3 3 3"}, {`"$missing"`, ``, `{"$sum":1}`, "6 6 6 6 6 6"},
 	} {
 		stages := window(c.by, c.order, c.output)

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -197,7 +198,7 @@ func parseMultipleOf(s *Schema, name string, v bson.RawValue) error {
 	if !value.IsNumber(v) {
 		return wrongType(name, "a number", v)
 	}
-	if value.IsNaN(v) || value.Compare(v, value.Int32(0)) <= 0 {
+	if f, _ := value.Float64(v); value.IsNaN(v) || math.IsInf(f, 0) || value.Compare(v, value.Int32(0)) <= 0 {
 		return invalid("%s needs a number above 0", name)
 	}
 	s.multipleOf = v

@@ -114,6 +114,9 @@ func (s *Schema) validTogether(v bson.RawValue) bool {
 }
 
 func (s *Schema) validNumber(v bson.RawValue) bool {
+	if value.IsNaN(v) && (s.minimum != nil || s.maximum != nil) {
+		return false
+	}
 	if b := s.minimum; b != nil {
 		if c := value.Compare(v, b.value); c < 0 || c == 0 && b.exclusive {
 			return false

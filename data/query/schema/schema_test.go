@@ -33,6 +33,7 @@ func TestMatch(t *testing.T) {
 		{`{"properties":{"a":{"type":["string","boolean"]}}}`, `{"a":"x"} {"a":false}`, `{"a":1} {"a":null}`},
 		{`{"properties":{"a":{"bsonType":"date"},"b":{"bsonType":"objectId"},"c":{"bsonType":"binData"}}}`, `{"a":{"$date":0},"b":{"$oid":"65e0f5c1a1b2c3d4e5f60718"},"c":{"$binary":{"base64":"AQ==","subType":"00"}}}`, `{"a":0} {"b":"x"}`},
 		{`{"properties":{"a":{"minimum":1,"maximum":5}}}`, `{"a":1} {"a":5} {"a":"x"} {} {"a":2.5}`, `{"a":0} {"a":6} {"a":{"$numberDouble":"NaN"}}`},
+		{`{"properties":{"a":{"maximum":{"$numberDouble":"Infinity"}}}}`, `{"a":5}`, `{"a":{"$numberDecimal":"NaN"}}`},
 		{`{"properties":{"a":{"minimum":1,"exclusiveMinimum":true,"exclusiveMaximum":true,"maximum":5}}}`, `{"a":2}`, `{"a":1} {"a":5}`},
 		{`{"properties":{"a":{"exclusiveMinimum":false,"minimum":1}}}`, `{"a":1}`, `{"a":0}`},
 		{`{"properties":{"a":{"multipleOf":5}}}`, `{"a":10} {"a":0} {"a":-5} {"a":"x"} {"a":{"$numberDecimal":"15"}}`, `{"a":7} {"a":2.5}`},
@@ -77,7 +78,7 @@ func TestParse_Refuses(t *testing.T) {
 	for text, code := range map[string]int{
 		`{"nonsense":1}`: 9, `{"$ref":"x"}`: 9, `{"format":"email"}`: 9, `{"default":1}`: 9, `{"type":"integer"}`: 2, `{"type":"int"}`: 2, `{"bsonType":"boolean"}`: 2, `{"bsonType":[]}`: 9,
 		`{"type":"object","bsonType":"object"}`: 9, `{"bsonType":["int","int"]}`: 9, `{"bsonType":5}`: 14, `{"required":[]}`: 9, `{"required":"a"}`: 14, `{"required":["a","a"]}`: 9, `{"required":[1]}`: 14,
-		`{"minimum":"1"}`: 14, `{"exclusiveMinimum":true}`: 9, `{"minimum":1,"exclusiveMinimum":1}`: 14, `{"multipleOf":0}`: 9, `{"multipleOf":"1"}`: 14, `{"minLength":-1}`: 9, `{"maxItems":1.5}`: 9,
+		`{"minimum":"1"}`: 14, `{"exclusiveMinimum":true}`: 9, `{"minimum":1,"exclusiveMinimum":1}`: 14, `{"multipleOf":0}`: 9, `{"multipleOf":{"$numberDouble":"Infinity"}}`: 9, `{"multipleOf":"1"}`: 14, `{"minLength":-1}`: 9, `{"maxItems":1.5}`: 9,
 		`{"pattern":"("}`: 9, `{"pattern":1}`: 14, `{"patternProperties":{"(":{}}}`: 9, `{"enum":[]}`: 9, `{"enum":[1,1.0]}`: 9, `{"enum":1}`: 14, `{"properties":1}`: 14, `{"properties":{"a":1}}`: 14,
 		`{"allOf":[]}`: 9, `{"anyOf":{}}`: 14, `{"oneOf":[1]}`: 14, `{"not":[]}`: 14, `{"items":1}`: 14, `{"uniqueItems":1}`: 14, `{"additionalProperties":1}`: 14, `{"dependencies":{"a":[]}}`: 9, `{"title":1}`: 14,
 		`{"pattern":"` + strings.Repeat("a", 70_000) + `"}`: 9,

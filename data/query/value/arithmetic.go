@@ -46,6 +46,10 @@ func Mod(a, b bson.RawValue) (remainder bson.RawValue, ok bool) {
 	case a.Type == bson.TypeDecimal128 || b.Type == bson.TypeDecimal128:
 		return computeDecimal(a, b, remainderDecimal), true
 	case a.Type == bson.TypeDouble || b.Type == bson.TypeDouble:
+		if n, whole := Int64(b); whole && a.Type != bson.TypeDouble && n == int64(int32(n)) {
+			b = Int32(int32(n)) // a whole double does not make a fraction of an integer
+			break
+		}
 		x, _ := Float64(a)
 		y, _ := Float64(b)
 		return Double(math.Mod(x, y)), true

@@ -2,6 +2,7 @@ package value
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/cockroachdb/apd/v3"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -89,7 +90,7 @@ func DecimalContext() *apd.Context {
 	return &c
 }
 
-// Apd returns any number as a decimal for arithmetic; a double becomes the shortest decimal that reads back as it.
+// Apd returns any number as a decimal for arithmetic; a double becomes one of 15 digits, as in MongoDB.
 func Apd(v bson.RawValue) (d *apd.Decimal, ok bool) {
 	switch v.Type {
 	case bson.TypeInt32, bson.TypeInt64:
@@ -109,7 +110,10 @@ func doubleToApd(f float64) *apd.Decimal {
 	case math.IsInf(f, 0):
 		return &apd.Decimal{Form: apd.Infinite, Negative: f < 0}
 	}
-	d, err := new(apd.Decimal).SetFloat64(f)
+	if f == 0 {
+		return &apd.Decimal{Negative: math.Signbit(f)}
+	}
+	d, _, err := apd.NewFromString(strconv.FormatFloat(f, 'e', 14, 64))
 	if err != nil {
 		return &apd.Decimal{Form: apd.NaN}
 	}

@@ -22,8 +22,8 @@ const special = {
 }
 
 const names = [
-  'addFields', 'bucket', 'bucketAuto', 'collStats', 'count', 'facet', 'geoNear', 'graphLookup', 'group', 'indexStats', 'limit',
-  'lookup', 'match', 'merge', 'out', 'project', 'redact', 'replaceRoot', 'replaceWith', 'sample', 'set', 'skip', 'sort',
+  'addFields', 'bucket', 'bucketAuto', 'collStats', 'count', 'densify', 'facet', 'fill', 'geoNear', 'graphLookup', 'group', 'indexStats',
+  'limit', 'lookup', 'match', 'merge', 'out', 'project', 'redact', 'replaceRoot', 'replaceWith', 'sample', 'set', 'setWindowFields', 'skip', 'sort',
   'sortByCount', 'unionWith', 'unset', 'unwind'
 ]
 

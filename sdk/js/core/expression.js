@@ -22,7 +22,12 @@ const names = [
   // types
   'convert', 'toBool', 'toDate', 'toDecimal', 'toDouble', 'toInt', 'toLong', 'toObjectId', 'toString', 'type',
   // text, accumulators, variables
-  'meta', 'addToSet', 'avg', 'first', 'last', 'max', 'min', 'push', 'stdDevPop', 'stdDevSamp', 'sum', 'let'
+  'meta', 'addToSet', 'avg', 'first', 'last', 'max', 'min', 'push', 'stdDevPop', 'stdDevSamp', 'sum', 'let',
+  // beyond what wx.cloud knows
+  'dateAdd', 'dateDiff', 'dateSubtract', 'dateTrunc', 'tsIncrement', 'tsSecond', 'firstN', 'lastN', 'maxN', 'minN', 'sortArray', 'getField',
+  'setField', 'unsetField', 'isNumber', 'bitAnd', 'bitOr', 'bitXor', 'bitNot', 'binarySize', 'bsonSize', 'rand', 'top', 'topN', 'bottom',
+  'bottomN', 'count', 'median', 'percentile', 'covariancePop', 'covarianceSamp', 'denseRank', 'derivative', 'documentNumber', 'expMovingAvg',
+  'integral', 'linearFill', 'locf', 'rank', 'shift'
 ]
 
 const operator = name => (...values) => ({ [name]: values.length > 1 ? values : values[0] })

@@ -109,7 +109,9 @@ export interface Pipeline {
   bucket (options: AnyObject): this
   bucketAuto (options: AnyObject): this
   count (field: string): this
+  densify (options: AnyObject): this
   facet (pipelines: Record<string, AnyObject[] | Pipeline>): this
+  fill (options: AnyObject): this
   geoNear (options: AnyObject): this
   graphLookup (options: AnyObject): this
   group (options: AnyObject): this
@@ -117,10 +119,12 @@ export interface Pipeline {
   lookup (options: AnyObject): this
   match (condition: AnyObject): this
   project (fields: AnyObject): this
+  redact (expression: any): this
   replaceRoot (options: AnyObject): this
   replaceWith (expression: any): this
   sample (size: number | { size: number }): this
   set (fields: AnyObject): this
+  setWindowFields (options: AnyObject): this
   skip (count: number): this
   sort (order: AnyObject): this
   sortByCount (expression: any): this
@@ -228,7 +232,11 @@ type OperatorName =
   'indexOfBytes' | 'indexOfCP' | 'ltrim' | 'rtrim' | 'trim' | 'split' | 'strLenBytes' | 'strLenCP' | 'strcasecmp' | 'substr' | 'substrBytes' |
   'substrCP' | 'toLower' | 'toUpper' | 'regexFind' | 'regexFindAll' | 'regexMatch' | 'replaceOne' | 'replaceAll' | 'convert' | 'toBool' |
   'toDate' | 'toDecimal' | 'toDouble' | 'toInt' | 'toLong' | 'toObjectId' | 'toString' | 'type' | 'meta' | 'addToSet' | 'avg' | 'first' |
-  'last' | 'max' | 'min' | 'push' | 'stdDevPop' | 'stdDevSamp' | 'sum' | 'let'
+  'last' | 'max' | 'min' | 'push' | 'stdDevPop' | 'stdDevSamp' | 'sum' | 'let' |
+  'dateAdd' | 'dateDiff' | 'dateSubtract' | 'dateTrunc' | 'tsIncrement' | 'tsSecond' | 'firstN' | 'lastN' | 'maxN' | 'minN' | 'sortArray' |
+  'getField' | 'setField' | 'unsetField' | 'isNumber' | 'bitAnd' | 'bitOr' | 'bitXor' | 'bitNot' | 'binarySize' | 'bsonSize' | 'rand' | 'top' |
+  'topN' | 'bottom' | 'bottomN' | 'count' | 'median' | 'percentile' | 'covariancePop' | 'covarianceSamp' | 'denseRank' | 'derivative' |
+  'documentNumber' | 'expMovingAvg' | 'integral' | 'linearFill' | 'locf' | 'rank' | 'shift'
 
 /** Every operator takes one argument; several become an array. */
 export type AggregateOperators = { [name in OperatorName]: (...values: any[]) => any } & { pipeline (): Pipeline }
