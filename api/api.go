@@ -31,6 +31,9 @@ type Rooms struct {
 	Storage   *storage.Store
 	Functions *functions.Service
 	Triggers  *triggers.Scheduler
+	// Backup writes a backup of the server to out; known is the manifest of an earlier one, so that what that has is not
+	// sent again. nil if this server cannot.
+	Backup func(ctx context.Context, known io.Reader, out io.Writer) error
 }
 
 // Access says who may call an operation.

@@ -22,6 +22,8 @@ func recoveryOperations() []*Operation {
 		row("trash.restore", Owner, "Bring a dropped collection back", undrop),
 		row("trash.delete", Owner, "Remove a dropped collection for good", purge),
 		row("apps.restore", Owner, "Take all documents of an app back to a moment", restoreApp),
+		row("apps.restoreArchive", Owner, "Give an app the documents of an archive instead of all that it has", restoreArchive),
+		row("server.backup", Operator, "Make a backup of the whole server", backupServer),
 		row("apps.restoreStatus", Owner, "How far the restore of an app is", restoreAppStatus),
 	}
 }

@@ -57,7 +57,32 @@ func TestRecovery_IsTheOwnersAlone(t *testing.T) {
 			w.check(t, e)
 		})
 	}
+	archive := w.send(t, exchange{path: manage + "/export", as: "owner", body: `{}`}).body
+	restore := exchange{path: manage + "/restoreArchive?confirm={app}", body: archive}
+	for as, reason := range map[string]yunduo.Reason{"": yunduo.ReasonTokenMissing, "li": yunduo.ReasonPermissionDenied, "stranger": yunduo.ReasonTokenInvalid, "owner": ""} {
+		e := restore
+		e.as, e.reason, e.status = as, reason, map[yunduo.Reason]int{yunduo.ReasonPermissionDenied: 403, "": 200}[reason]
+		if e.status == 0 {
+			e.status = 401
+		}
+		w.check(t, e)
+	}
+	backup := exchange{path: "/v1/manage/backup", as: "operator", want: []string{"manifest.jsonl", "secret.key"}}
+	w.check(t, backup)
+	for as, reason := range map[string]yunduo.Reason{"": yunduo.ReasonTokenMissing, "li": yunduo.ReasonPermissionDenied, "owner": yunduo.ReasonPermissionDenied} {
+		e := backup
+		e.as, e.reason, e.status, e.want = as, reason, 403, nil
+		if as == "" {
+			e.status = 401
+		}
+		w.check(t, e)
+	}
 	w.run(t, []exchange{
+		{name: "archive without confirm", path: manage + "/restoreArchive", as: "owner", body: archive, status: 400, reason: yunduo.ReasonInvalidRequest},
+		{name: "no archive", path: manage + "/restoreArchive?confirm={app}", as: "owner", body: "x", status: 400, reason: yunduo.ReasonInvalidRequest},
+		{name: "half an archive", path: manage + "/restoreArchive?confirm={app}", as: "owner", body: archive[:len(archive)-9], status: 400, reason: yunduo.ReasonInvalidRequest},
+		{name: "all is still there", path: notes + "/history", as: "owner", body: `{"limit":1}`, want: []string{`"versions":[`}},
+		{name: "bad manifest", path: "/v1/manage/backup", as: "operator", body: "{}", status: 400, reason: yunduo.ReasonInvalidRequest},
 		{name: "confirm", path: manage + "/restore", as: "owner", body: `{"at":"2020-01-01T00:00:00Z","confirm":"yes"}`, status: 400, reason: yunduo.ReasonInvalidRequest},
 		{name: "when", path: manage + "/restore", as: "owner", body: `{"confirm":"{app}"}`, status: 400, reason: yunduo.ReasonInvalidRequest},
 		{name: "into another app", path: manage + "/restore", as: "owner", body: `{"at":"2020-01-01T00:00:00Z","into":"` + string(other.app) + `","confirm":"` + string(other.app) + `"}`, status: 403, reason: yunduo.ReasonPermissionDenied},

@@ -33,8 +33,9 @@ type Config struct {
 
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
-	ChangeLogAge   time.Duration // how long changes of documents are kept for watches that resume
+	ChangeLogAge   time.Duration // how long changes of documents are kept: for watches that resume, history and restores
 	ChangeLogBytes int64         // how many bytes of changes are kept for each app
+	TrashAge       time.Duration // how long a dropped collection can be brought back; 0 removes it at once
 
 	Logger  *slog.Logger
 	Console fs.FS  // the built web console; nil serves none
@@ -53,7 +54,7 @@ type Dev struct {
 
 // DefaultConfig returns the settings of a server that was told nothing.
 func DefaultConfig() Config {
-	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30}
+	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30, TrashAge: 7 * 24 * time.Hour}
 }
 
 // validate names the first setting that cannot work.
@@ -78,6 +79,9 @@ func (c *Config) validate() error {
 	case "auto", "require", "off":
 	default:
 		return fmt.Errorf("sandbox: %q is not one of auto, require, off", c.Sandbox)
+	}
+	if c.TrashAge == 0 { // the engine's word for its default
+		c.TrashAge = -1
 	}
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")

@@ -115,7 +115,7 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{
-		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes,
+		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes, TrashAge: s.config.TrashAge,
 	})
 	if errors.Is(err, syscall.EAGAIN) { // its lock is taken
 		return fmt.Errorf("the data directory %s is in use by another server; stop that one or choose another directory with --data", s.config.DataDir)
@@ -129,6 +129,9 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	s.later("bucket", func(context.Context) error { return bucket.Close() })
+	if err := s.buildBackups(engine, bucket); err != nil {
+		return err
+	}
 
 	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, WatchKey: keys.Derive("signing of watch positions")})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })

@@ -110,6 +110,8 @@ func TestMain(m *testing.M) {
 	register[wire.WatchPosition]()
 	register[wire.WatchError]()
 	register[wire.WatchPong]()
+	register[wire.RestoreArchiveRequest]()
+	register[wire.RestoredArchive]()
 	os.Exit(m.Run())
 }
 

@@ -92,6 +92,18 @@ type RestoreAppRequest struct {
 	Confirm string     `json:"confirm"`
 }
 
+// RestoreArchiveRequest goes with an archive whose documents take the place of all that the app has. Confirm is the app's
+// ID. Over HTTP it stands in the query, and the body is the archive.
+type RestoreArchiveRequest struct {
+	Confirm string `json:"confirm"`
+}
+
+// RestoredArchive says what an app got.
+type RestoredArchive struct {
+	Collections int   `json:"collections"`
+	Documents   int64 `json:"documents"`
+}
+
 // RestoreAppStatus tells of the last restore of an app.
 type RestoreAppStatus struct {
 	State      string     `json:"state" enum:"none,running,done,failed"`

@@ -22,7 +22,8 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.StringVar(&c.Sandbox, "sandbox", c.Sandbox, "isolation of functions: auto, require or off")
 	flags.StringVar(&c.WeChatEndpoint, "wechat-endpoint", c.WeChatEndpoint, "base URL of WeChat's API; default: the real one")
 	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
-	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept for watches that resume")
+	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")
+	flags.DurationVar(&c.TrashAge, "trash-age", c.TrashAge, "how long a dropped collection can be brought back; 0 removes it at once")
 	flags.Int64Var(&c.ChangeLogBytes, "change-log-bytes", c.ChangeLogBytes, "how many bytes of changes are kept for each app")
 	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long running requests may take when the server stops")
 }

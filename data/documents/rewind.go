@@ -8,6 +8,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/rules"
 )
 
 // Progress says how far a restore of an app has come.
@@ -71,6 +72,57 @@ func (db *DB) ReplaceApp(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	defer db.ddl.Unlock()
 	defer db.rules.clear()
 	return replacement.Commit(ctx)
+}
+
+// LoadApp is ReplaceApp for documents that come from outside: names, documents and rules are checked as if the owner had
+// made them.
+func (db *DB) LoadApp(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, fill func(driver.Sink) error) error {
+	return db.ReplaceApp(ctx, caller, app, func(sink driver.Sink) error {
+		return fill(checkedSink{sink, db.AsApp(caller, app)})
+	})
+}
+
+type checkedSink struct {
+	driver.Sink
+	s *Session
+}
+
+// Create begins a collection.
+func (c checkedSink) Create(ctx context.Context, info driver.CollectionInfo, indexes []driver.Index) error {
+	if info.Name != settingsCollection {
+		if err := c.s.validName(info.Name); err != nil {
+			return err
+		}
+	}
+	for _, index := range indexes {
+		if err := checkIndex(index); err != nil {
+			return err
+		}
+	}
+	return c.Sink.Create(ctx, info, indexes)
+}
+
+// Insert adds documents to a collection.
+func (c checkedSink) Insert(ctx context.Context, collection string, documents []bson.Raw) error {
+	form := shape{limit: c.s.db.options.MaxDocumentBytes}
+	for _, doc := range documents {
+		if err := form.check(doc, yunduo.ReasonInvalidDocument, "a document of "+collection); err != nil {
+			return err
+		}
+		if err := checkID(doc.Lookup("_id"), yunduo.ReasonInvalidDocument); err != nil {
+			return err
+		}
+		if collection == settingsCollection {
+			var stored settings
+			if err := bson.Unmarshal(doc, &stored); err != nil {
+				return yunduo.Wrap(err, yunduo.ReasonInvalidRules, "the rules of a collection cannot be read")
+			}
+			if _, err := rules.Parse(stored.Rules); err != nil {
+				return err
+			}
+		}
+	}
+	return c.Sink.Insert(ctx, collection, documents)
 }
 
 func noRewinder() error {

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"yunduo"
+	"yunduo/api"
 	"yunduo/gateway/exchange"
 	"yunduo/wire"
 )
@@ -22,12 +23,17 @@ var transferRoutes = []struct {
 	{"/apps/:app/import", "documents.importArchive", true},
 	{"/apps/:app/collections/:collection/export", "documents.export", false},
 	{"/apps/:app/export", "documents.exportArchive", false},
+	{"/apps/:app/restoreArchive", "apps.restoreArchive", true},
+	{"/backup", "server.backup", false},
 }
 
 func (s *surface) mountTransfer(g *echo.Group) {
 	for _, r := range transferRoutes {
 		handler := s.exportTo(r.operation)
-		if r.in {
+		switch {
+		case r.operation == "server.backup":
+			handler = s.backup
+		case r.in:
 			handler = s.importFrom(r.operation)
 		}
 		g.POST(r.path, handler)
@@ -41,10 +47,16 @@ func (s *surface) importFrom(operation string) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		request := wire.ImportRequest{
-			Collection: c.Param("collection"), Format: c.QueryParam("format"), Mode: c.QueryParam("mode"), Source: c.QueryParam("source"),
+		fields := map[string]string{}
+		for _, name := range []string{"format", "mode", "source", "confirm"} {
+			if value := c.QueryParam(name); value != "" {
+				fields[name] = value
+			}
 		}
-		if call.Request, err = json.Marshal(request); err != nil {
+		if collection := c.Param("collection"); collection != "" {
+			fields["collection"] = collection
+		}
+		if call.Request, err = json.Marshal(fields); err != nil {
 			return err
 		}
 		call.Body = c.Request().Body
@@ -77,13 +89,29 @@ func (s *surface) exportTo(operation string) echo.HandlerFunc {
 		var shown wire.ExportRequest
 		_ = json.Unmarshal(call.Request, &shown) // the operation tells what is wrong with it
 		call.Reply = &attachment{c: c, name: fileName(c.Param("app"), shown)}
-		_, err = s.API.Do(c.Request().Context(), operation, call)
-		if err != nil && c.Response().Committed {
-			exchange.Note(c, err)
-			panic(http.ErrAbortHandler) // a file that breaks off must not look whole
-		}
+		return s.send(c, operation, call)
+	}
+}
+
+// send runs an operation that replies with a file.
+func (s *surface) send(c echo.Context, operation string, call *api.Call) error {
+	_, err := s.API.Do(c.Request().Context(), operation, call)
+	if err != nil && c.Response().Committed {
+		exchange.Note(c, err)
+		panic(http.ErrAbortHandler) // a file that breaks off must not look whole
+	}
+	return err
+}
+
+// backup sends a backup of the server. The body is the manifest of an earlier one, or empty.
+func (s *surface) backup(c echo.Context) error {
+	call, err := s.call(c, "")
+	if err != nil {
 		return err
 	}
+	call.Body = c.Request().Body
+	call.Reply = &attachment{c: c, name: "backup.tar"}
+	return s.send(c, "server.backup", call)
 }
 
 func fileName(app string, r wire.ExportRequest) string {

@@ -130,3 +130,45 @@ func (c *Client) RestoreAppStatus(ctx context.Context) (wire.RestoreAppStatus, e
 	err := c.Do(ctx, "GET", c.managePath("/restore"), nil, &reply)
 	return reply, err
 }
+
+// RestoreArchive gives the app the documents of an archive instead of all that it has. confirm is the app's ID.
+func (c *Client) RestoreArchive(ctx context.Context, confirm string, archive io.Reader) (wire.RestoredArchive, error) {
+	var reply wire.RestoredArchive
+	response, err := c.send(ctx, "POST", c.managePath("/restoreArchive")+"?confirm="+url.QueryEscape(confirm), "application/octet-stream", archive)
+	if err != nil {
+		return reply, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return reply, fmt.Errorf("the reply of %s did not arrive whole: %w", c.base, err)
+	}
+	if response.StatusCode >= 300 {
+		return reply, refusal(response, text)
+	}
+	return reply, json.Unmarshal(text, &reply)
+}
+
+// OperatorLogin signs an operator in and returns a client that acts as the operator.
+func (c *Client) OperatorLogin(ctx context.Context, request wire.OperatorLoginRequest) (*Client, error) {
+	var tokens wire.OperatorTokens
+	if err := c.Do(ctx, "POST", "/v1/manage/session", request, &tokens); err != nil {
+		return nil, err
+	}
+	return c.WithToken(tokens.AccessToken), nil
+}
+
+// Backup begins a backup of the whole server. known is the manifest of an earlier one, empty for none. The caller reads
+// the backup and closes it.
+func (c *Client) Backup(ctx context.Context, known io.Reader) (io.ReadCloser, error) {
+	response, err := c.send(ctx, "POST", "/v1/manage/backup", "application/octet-stream", known)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return nil, errors.Join(refusal(response, text), err)
+}

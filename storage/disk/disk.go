@@ -34,6 +34,8 @@ type Bucket struct {
 
 	// folders is held for reading while a file is put into a folder and for writing while empty folders are removed.
 	folders sync.RWMutex
+	// removing is held for reading while an object is removed and for writing while a snapshot is made.
+	removing sync.RWMutex
 }
 
 // Open opens the bucket in directory dir and makes the directory if it is missing. Files that a crash left half

@@ -110,7 +110,10 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.objects.Remove(target); err != nil {
+	b.removing.RLock()
+	err = b.objects.Remove(target)
+	b.removing.RUnlock()
+	if err != nil {
 		return failure(err)
 	}
 	folder := path.Dir(target)

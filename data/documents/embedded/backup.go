@@ -7,10 +7,15 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
 )
 
 // copyMark is a file in a backup: who opens it goes on from an earlier state, so that positions which the original
@@ -40,6 +45,31 @@ func (e *Engine) Backup(ctx context.Context, dir string) error {
 		return storageError(err)
 	}
 	return storageError(errors.Join(parent.Sync(), parent.Close()))
+}
+
+// Positions returns the position of the last durable commit of every app.
+func (e *Engine) Positions() map[yunduo.AppID]driver.Position {
+	all := map[yunduo.AppID]driver.Position{}
+	for name, a := range e.catalog.Load().apps {
+		all[name] = a.log.position()
+	}
+	return all
+}
+
+// InUse reports whether somebody has the store in dir open.
+func InUse(dir string) (bool, error) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	// Of a lock that this process holds itself Pebble speaks in words only.
+	if errors.Is(err, syscall.EAGAIN) || err != nil && strings.Contains(err.Error(), "lock held by current process") {
+		return true, nil
+	}
+	if err != nil {
+		return false, storageError(err)
+	}
+	return false, storageError(lock.Close())
 }
 
 // renewEpochs gives every app of a copy a new epoch.
