@@ -57,16 +57,28 @@ func (g *diskGuard) reserve() error {
 		return nil
 	}
 	if g.size > 0 {
-		f, err := g.fs.Create(g.path, vfs.WriteCategoryUnspecified)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Preallocate(0, g.size), f.Sync(), f.Close()); err != nil {
+		if err := g.preallocate(); err != nil {
 			return err
 		}
 	}
 	g.full.Store(false)
 	return nil
+}
+
+// preallocate makes the file unless an earlier run left it: it has its name only once its room is taken.
+func (g *diskGuard) preallocate() error {
+	if _, err := g.fs.Stat(g.path); err == nil {
+		return nil
+	}
+	unfinished := g.path + ".new"
+	f, err := g.fs.Create(unfinished, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Preallocate(0, g.size), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return g.fs.Rename(unfinished, g.path)
 }
 
 // check returns storage_full while writes are refused.

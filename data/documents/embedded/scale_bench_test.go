@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,60 @@ import (
 	"yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
 )
+
+// benchSize is how many documents a benchmark of a large store has; YUNDUO_BENCH_DOCUMENTS changes it.
+func benchSize(b *testing.B, otherwise int) int {
+	text := os.Getenv("YUNDUO_BENCH_DOCUMENTS")
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(b, err)
+	return n
+}
+
+var words = []string{"order", "paid", "garden", "river", "blue", "seven", "market", "stone", "cloud", "light", "paper", "mountain", "delivery", "street"}
+
+// realDocument has about 500 bytes of BSON: fields of several types, and text that compresses as text does.
+func realDocument(r *rand.Rand, i, fill int) bson.Raw {
+	text := make([]byte, 0, fill+16)
+	for len(text) < fill {
+		text = append(append(text, words[r.Intn(len(words))]...), ' ')
+		text = strconv.AppendInt(text, int64(r.Intn(1000)), 10)
+		text = append(text, ' ')
+	}
+	return mustRaw(bson.D{
+		{Key: "_id", Value: fmt.Sprintf("%08x%08x", uint32(i)*2654435761, i)}, {Key: "user", Value: i % 5000}, {Key: "n", Value: i},
+		{Key: "x", Value: i % 1000}, {Key: "done", Value: i%2 == 0}, {Key: "at", Value: bson.DateTime(1_700_000_000_000 + int64(i)*1000)},
+		{Key: "tags", Value: bson.A{words[i%7], words[i%11]}}, {Key: "where", Value: bson.D{{Key: "city", Value: words[i%5]}, {Key: "no", Value: i % 77}}},
+		{Key: "body", Value: string(text)},
+	})
+}
+
+func load(b *testing.B, e *embedded.Engine, ns driver.Namespace, n, fill int) {
+	b.Helper()
+	require.NoError(b, e.CreateCollection(b.Context(), ns, driver.CollectionOptions{}))
+	require.NoError(b, e.CreateIndex(b.Context(), ns, driver.Index{Name: "user", Fields: []driver.IndexField{{Path: "user"}, {Path: "n", Descending: true}}}))
+	r := rand.New(rand.NewSource(1))
+	var batch []bson.Raw
+	for i := range n {
+		if batch = append(batch, realDocument(r, i, fill)); len(batch) == 1000 || i == n-1 {
+			require.NoError(b, e.Insert(b.Context(), ns, batch, driver.WriteOptions{Silent: true}))
+			batch = batch[:0]
+		}
+	}
+}
+
+func read(b *testing.B, e *embedded.Engine, ns driver.Namespace, find driver.Find) (n int) {
+	c, err := e.Find(b.Context(), ns, find)
+	require.NoError(b, err)
+	for c.Next(b.Context()) {
+		n++
+	}
+	require.NoError(b, c.Err())
+	require.NoError(b, c.Close())
+	return n
+}
 
 // BenchmarkScale measures a store of a million documents (YUNDUO_BENCH_DOCUMENTS): opening it, reads while 64 clients
 // write, building an index meanwhile, scanning 100,000 documents, and deleting the app.
