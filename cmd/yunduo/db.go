@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"yunduo/internal/project"
 	client "yunduo/sdk/go"
 	"yunduo/wire"
 )
@@ -88,8 +89,11 @@ func dbIndexList(l language) *cobra.Command {
 		return printList(cmd, l, list, "NAME\tFIELDS\tPROPERTIES\tSTATE", func(i wire.Index) string {
 			fields, properties := []string{}, []string{}
 			for _, f := range i.Fields {
-				if f.Descending {
+				switch {
+				case f.Descending:
 					f.Path = "-" + f.Path
+				case f.Kind != "":
+					f.Path += ":" + f.Kind
 				}
 				fields = append(fields, f.Path)
 			}
@@ -102,6 +106,15 @@ func dbIndexList(l language) *cobra.Command {
 			if i.ExpireAfterSeconds > 0 {
 				properties = append(properties, "expires after "+(time.Duration(i.ExpireAfterSeconds)*time.Second).String())
 			}
+			if len(i.PartialFilter) > 0 {
+				properties = append(properties, "partial "+string(i.PartialFilter))
+			}
+			switch i.State {
+			case "building":
+				i.State = fmt.Sprintf("building, %d of %d", i.Done, i.Total)
+			case "failed":
+				i.State = "failed: " + i.Failure
+			}
 			return fmt.Sprintf("%s\t%s\t%s\t%s", i.Name, strings.Join(fields, ","), strings.Join(properties, ", "), i.State)
 		})
 	}))
@@ -110,11 +123,14 @@ func dbIndexList(l language) *cobra.Command {
 func dbIndexCreate(l language) *cobra.Command {
 	var index wire.Index
 	var expire time.Duration
+	var partial string
 	cmd := verb("create COLLECTION FIELD...", l.say(dataTexts.indexCreate), cobra.MinimumNArgs(2), func(cmd *cobra.Command, c *client.Client, args []string) error {
 		for _, field := range args[1:] {
-			path, descending := strings.CutPrefix(field, "-")
-			index.Fields = append(index.Fields, wire.IndexField{Path: path, Descending: descending})
+			path, kind := project.IndexKind(field)
+			path, descending := strings.CutPrefix(path, "-")
+			index.Fields = append(index.Fields, wire.IndexField{Path: path, Descending: descending, Kind: kind})
 		}
+		index.PartialFilter = json.RawMessage(partial)
 		index.ExpireAfterSeconds = int64(expire / time.Second)
 		if err := c.CreateIndex(cmd.Context(), args[0], index); err != nil {
 			return err
@@ -122,7 +138,8 @@ func dbIndexCreate(l language) *cobra.Command {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(dataTexts.indexMade))
 		return err
 	})
-	cmd.Long = cmd.Short + "\n\nFIELD is a path, \"-\" before it means descending: put \"--\" in front of the first such one."
+	cmd.Long = cmd.Short + "\n\nFIELD is a path, \"-\" before it means descending: put \"--\" in front of the first such one.\n\"place:2dsphere\" makes an index of places."
+	cmd.Flags().StringVar(&partial, "partial", "", "only documents that match this filter, such as {\"open\":true}")
 	cmd.Flags().StringVar(&index.Name, "name", "", "its name; default: made of the fields")
 	cmd.Flags().BoolVar(&index.Unique, "unique", false, "no two documents may have the same values")
 	cmd.Flags().BoolVar(&index.Sparse, "sparse", false, "leave out documents without the fields")

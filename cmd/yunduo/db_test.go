@@ -67,6 +67,9 @@ func TestDB_ImportsAndExports(t *testing.T) {
 
 	info.mustDB(t, "index", "create", "people", "n", "--unique", "--sparse")
 	require.Contains(t, info.mustDB(t, "index", "list", "people"), "n_1")
+	info.mustDB(t, "index", "create", "people", "where:2dsphere", "n", "--name", "where", "--partial", `{"n":{"$gt":1}}`)
+	require.Contains(t, info.mustDB(t, "index", "list", "people"), `partial {"n":{"$gt":1}}`)
+	info.mustDB(t, "index", "drop", "people", "where")
 	info.mustDB(t, "export", "-o", file("app.archive"))
 	info.mustDB(t, "index", "drop", "people", "n_1")
 	require.Contains(t, info.mustDB(t, "import", file("app.archive")), "1 indexes are in use")

@@ -136,8 +136,8 @@ func rulesText(rules any, key string) (string, error) {
 	return string(data), nil
 }
 
-// indexKind splits "path:kind"; a colon that no kind follows belongs to the path.
-func indexKind(field string) (path, kind string) {
+// IndexKind splits "path:kind"; a colon that no kind follows belongs to the path.
+func IndexKind(field string) (path, kind string) {
 	for _, kind := range []string{"2dsphere", "hashed"} {
 		if path, ok := strings.CutSuffix(field, ":"+kind); ok {
 			return path, kind
@@ -154,7 +154,7 @@ func (l *loader) readIndexes() error {
 			}
 			made := Index{Collection: collection, Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: index.ExpireAfterSeconds}
 			for _, field := range index.Fields {
-				path, kind := indexKind(field)
+				path, kind := IndexKind(field)
 				path, descending := strings.CutPrefix(path, "-")
 				if path == "" {
 					return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: indexes.%s[%d] has an empty field", yamlName, collection, i)

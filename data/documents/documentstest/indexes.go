@@ -105,6 +105,8 @@ var indexTests = map[string]func(f *fixture){
 		f.reason(yunduo.ReasonInvalidDocument, f.e.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "a", string(make([]byte, 40<<10))))}, driver.WriteOptions{}))
 	},
 	"ManyOfOneValue": manyOfOneValueTest,
+	"CheapestPlan":   cheapestPlanTest,
+	"MergedRanges":   mergedRangesTest,
 	"Explain":        explainTest,
 }
 
@@ -183,5 +185,66 @@ func manyOfOneValueTest(f *fixture) {
 			require.Equal(f, want[i], answer(q), "%v", q)
 		}
 		require.NoError(f, f.e.DropIndex(f.ctx, f.ns, index.Name))
+	}
+}
+
+// cheapestPlanTest: of several indexes the one that leads to the least work is used, whatever kind of condition it
+// serves.
+func cheapestPlanTest(f *fixture) {
+	var docs []bson.Raw
+	for i := range 3000 {
+		docs = append(docs, raw(d("_id", i, "half", i%2, "few", i%300, "n", i)))
+	}
+	require.NoError(f, f.e.Insert(f.ctx, f.ns, docs, driver.WriteOptions{}))
+	for _, path := range []string{"half", "few", "n"} {
+		f.createIndex(driver.Index{Name: path, Fields: fields(path)})
+	}
+	for _, c := range []struct {
+		filter, sort any
+		limit        int64
+		index        string
+		documents    int64
+	}{
+		{d("half", 1, "n", d("$lt", 20)), nil, 0, "n", 20},                       // a narrow range before a wide equality
+		{d("half", 1, "few", 7), nil, 0, "few", 10},                              // the narrower equality
+		{d("few", 7, "n", d("$gte", 0)), nil, 0, "few", 10},                      // an equality before a wide range
+		{d("few", 7), d("n", -1), 3, "few", 10},                                  // sorting ten is less than looking for them in order
+		{d("half", 1), d("n", -1), 3, "n", 5},                                    // and looking is less than sorting a half
+		{d("_id", d("$gte", 10), "few", 7), nil, 0, "few", 10},                   // nor does a wide range of _id win
+		{d("_id", d("$lt", 10), "half", 1), nil, 0, "_id", 10},                   // but a narrow one
+		{d("$or", bson.A{d("few", 7), d("n", 9)}, "half", 1), nil, 0, "few", 11}, // branches before what is common to all
+	} {
+		find := driver.Find{Filter: f.filter(c.filter), Sort: f.sort(c.sort), Limit: c.limit}
+		f.uses(c.index, find, c.documents)
+	}
+}
+
+// mergedRangesTest: the ranges of $in are read side by side where each is in the wanted order.
+func mergedRangesTest(f *fixture) {
+	var docs []bson.Raw
+	for i := range 1200 {
+		docs = append(docs, raw(d("_id", (i*7919)%10007, "a", i%6, "b", i%40, "c", i%3)))
+	}
+	require.NoError(f, f.e.Insert(f.ctx, f.ns, docs, driver.WriteOptions{}))
+	f.createIndex(driver.Index{Name: "ab", Fields: fields("a", "-b", "c")})
+	for _, c := range []struct {
+		filter, sort any
+		documents    int64 // at most
+	}{
+		{d("a", d("$in", bson.A{1, 3, 5})), d("b", 1), 13},
+		{d("a", d("$in", bson.A{1, 3, 5})), d("b", -1, "c", 1), 13},
+		{d("a", d("$in", bson.A{1, 3, 5}), "b", d("$gt", 20)), d("b", 1, "_id", -1), 13},
+		{d("a", d("$in", bson.A{5, 1})), d("a", -1, "b", 1), 13},
+	} {
+		find := driver.Find{Filter: f.filter(c.filter), Sort: f.sort(c.sort), Limit: 10}
+		natural := find
+		natural.Hint = driver.HintNatural
+		require.Equal(f, f.rawFound(natural), f.rawFound(find), "%v %v", c.filter, c.sort)
+		if x, ok := f.e.(driver.Explainer); ok {
+			got, err := x.Explain(f.ctx, f.ns, find, false)
+			require.NoError(f, err)
+			require.False(f, got.BlockingSort)
+			require.LessOrEqual(f, got.DocumentsExamined, c.documents, "%v %v", c.filter, c.sort)
+		}
 	}
 }

@@ -116,7 +116,8 @@ func (e *Engine) pebbleOptions(fs vfs.FS) *pebble.Options {
 		Merger:                      countersMerger,
 		Logger:                      pebbleLogger{e.options.Logger},
 	}
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	// Measured: docs/design/0010.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

@@ -314,3 +314,60 @@ func TestBuild_DiskFull(t *testing.T) {
 	require.Zero(t, failures.Load())
 	require.NoError(t, e.Close())
 }
+
+// TestBuild_DiskBroken: the engine stops in the middle of a build, and the build goes on when the disk works again.
+func TestBuild_DiskBroken(t *testing.T) {
+	e, f, fs, failures := openFaulty(t, syscall.EIO)
+	e.BuildInChunks(10)
+	_, err := e.Delete(t.Context(), things, driver.Delete{}, driver.WriteOptions{})
+	require.NoError(t, err)
+	fill(t, e, 200)
+	chunks := 0
+	e.BeforeChunk(func() {
+		if chunks++; chunks == 5 {
+			f.left.Store(1 << 40)
+		}
+	})
+	require.Equal(t, yunduo.ReasonShuttingDown, yunduo.ReasonOf(e.CreateIndex(t.Context(), things, buildIndexes[1])))
+	require.EqualValues(t, 1, failures.Load())
+	left := fs.CrashClone(vfs.CrashCloneCfg{})
+	f.left.Store(0)
+	require.Error(t, e.Close())
+
+	e = openIn(t, "store", options(left))
+	require.NoError(t, e.CreateIndex(t.Context(), things, buildIndexes[1]))
+	consistent(t, e)
+	require.Nil(t, building(t, e, buildIndexes[1].Name))
+	require.NoError(t, e.Close())
+}
+
+// TestIDs_NeverUsedAgain: what is made after a drop and a restart gets nothing of what was dropped.
+func TestIDs_NeverUsedAgain(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	o := options(fs)
+	o.TrashAge = -1
+	e := openIn(t, "store", o)
+	for round := range 5 {
+		require.NoError(t, e.CreateCollection(t.Context(), things, driver.CollectionOptions{}))
+		fill(t, e, 50)
+		require.NoError(t, e.CreateIndex(t.Context(), things, buildIndexes[0]))
+		if round%2 == 0 {
+			require.NoError(t, e.DropCollection(t.Context(), things))
+		} else {
+			require.NoError(t, e.DropApp(t.Context(), things.App))
+		}
+		o.FS = fs.CrashClone(vfs.CrashCloneCfg{})
+		require.NoError(t, e.Close())
+		fs = o.FS.(*vfs.MemFS)
+		e = openIn(t, "store", o)
+		consistent(t, e)
+		require.NoError(t, e.CreateCollection(t.Context(), things, driver.CollectionOptions{}))
+		require.NoError(t, e.CreateIndex(t.Context(), things, buildIndexes[0]))
+		require.Empty(t, ids(t, e, bson.D{{Key: "n", Value: bson.D{{Key: "$gte", Value: 0}}}}))
+		require.NoError(t, e.DropApp(t.Context(), things.App))
+	}
+	u, err := e.Usage(t.Context(), things.App)
+	require.NoError(t, err)
+	require.Zero(t, u)
+	require.NoError(t, e.Close())
+}

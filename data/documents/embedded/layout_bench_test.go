@@ -49,11 +49,11 @@ func BenchmarkLayout(b *testing.B) {
 			tune func(*pebble.Options)
 		}{
 			{"none", compress(pebble.DBCompressionNone)},
-			{"snappy", compress(pebble.DBCompressionFastest)},
+			{"fastest", compress(pebble.DBCompressionFastest)},
 			{"balanced", compress(pebble.DBCompressionBalanced)},
 			{"good", compress(pebble.DBCompressionGood)},
-			{"separate1KiB", separate(1 << 10)},
-			{"separate4KiB", separate(4 << 10)},
+			{"fastest+separate1KiB", separate(1 << 10)},
+			{"fastest+separate4KiB", separate(4 << 10)},
 		} {
 			b.Run(document.name+"/"+layout.name, func(b *testing.B) {
 				dir := b.TempDir()

@@ -14,7 +14,7 @@ type Options struct {
 	FS     vfs.FS           // the file system; nil is the real one
 	Now    func() time.Time // the clock of change log, expiry and $currentDate; nil is time.Now
 
-	CacheBytes    int64 // block cache; 0 is a quarter of the machine's memory, from 64 MiB to 1 GiB
+	CacheBytes    int64 // block cache; 0 is a quarter of the machine's memory, from 64 MiB to 4 GiB
 	MemtableBytes int64 // size of one memtable; 0 is 32 MiB
 	QueryBytes    int64 // what one query may keep in memory for sorting; 0 is 64 MiB
 	// QueryPoolBytes is what all queries together may keep in memory for sorting; 0 is a sixteenth of the machine's
@@ -52,7 +52,7 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = min(max(machineMemory()/4, 64<<20), 1<<30)
+		o.CacheBytes = min(max(machineMemory()/4, 64<<20), 4<<30)
 	}
 	if o.MemtableBytes == 0 {
 		o.MemtableBytes = 32 << 20
