@@ -14,6 +14,7 @@ const (
 	extraIdle    = 30 * time.Second      // how long a second and further process is kept
 	apartFor     = 5 * time.Minute       // how long a function that has hogged a process does not share one
 	crowded      = 4                     // requests in one process from which on another one is started beside it
+	bootPatience = 20 * time.Millisecond // how long a request waits for the first process before a second one starts
 )
 
 // quickPatience is how long a request waits for a process that answers quickly before it goes to another one. The fewer
@@ -114,29 +115,26 @@ func (p *Program) capacity() int {
 	return p.slots * p.bundle.Concurrency
 }
 
-// pick takes the best free slot: in a process that answers quickly, because it then gets many requests with one system
+// pick takes the best free slot: in the first process if requests cost little, because it then gets many with one system
 // call and the other processors are left to others; else in the one with the fewest running requests. The lowest slot is
 // the most likely to be evaluated already. waited is how long the request has waited. p.mu is held.
 func (p *Program) pick(waited time.Duration) (placing, bool) {
 	var best *replica
+	var condition condition
 	capacity := p.capacity()
-	quick := false
 	for _, rep := range p.replicas {
 		if rep.leaving || (best != nil && rep.busy >= best.busy) {
 			continue
 		}
-		var responsive bool
-		if responsive, quick = rep.proc.condition(); !responsive {
-			continue
-		}
-		if rep.busy >= capacity {
-			if quick && waited < quickPatience() {
+		c := rep.proc.condition()
+		if !c.responsive || rep.busy >= capacity {
+			if c.brisk && waited < quickPatience() {
 				return placing{}, false // its turn comes soon
 			}
 			continue
 		}
-		best = rep
-		if best.busy == 0 || quick {
+		best, condition = rep, c
+		if best.busy == 0 || c.cheap {
 			break
 		}
 	}
@@ -149,7 +147,7 @@ func (p *Program) pick(waited time.Duration) (placing, bool) {
 	}
 	best.used[slot]++
 	best.busy++
-	if best.busy >= crowded && !quick && p.size() < parallelism() {
+	if best.busy >= crowded && !condition.cheap && p.size() < parallelism() {
 		p.startReplica()
 	}
 	return placing{replica: best, slot: slot}, true
@@ -180,40 +178,55 @@ func (p *Program) serve() {
 // p.mu is held and the queue is not empty.
 func (p *Program) grow() {
 	waited := time.Since(p.queue[0].since)
-	silent, quick := false, false
+	silent, brisk, live := false, false, false
 	capacity := p.capacity()
 	for _, rep := range p.replicas {
-		switch {
-		case rep.leaving:
-		case rep.busy < capacity:
+		if rep.leaving {
+			continue
+		}
+		live = true
+		c := rep.proc.condition()
+		if rep.busy < capacity && !c.responsive {
 			silent = true
 			rep.proc.probe()
-		default:
-			_, q := rep.proc.condition()
-			quick = quick || q
 		}
+		brisk = brisk || c.brisk
 	}
 	total := p.size()
-	want := min(len(p.queue), maxStarting)
+	wait := growPatience
 	switch {
 	case total == 0:
 		p.startReplica()
-	case silent && waited < probeLimit, p.starting >= want, total >= p.rt.opts.Replicas:
-	case quick && waited < quickPatience(): // turns come faster than a process starts
-	case total < 2*parallelism() || waited >= growPatience:
-		p.startReplica()
-	}
-	wait := growPatience
-	switch {
 	case silent && waited < probeLimit:
 		wait = probeLimit
-	case quick && waited < quickPatience():
+	case brisk && waited < quickPatience(): // turns come faster than a process starts
 		wait = quickPatience()
+	case !live && waited < bootPatience: // the first process will show what it takes
+		wait = bootPatience
+	case p.starting >= min(len(p.queue), maxStarting), total >= p.rt.opts.Replicas:
+	case p.wanted(total, waited):
+		p.startReplica()
 	}
 	if p.recheck == nil {
 		p.recheck = time.AfterFunc(wait, p.dispatch)
 	} else {
 		p.recheck.Reset(wait)
+	}
+}
+
+// wanted reports whether one process more than the total would help those who wait. p.mu is held.
+func (p *Program) wanted(total int, waited time.Duration) bool {
+	few := total < 2*parallelism() || waited >= growPatience
+	if p.capacity() == 1 { // requests are kept apart: processes are what they wait for
+		return few
+	}
+	switch p.bottleneck() {
+	case machine:
+		return false
+	case code:
+		return total < parallelism()
+	default:
+		return few
 	}
 }
 

@@ -48,8 +48,9 @@ type process struct {
 	inFlight  int           // calls to the host
 	inBytes   int
 	logs      logBudget
-	answered  int64  // when the last answer came
-	pace      int64  // nanoseconds that an answer has taken lately, of the process's time
+	answered  int64 // when the last answer came
+	pace      int64 // nanoseconds between two answers lately
+	use       usage
 	offers    []*run // sent with a token, in order; answered ones go lazily
 	unput     int    // the last of them whose token is not in the pipe yet
 	offered   int64  // when the last one was sent
@@ -120,7 +121,9 @@ func (p *process) read() {
 	err := p.handshake(in)
 	p.hello <- err
 	for err == nil {
-		err = p.next(in)
+		if err = p.next(in); in.Buffered() == 0 {
+			p.out.flushHeld()
+		}
 	}
 	p.end(err)
 }
@@ -233,22 +236,48 @@ func (p *process) retire() {
 // quickPace is what an answer may take of a process's time if the process is to be called quick.
 const quickPace = 500 * time.Microsecond
 
-// note takes the answer of a run into the pace: what of the time since the last answer was this run's. p.mu is held.
+// note takes the answer of a run into the pace: what of the time since the last answer was this run's. One long pause
+// says little, the machine may have been busy. p.mu is held.
 func (p *process) note(r *run) {
 	at := now()
-	p.pace += (at - max(p.answered, r.begun.Load()) - p.pace) / 8
+	took := min(at-max(p.answered, r.begun.Load()), int64(4*quickPace))
+	p.pace += (took - p.pace) / 8
 	p.answered = at
+	p.use.count(p.child.cmd.Process, at)
 }
 
-// condition reports whether the process surely reads its socket (it is idle or has just been heard of), and whether it
-// answers so quickly that requests had better wait for it than for another process.
-func (p *process) condition() (responsive, quick bool) {
+// condition is what the choice of a process for a request depends on.
+type condition struct {
+	responsive bool // it surely reads its socket: it is idle or has just been heard of
+	brisk      bool // answers come so fast that a request had better wait for the next one than for another process
+	cheap      bool // an answer takes so little of a processor that one process can take many requests
+}
+
+func (p *process) condition() condition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired || p.dead || p.withdrawn > 0 {
-		return false, false
+		return condition{}
 	}
-	return p.busy == 0 || now()-p.heard.Load() < int64(2*time.Millisecond), p.pace < int64(quickPace)
+	c := condition{brisk: p.pace < int64(quickPace)}
+	c.cheap = c.brisk
+	if p.use.known {
+		c.cheap = p.use.perAnswer < quickPace
+	}
+	silence := 2 * time.Millisecond
+	if c.brisk {
+		silence = quickPatience()
+	}
+	c.responsive = p.busy == 0 || now()-p.heard.Load() < int64(silence)
+	return c
+}
+
+// usage returns what the process has lately used of a processor.
+func (p *process) usage() usage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.use.look(p.child.cmd.Process, now())
+	return p.use
 }
 
 // probe asks for a sign of life, unless one is awaited already.

@@ -112,7 +112,13 @@ func (p *process) begin(r *run, meta []byte) bool {
 		kept.Event = nil
 		r.invocation = &kept
 	}
-	// Queued under the lock: frames must come in the order of their tokens.
+	// Queued under the lock: frames must come in the order of their tokens. A process that answers quickly gets what
+	// comes meanwhile with its next answer: it would not look at it before.
+	if !alone && p.pace < int64(quickPace) {
+		p.out.hold(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
+		p.mu.Unlock()
+		return true
+	}
 	pending := p.out.queue(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
 	p.mu.Unlock()
 
@@ -121,7 +127,7 @@ func (p *process) begin(r *run, meta []byte) bool {
 	case alone && pending <= smallFrame:
 		p.out.flush()
 	default:
-		p.out.flushTogether()
+		p.out.flushBehind()
 	}
 	return true
 }

@@ -3,8 +3,8 @@ package node
 import (
 	"io"
 	"net"
-	goruntime "runtime"
 	"sync"
+	"time"
 )
 
 // writer combines frames: the first goroutine that finds it idle writes its own frame and all that others add
@@ -18,9 +18,13 @@ type writer struct {
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
-	busy    bool
+	busy    bool        // somebody is writing, or about to
+	held    *time.Timer // flushes held frames at the latest; nil until there were some
 	err     error
 }
+
+// holdTime is how long a frame is held at the most.
+const holdTime = 200 * time.Microsecond
 
 // smallFrame is what surely fits into the socket's buffer next to what is there.
 const smallFrame = 32 << 10
@@ -46,19 +50,12 @@ func (w *writer) sendBehind(kind frameType, flags uint8, slot uint16, id uint32,
 
 // queue adds a frame and returns how many bytes the caller now has to flush; 0 leaves that to somebody else.
 func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) int {
-	length := 0
-	for _, p := range parts {
-		length += len(p)
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return 0
 	}
-	w.pending = appendHeader(w.pending, kind, flags, slot, id, length)
-	for _, p := range parts {
-		w.pending = append(w.pending, p...)
-	}
+	w.add(kind, flags, slot, id, parts)
 	if w.busy {
 		return 0
 	}
@@ -66,12 +63,55 @@ func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, part
 	return len(w.pending)
 }
 
-// flushTogether is flush in the background, after the goroutines that are ready to run have added their frames.
-func (w *writer) flushTogether() {
-	w.flushing.Go(func() {
-		goruntime.Gosched()
+// hold queues a frame that had better be written together with others: by whoever calls flushHeld, which is expected to
+// happen very soon.
+func (w *writer) hold(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return
+	}
+	first := len(w.pending) == 0
+	w.add(kind, flags, slot, id, parts)
+	switch {
+	case w.busy || !first:
+	case w.held == nil:
+		w.held = time.AfterFunc(holdTime, w.flushHeld)
+	default:
+		w.held.Reset(holdTime)
+	}
+}
+
+// flushHeld sees to it that held frames are written.
+func (w *writer) flushHeld() {
+	w.mu.Lock()
+	if w.busy || len(w.pending) == 0 || w.err != nil {
+		w.mu.Unlock()
+		return
+	}
+	w.busy = true
+	pending := len(w.pending)
+	w.mu.Unlock()
+	if pending > smallFrame {
+		w.flushBehind()
+	} else {
 		w.flush()
-	})
+	}
+}
+
+// flushBehind is flush in the background, so that others can add their frames meanwhile.
+func (w *writer) flushBehind() { w.flushing.Go(w.flush) }
+
+// add appends a frame to what is pending. w.mu is held.
+func (w *writer) add(kind frameType, flags uint8, slot uint16, id uint32, parts [][]byte) {
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
+	w.pending = appendHeader(w.pending, kind, flags, slot, id, length)
+	for _, p := range parts {
+		w.pending = append(w.pending, p...)
+	}
 }
 
 // close lets go of what is pending and takes nothing more. It waits for writes in the background, which end because
@@ -80,6 +120,9 @@ func (w *writer) close() {
 	w.mu.Lock()
 	w.err = net.ErrClosed
 	w.pending = nil
+	if w.held != nil {
+		w.held.Stop()
+	}
 	w.mu.Unlock()
 	w.flushing.Wait()
 }

@@ -70,15 +70,17 @@ func (c *connection) next() bool {
 	if !ok {
 		return false
 	}
-	r, length := c.parser.parse(head)
-	if r == nil {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r := blank.WithContext(ctx)
+	if !c.parser.parse(head, r) {
 		c.handOver()
 		return false
 	}
 	c.start += len(head)
-	r.ContentLength, r.RemoteAddr = int64(length), c.remote
+	r.RemoteAddr = c.remote
 	whole := c.body(r)
-	if !c.handle(r) || c.response.finish() != nil || !whole {
+	if !c.handle(r, cancel) || c.response.finish() != nil || !whole {
 		c.close()
 		return false
 	}
@@ -93,10 +95,11 @@ func (c *connection) next() bool {
 	return true
 }
 
-// handle runs the handler; false if it did not end in an answer.
-func (c *connection) handle(r *http.Request) (ok bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+// blank is what requests are made of: WithContext is the only way to give them a context, and copies.
+var blank http.Request
+
+// handle runs the handler; false if it did not end in an answer. cancel ends the request's context.
+func (c *connection) handle(r *http.Request, cancel context.CancelFunc) (ok bool) {
 	c.response.begin()
 	c.watch.begin(cancel)
 	defer func() {
@@ -108,7 +111,7 @@ func (c *connection) handle(r *http.Request) (ok bool) {
 			}
 		}
 	}()
-	c.server.http.Handler.ServeHTTP(&c.response, r.WithContext(ctx))
+	c.server.http.Handler.ServeHTTP(&c.response, r)
 	return true
 }
 

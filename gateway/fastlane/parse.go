@@ -32,31 +32,29 @@ var refused = map[string]bool{
 	"Proxy-Connection": true, "Proxy-Authorization": true, "Http2-Settings": true, "Content-Encoding": true, "Pragma": true,
 }
 
-// parse reads a head that ends in an empty line and returns the request without its body, and the length of that. The
-// request is nil if it is not for the fast lane.
-func (p *parser) parse(head []byte) (r *http.Request, length int) {
+// parse reads a head that ends in an empty line into a request, except for its body; false if it is not for the fast
+// lane.
+func (p *parser) parse(head []byte, r *http.Request) bool {
 	first, rest, ok := bytes.Cut(head, crlf)
 	if !ok {
-		return nil, 0
+		return false
 	}
 	target, ok := bytes.CutPrefix(first, []byte("POST "))
 	if !ok {
-		return nil, 0
+		return false
 	}
 	if target, ok = bytes.CutSuffix(target, []byte(" HTTP/1.1")); !ok || !p.readTarget(target) {
-		return nil, 0
+		return false
 	}
 	u := *p.url
-	r = &http.Request{
-		Method: http.MethodPost, URL: &u, RequestURI: p.target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, len(p.lines)),
-	}
+	r.Method, r.URL, r.RequestURI, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, &u, p.target, "HTTP/1.1", 1, 1
+	r.Header = make(http.Header, len(p.lines))
 	values := make([]string, 0, max(len(p.lines), 8))
-	length = -1
+	length := -1
 	for n := 0; ; n++ {
 		text, more, ok := bytes.Cut(rest, crlf)
 		if !ok || n == maxLines {
-			return nil, 0
+			return false
 		}
 		if len(text) == 0 {
 			break // the head ends here: the caller has looked for exactly this
@@ -64,25 +62,25 @@ func (p *parser) parse(head []byte) (r *http.Request, length int) {
 		rest = more
 		l := p.line(n, text)
 		if l == nil {
-			return nil, 0
+			return false
 		}
 		switch l.name {
 		case "Host":
 			if r.Host != "" || l.value == "" {
-				return nil, 0
+				return false
 			}
 			r.Host = l.value
 			continue
 		case "Content-Length":
 			if length >= 0 {
-				return nil, 0
+				return false
 			}
 			if length = decimal(l.value); length < 0 {
-				return nil, 0
+				return false
 			}
 		case "Connection":
 			if !bytes.EqualFold([]byte(l.value), []byte("keep-alive")) {
-				return nil, 0
+				return false
 			}
 		}
 		if earlier := r.Header[l.name]; earlier != nil {
@@ -92,10 +90,8 @@ func (p *parser) parse(head []byte) (r *http.Request, length int) {
 		values = append(values, l.value)
 		r.Header[l.name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	if r.Host == "" || length < 0 || length > maxBody {
-		return nil, 0
-	}
-	return r, length
+	r.ContentLength = int64(length)
+	return r.Host != "" && length >= 0 && length <= maxBody
 }
 
 var crlf = []byte("\r\n")

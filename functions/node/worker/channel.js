@@ -8,6 +8,7 @@ const { writeSync } = fs
 
 const HEADER = 12
 const CHUNK = 64 * 1024
+const INPUT = 8 * 1024
 
 exports.Type = Object.freeze({
   HELLO: 1,
@@ -33,7 +34,7 @@ exports.Type = Object.freeze({
  * onChunk() is called before the frames of what has just been read, onFlush() when their answers are written.
  */
 exports.open = function open (options, { onFrame, onChunk, onFlush, onClose }) {
-  const input = Buffer.allocUnsafeSlow(CHUNK)
+  const input = Buffer.allocUnsafeSlow(INPUT)
   const head = Buffer.allocUnsafeSlow(HEADER)
   let headFilled = 0
   let body = null
