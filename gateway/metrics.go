@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,6 +17,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	running  prometheus.Gauge
+	known    sync.Map // requestKind to requestCounters
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
@@ -48,8 +50,25 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 	default:
 		method = "other"
 	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.duration.WithLabelValues(route).Observe(took.Seconds())
+	key := requestKind{method, route, status}
+	counters, ok := m.known.Load(key)
+	if !ok {
+		counters, _ = m.known.LoadOrStore(key, requestCounters{m.requests.WithLabelValues(method, route, strconv.Itoa(status)), m.duration.WithLabelValues(route)})
+	}
+	c := counters.(requestCounters)
+	c.requests.Inc()
+	c.duration.Observe(took.Seconds())
+}
+
+// requestKind and requestCounters save the search for a metric by its labels. There are as many as routes and statuses.
+type requestKind struct {
+	method, route string
+	status        int
+}
+
+type requestCounters struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 func (m *metrics) handler() echo.HandlerFunc {

@@ -105,6 +105,9 @@ func (w *response) Flush() {
 // SetWriteDeadline lets handlers bound how long their clients may take.
 func (w *response) SetWriteDeadline(at time.Time) error { return w.c.conn.SetWriteDeadline(at) }
 
+// SetReadDeadline does nothing: the body of a request is here before its handler runs.
+func (w *response) SetReadDeadline(time.Time) error { return nil }
+
 // finish writes what is left of the answer.
 func (w *response) finish() error {
 	if w.status == 0 {

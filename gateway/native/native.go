@@ -61,7 +61,8 @@ func Mount(e *echo.Echo, o Options) {
 // without a role; wrong ones an error.
 func (s *surface) call(c echo.Context, app yunduo.AppID) (*api.Call, error) {
 	call := &api.Call{App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL)}
-	call.Caller.ClientIP = c.RealIP()
+	ip := c.RealIP()
+	call.Caller.ClientIP = ip
 	token := exchange.Bearer(c.Request())
 	if token == "" {
 		return call, nil
@@ -70,7 +71,7 @@ func (s *surface) call(c echo.Context, app yunduo.AppID) (*api.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	caller.ClientIP = c.RealIP()
+	caller.ClientIP = ip
 	call.Caller = caller
 	return call, nil
 }
