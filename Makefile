@@ -56,7 +56,7 @@ SOAK ?= 10m
 soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment
 	@cd $(MINGO) && $(NPM) ci
 	@YUNDUO_SOAK=$(SOAK) YUNDUO_SEED=$${YUNDUO_SEED:-$$(date +%s)} go test -count 1 -timeout 0 -v \
-	  -run '^(TestDifferential|TestKeysOrderAsValues|TestCrash|TestEngine)$$/^(|Model)$$' \
+	  -run '^(TestDifferential|TestKeysOrderAsValues|TestCrash|TestCrash_ExactState|TestFaults_ExactState|TestEngine)$$/^(|Model)$$' \
 	  ./data/query/value ./data/documents/documentstest ./data/documents/embedded
 
 js-test:
