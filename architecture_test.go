@@ -25,7 +25,7 @@ var levels = map[string]int{
 	"wire": 1, "data/query": 1, "storage/driver": 1, "functions/runtime": 1, "functions/bundle": 1, "internal/project": 1,
 	"data/rules": 2, "data/documents/driver": 2, "storage/disk": 2, "storage/s3": 2, "storage/storagetest": 2,
 	"functions/node": 2, "functions/runtimetest": 2, "sdk": 2,
-	"data/documents": 3, "data/interchange": 3, "data/documents/embedded": 3, "data/documents/documentstest": 3,
+	"data/documents": 3, "data/interchange": 3, "data/documents/embedded": 3, "data/documents/mongodb": 3, "data/documents/documentstest": 3,
 	"apps": 4, "auth": 4, "storage": 4, "functions": 4, "triggers": 4,
 	"api": 5, "auth/wechat": 5, "triggers/cron": 4,
 	"gateway": 6, "gateway/mongowire": 6, "server": 7, "cmd/yunduo": 8, "e2e": 8,
@@ -34,22 +34,24 @@ var levels = map[string]int{
 // mayImport are rooms on one level that build on each other, in this direction only.
 var mayImport = map[string][]string{
 	"data/documents/embedded":      {},
+	"data/documents/mongodb":       {},
 	"data/documents/documentstest": {},
 }
 
 // homes says which room alone may import a third-party package.
 var homes = map[string][]string{
-	"github.com/labstack/echo":          {"gateway"},
-	"github.com/coder/websocket":        {"gateway"},
-	"github.com/golang-jwt/jwt":         {"auth"},
-	"github.com/minio/minio-go":         {"storage/s3"},
-	"github.com/robfig/cron":            {"triggers/cron"},
-	"github.com/evanw/esbuild":          {"functions/bundle"},
-	"github.com/cockroachdb/pebble":     {"data/documents/embedded"},
-	"github.com/prometheus":             {"gateway"},
-	"github.com/xdg-go/scram":           {"gateway/mongowire"},
-	"github.com/spf13/cobra":            {"cmd/yunduo"},
-	"github.com/elastic/go-seccomp-bpf": {"functions/node"},
+	"github.com/labstack/echo":             {"gateway"},
+	"github.com/coder/websocket":           {"gateway"},
+	"github.com/golang-jwt/jwt":            {"auth"},
+	"github.com/minio/minio-go":            {"storage/s3"},
+	"github.com/robfig/cron":               {"triggers/cron"},
+	"github.com/evanw/esbuild":             {"functions/bundle"},
+	"github.com/cockroachdb/pebble":        {"data/documents/embedded"},
+	"github.com/prometheus":                {"gateway"},
+	"go.mongodb.org/mongo-driver/v2/mongo": {"data/documents/mongodb"},
+	"github.com/xdg-go/scram":              {"gateway/mongowire"},
+	"github.com/spf13/cobra":               {"cmd/yunduo"},
+	"github.com/elastic/go-seccomp-bpf":    {"functions/node"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.

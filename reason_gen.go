@@ -50,6 +50,8 @@ const (
 	ReasonShuttingDown Reason = "shutting_down"
 	// The disk of the server is full.
 	ReasonStorageFull Reason = "storage_full"
+	// The database that keeps the documents cannot be reached.
+	ReasonDatabaseUnavailable Reason = "database_unavailable"
 	// Something went wrong on the server.
 	ReasonInternal Reason = "internal"
 	// The text cannot name a collection.
@@ -180,6 +182,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonCanceled:               {"canceled", -501001, "SYS_ERR", 11601, false},
 	ReasonShuttingDown:           {"unavailable", -501001, "SYS_ERR", 91, true},
 	ReasonStorageFull:            {"unavailable", -501001, "SYS_ERR", 14031, false},
+	ReasonDatabaseUnavailable:    {"unavailable", -501001, "SYS_ERR", 6, true},
 	ReasonInternal:               {"internal", -501001, "SYS_ERR", 1, false},
 	ReasonInvalidCollectionName:  {"invalid", -501007, "INVALID_PARAM", 73, false},
 	ReasonCollectionNotFound:     {"not_found", -502005, "DATABASE_COLLECTION_NOT_EXIST", 26, false},

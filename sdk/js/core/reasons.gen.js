@@ -26,6 +26,7 @@ module.exports = {
   canceled: [-501001, false],
   shutting_down: [-501001, true],
   storage_full: [-501001, false],
+  database_unavailable: [-501001, true],
   internal: [-501001, false],
   invalid_collection_name: [-501007, false],
   collection_not_found: [-502005, false],

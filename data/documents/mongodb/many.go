@@ -1,0 +1,212 @@
+package mongodb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+)
+
+// runner runs work in a transaction: the caller's, or one of its own for each call.
+type runner func(work func(*transaction) error) error
+
+// updateMany changes all documents that match when it begins, some at a time.
+func (e *Engine) updateMany(ctx, within context.Context, ns driver.Namespace, u driver.Update, run runner, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	ids, err := e.matching(within, ns, u.Filter)
+	if err != nil {
+		return r, err
+	}
+	for some := range slices.Chunk(ids, chunk) {
+		var part driver.UpdateResult
+		err := run(func(t *transaction) error {
+			var err error
+			part, err = t.updateSome(ctx, ns, u, some, o)
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+		r.Matched, r.Modified = r.Matched+part.Matched, r.Modified+part.Modified
+	}
+	if r.Matched == 0 && u.Upsert {
+		single := u
+		single.Multi = false
+		err = run(func(t *transaction) error {
+			var err error
+			r, err = t.updateOne(ctx, ns, single, o)
+			return err
+		})
+	}
+	return r, err
+}
+
+// matching returns the _ids of the documents that match, in order.
+func (e *Engine) matching(within context.Context, ns driver.Namespace, filter *query.Filter) ([]bson.RawValue, error) {
+	by := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}})
+	if s := order(nil, filter); s != nil {
+		by.SetSort(s)
+	}
+	found, err := e.collection(ns).Find(within, filter.Raw(), by)
+	if err != nil {
+		return nil, failed(err, yunduo.ReasonInvalidFilter)
+	}
+	defer found.Close(context.WithoutCancel(within))
+	var ids []bson.RawValue
+	for found.Next(within) {
+		ids = append(ids, idOf(bytes.Clone(found.Current)))
+	}
+	return ids, failed(found.Err(), yunduo.ReasonInvalidFilter)
+}
+
+// among is the filter, narrowed to some documents.
+func among(filter *query.Filter, ids []bson.RawValue) bson.D {
+	return bson.D{{Key: "$and", Value: bson.A{bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, filter.Raw()}}}
+}
+
+// some reads documents by _id, in order.
+func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson.D) ([]bson.Raw, error) {
+	found, err := t.e.collection(ns).Find(t.within(ctx), filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, failure(err)
+	}
+	defer found.Close(context.WithoutCancel(ctx))
+	var docs []bson.Raw
+	for found.Next(ctx) {
+		docs = append(docs, bytes.Clone(found.Current))
+	}
+	return docs, failure(found.Err())
+}
+
+func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	before, err := t.some(ctx, ns, among(u.Filter, ids))
+	if err != nil || len(before) == 0 {
+		return r, err
+	}
+	by := options.UpdateMany()
+	if f := u.Change.ArrayFilters(); len(f) > 0 {
+		by.SetArrayFilters(anys(f))
+	}
+	if _, err := t.e.collection(ns).UpdateMany(t.within(ctx), among(u.Filter, ids), operators(u), by); err != nil {
+		return r, failed(err, yunduo.ReasonUpdateNotApplicable)
+	}
+	changed := make([]bson.RawValue, len(before))
+	for i, doc := range before {
+		changed[i] = idOf(doc)
+	}
+	after, err := t.some(ctx, ns, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: changed}}}})
+	if err != nil {
+		return r, err
+	}
+	if len(after) != len(before) {
+		return r, yunduo.Errorf(yunduo.ReasonInternal, "documents of a transaction changed under it")
+	}
+	var changes []driver.Change
+	for i := range before {
+		r.Matched++
+		if !bytes.Equal(before[i], after[i]) {
+			r.Modified++
+			changes = append(changes, driver.Change{Kind: driver.ChangeUpdate, Collection: ns.Collection, ID: changed[i], Document: after[i], Before: before[i]})
+		}
+	}
+	return r, t.log(ctx, changes, o)
+}
+
+// Delete removes the first or all documents that match.
+func (e *Engine) Delete(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (r driver.DeleteResult, err error) {
+	if err := e.require(ctx, ns); err != nil {
+		return r, err
+	}
+	run := func(work func(*transaction) error) error { return e.transact(ctx, ns.App, work) }
+	switch {
+	case d.Multi && o.Silent:
+		deleted, err := e.collection(ns).DeleteMany(ctx, d.Filter.Raw())
+		if err != nil {
+			return r, failed(err, yunduo.ReasonInvalidFilter)
+		}
+		return driver.DeleteResult{Deleted: deleted.DeletedCount}, nil
+	case d.Multi:
+		return e.deleteMany(ctx, ctx, ns, d, run, o)
+	}
+	err = run(func(t *transaction) error {
+		r, err = t.deleteOne(ctx, ns, d, o)
+		return err
+	})
+	return r, err
+}
+
+// Delete removes the first or all documents that match.
+func (t *transaction) Delete(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (driver.DeleteResult, error) {
+	if err := t.enter(ns); err != nil {
+		return driver.DeleteResult{}, err
+	}
+	if err := t.e.require(ctx, ns); err != nil {
+		return driver.DeleteResult{}, err
+	}
+	if d.Multi {
+		return t.e.deleteMany(ctx, t.within(ctx), ns, d, func(work func(*transaction) error) error { return work(t) }, o)
+	}
+	return t.deleteOne(ctx, ns, d, o)
+}
+
+func (t *transaction) deleteOne(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (r driver.DeleteResult, err error) {
+	by := options.FindOneAndDelete()
+	if s := order(d.Sort, d.Filter); s != nil {
+		by.SetSort(s)
+	}
+	before, err := t.e.collection(ns).FindOneAndDelete(t.within(ctx), d.Filter.Raw(), by).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return r, nil
+	}
+	if err != nil {
+		return r, failed(err, yunduo.ReasonInvalidFilter)
+	}
+	r.Deleted = 1
+	if d.Return == driver.ReturnBefore {
+		r.Document = before
+	}
+	return r, t.log(ctx, []driver.Change{{Kind: driver.ChangeDelete, Collection: ns.Collection, ID: idOf(before), Before: before}}, o)
+}
+
+func (e *Engine) deleteMany(ctx, within context.Context, ns driver.Namespace, d driver.Delete, run runner, o driver.WriteOptions) (r driver.DeleteResult, err error) {
+	ids, err := e.matching(within, ns, d.Filter)
+	if err != nil {
+		return r, err
+	}
+	for some := range slices.Chunk(ids, chunk) {
+		deleted := int64(0)
+		err := run(func(t *transaction) (err error) {
+			deleted, err = t.deleteSome(ctx, ns, d, some, o)
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+		r.Deleted += deleted
+	}
+	return r, nil
+}
+
+func (t *transaction) deleteSome(ctx context.Context, ns driver.Namespace, d driver.Delete, ids []bson.RawValue, o driver.WriteOptions) (int64, error) {
+	before, err := t.some(ctx, ns, among(d.Filter, ids))
+	if err != nil || len(before) == 0 {
+		return 0, err
+	}
+	changes := make([]driver.Change, len(before))
+	gone := make([]bson.RawValue, len(before))
+	for i, doc := range before {
+		gone[i] = idOf(doc)
+		changes[i] = driver.Change{Kind: driver.ChangeDelete, Collection: ns.Collection, ID: gone[i], Before: doc}
+	}
+	if _, err := t.e.collection(ns).DeleteMany(t.within(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}}); err != nil {
+		return 0, failure(err)
+	}
+	return int64(len(before)), t.log(ctx, changes, o)
+}

@@ -1,0 +1,222 @@
+// Package mongodb is the engine on a MongoDB deployment: a replica set or sharded cluster, reached by the official
+// driver. Each app is a database; each logged write is a transaction that also writes the app's change log.
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+)
+
+// Collections of the engine in each app's database.
+const (
+	ownPrefix          = "_engine."
+	metaCollection     = ownPrefix + "meta"        // the epoch
+	settingsCollection = ownPrefix + "collections" // settings of collections
+	logCollection      = ownPrefix + "log"         // the change log
+)
+
+// Options configure an Engine. Zero values take the defaults.
+type Options struct {
+	Logger *slog.Logger
+	// Prefix begins the name of each app's database; empty is the database of the URI, else "yunduo-".
+	Prefix string
+	// LogAge is how long entries of the change log are kept; 0 is 24 hours. What the deployment's oplog holds bounds it.
+	LogAge time.Duration
+	// ConnectTimeout is how long Open waits for the deployment; 0 is 30 seconds.
+	ConnectTimeout time.Duration
+}
+
+// Engine stores documents on a MongoDB deployment.
+type Engine struct {
+	client  *mongo.Client
+	options Options
+	logger  *slog.Logger
+
+	mu     sync.Mutex
+	apps   map[yunduo.AppID]*app
+	feeds  map[*feed]bool
+	closed bool
+}
+
+var _ driver.Engine = (*Engine)(nil)
+
+// app is what is known of an app's database.
+type app struct {
+	epoch uint64
+	// known are collections that were there a moment ago: MongoDB would make a missing one where we refuse.
+	known map[string]time.Time
+	tail  *tail
+}
+
+// freshness is how long a collection is taken to be there without asking again, should another node drop it.
+const freshness = 2 * time.Second
+
+// Open connects to a deployment. It must offer transactions and change streams: a replica set, a sharded cluster, or a
+// server that shows itself as one.
+func Open(ctx context.Context, uri string, o Options) (*Engine, error) {
+	parsed, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, fmt.Errorf("mongodb: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Prefix == "" {
+		o.Prefix = "yunduo-"
+		if parsed.Database != "" {
+			o.Prefix = parsed.Database + "-"
+		}
+	}
+	if o.LogAge == 0 {
+		o.LogAge = 24 * time.Hour
+	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 30 * time.Second
+	}
+	if len(o.Prefix) > 14 || strings.ContainsAny(o.Prefix, "/\\. \"$*<>:|?\x00") {
+		return nil, fmt.Errorf("mongodb: %q cannot begin the name of a database: 1 to 14 bytes without /\\. \"$*<>:|?", o.Prefix)
+	}
+	journal := true
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
+		SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary()).
+		SetRetryWrites(true).SetRetryReads(true).SetAppName("yunduo"))
+	if err != nil {
+		return nil, fmt.Errorf("mongodb: %w", err)
+	}
+	e := &Engine{client: client, options: o, logger: o.Logger, apps: map[yunduo.AppID]*app{}, feeds: map[*feed]bool{}}
+	if err := e.check(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("mongodb: %w", err), client.Disconnect(context.WithoutCancel(ctx)))
+	}
+	return e, nil
+}
+
+// check makes sure that the deployment can do what is needed of it.
+func (e *Engine) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.options.ConnectTimeout)
+	defer cancel()
+	var hello struct {
+		SetName        string `bson:"setName"`
+		Msg            string `bson:"msg"`
+		MaxWireVersion int    `bson:"maxWireVersion"`
+	}
+	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return err
+	}
+	if hello.SetName == "" && hello.Msg != "isdbgrid" {
+		return errors.New("the deployment is a standalone server; transactions and change streams need a replica set")
+	}
+	if hello.MaxWireVersion < 9 {
+		return errors.New("the deployment is older than MongoDB 4.4")
+	}
+	return nil
+}
+
+func (e *Engine) database(id yunduo.AppID) *mongo.Database {
+	return e.client.Database(e.options.Prefix + string(id))
+}
+
+func (e *Engine) collection(ns driver.Namespace) *mongo.Collection {
+	return e.database(ns.App).Collection(ns.Collection)
+}
+
+func (e *Engine) own(id yunduo.AppID, name string) *mongo.Collection {
+	return e.database(id).Collection(name)
+}
+
+// app returns what is known of an app, and sets its database up at the first use.
+func (e *Engine) app(ctx context.Context, id yunduo.AppID) (*app, error) {
+	e.mu.Lock()
+	a, closed := e.apps[id], e.closed
+	e.mu.Unlock()
+	if closed {
+		return nil, errClosed()
+	}
+	if a != nil {
+		return a, nil
+	}
+	epoch, err := e.setUp(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.apps[id] == nil {
+		e.apps[id] = &app{epoch: epoch, known: map[string]time.Time{}}
+	}
+	return e.apps[id], nil
+}
+
+// setUp makes the engine's own collections in an app's database and returns the app's epoch.
+func (e *Engine) setUp(ctx context.Context, id yunduo.AppID) (uint64, error) {
+	for _, name := range []string{metaCollection, settingsCollection, logCollection} {
+		if err := e.database(id).CreateCollection(ctx, name); err != nil && codeOf(err) != codeNamespaceExists {
+			return 0, failure(err)
+		}
+	}
+	expiry := mongo.IndexModel{Keys: bson.D{{Key: "t", Value: 1}}, Options: options.Index().SetName("expiry").SetExpireAfterSeconds(int32(e.options.LogAge / time.Second))}
+	if _, err := e.own(id, logCollection).Indexes().CreateOne(ctx, expiry); err != nil && codeOf(err) != codeIndexOptionsConflict {
+		return 0, failure(err)
+	}
+	var meta struct {
+		Value int64 `bson:"value"`
+	}
+	made := bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "value", Value: rand.Int64()}}}}
+	err := e.own(id, metaCollection).FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: "epoch"}}, made,
+		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&meta)
+	if err != nil {
+		return 0, failure(err)
+	}
+	return uint64(meta.Value), nil
+}
+
+func errClosed() error {
+	return yunduo.Errorf(yunduo.ReasonShuttingDown, "the database is being closed")
+}
+
+// Close ends feeds and disconnects.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	var tails []*tail
+	for _, a := range e.apps {
+		if a.tail != nil {
+			tails = append(tails, a.tail)
+		}
+	}
+	var feeds []*feed
+	for f := range e.feeds {
+		feeds = append(feeds, f)
+	}
+	e.mu.Unlock()
+	for _, t := range tails {
+		t.stop()
+	}
+	for _, f := range feeds {
+		f.shutdown()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return e.client.Disconnect(ctx)
+}

@@ -1,0 +1,143 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/pipeline"
+)
+
+// Find streams the documents that match.
+func (e *Engine) Find(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Cursor, error) {
+	return e.find(ctx, ctx, ns, find)
+}
+
+// find runs a find within a context that may be a transaction's.
+func (e *Engine) find(ctx, within context.Context, ns driver.Namespace, find driver.Find) (driver.Cursor, error) {
+	if checkName(ns.Collection) != nil {
+		return nil, missing(ns)
+	}
+	o := options.Find()
+	if s := order(find.Sort, find.Filter); s != nil {
+		o.SetSort(s)
+	}
+	if find.Projection != nil {
+		o.SetProjection(find.Projection.Raw())
+	}
+	if find.Skip > 0 {
+		o.SetSkip(find.Skip)
+	}
+	if find.Limit > 0 {
+		o.SetLimit(find.Limit)
+	}
+	if h := hint(find.Hint); h != nil {
+		o.SetHint(h)
+	}
+	found, err := e.collection(ns).Find(within, find.Filter.Raw(), o)
+	if err != nil {
+		return nil, failed(err, yunduo.ReasonInvalidFilter)
+	}
+	return e.opened(ctx, ns, found, yunduo.ReasonInvalidFilter)
+}
+
+// order is a sort that leaves nothing to chance: _id decides last. What is found by nearness keeps that order.
+func order(s *query.Sort, f *query.Filter) bson.D {
+	if s == nil && f.Near() != nil {
+		return nil
+	}
+	d, byID := bson.D{}, false
+	for _, field := range s.Fields() {
+		direction := 1
+		if field.Descending {
+			direction = -1
+		}
+		d, byID = append(d, bson.E{Key: field.Path, Value: direction}), byID || field.Path == "_id"
+	}
+	if !byID {
+		d = append(d, bson.E{Key: "_id", Value: 1})
+	}
+	return d
+}
+
+func hint(name string) any {
+	switch name {
+	case "":
+		return nil
+	case driver.HintNatural:
+		return bson.D{{Key: "$natural", Value: 1}}
+	}
+	return name
+}
+
+// opened is a cursor on what was found. A result without rows is checked to be of a collection that is there.
+func (e *Engine) opened(ctx context.Context, ns driver.Namespace, found *mongo.Cursor, mistake yunduo.Reason) (driver.Cursor, error) {
+	if found.ID() == 0 && found.RemainingBatchLength() == 0 {
+		if err := e.require(ctx, ns); err != nil {
+			return nil, errors.Join(err, found.Close(ctx))
+		}
+	}
+	return &cursor{found: found, mistake: mistake}, nil
+}
+
+// Count counts the documents that match.
+func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+	if err := e.require(ctx, ns); err != nil {
+		return 0, err
+	}
+	n, err := e.collection(ns).CountDocuments(ctx, filter.Raw())
+	return n, failed(err, yunduo.ReasonInvalidFilter)
+}
+
+// Aggregate runs a pipeline.
+func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+	if err := e.require(ctx, ns); err != nil {
+		return nil, err
+	}
+	found, err := e.collection(ns).Aggregate(ctx, p.Raw())
+	if err != nil {
+		return nil, failed(err, yunduo.ReasonExpressionFailed)
+	}
+	return &cursor{found: found, mistake: yunduo.ReasonExpressionFailed}, nil
+}
+
+// cursor is a cursor of the driver as one of ours.
+type cursor struct {
+	found   *mongo.Cursor
+	mistake yunduo.Reason
+	err     error
+	closed  bool
+}
+
+var _ driver.Cursor = (*cursor)(nil)
+
+func (c *cursor) Next(ctx context.Context) bool {
+	if c.closed || c.err != nil {
+		return false
+	}
+	if c.err = ctx.Err(); c.err != nil {
+		return false
+	}
+	if c.found.Next(ctx) {
+		return true
+	}
+	c.err = failed(c.found.Err(), c.mistake)
+	return false
+}
+
+func (c *cursor) Current() bson.Raw { return c.found.Current }
+func (c *cursor) Err() error        { return c.err }
+
+func (c *cursor) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return failure(c.found.Close(context.Background()))
+}

@@ -1,0 +1,178 @@
+package mongodb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"yunduo"
+	"yunduo/data/documents/driver"
+	"yunduo/data/query"
+	"yunduo/data/query/value"
+)
+
+// chunk is how many documents of a write to many are changed in one transaction.
+const chunk = 100
+
+// Insert stores documents, all or nothing.
+func (e *Engine) Insert(ctx context.Context, ns driver.Namespace, docs []bson.Raw, o driver.WriteOptions) error {
+	if err := e.require(ctx, ns); err != nil {
+		return err
+	}
+	if o.Silent && len(docs) == 1 {
+		_, err := e.collection(ns).InsertOne(ctx, docs[0])
+		return failed(err, yunduo.ReasonInvalidDocument)
+	}
+	return e.transact(ctx, ns.App, func(t *transaction) error { return t.Insert(ctx, ns, docs, o) })
+}
+
+// Insert stores documents.
+func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, docs []bson.Raw, o driver.WriteOptions) error {
+	if err := t.enter(ns); err != nil {
+		return err
+	}
+	if err := t.e.require(ctx, ns); err != nil {
+		return err
+	}
+	if len(docs) == 0 {
+		return nil
+	}
+	if _, err := t.e.collection(ns).InsertMany(t.within(ctx), docs); err != nil {
+		return failed(err, yunduo.ReasonInvalidDocument)
+	}
+	changes := make([]driver.Change, len(docs))
+	for i, doc := range docs {
+		changes[i] = driver.Change{Kind: driver.ChangeInsert, Collection: ns.Collection, ID: idOf(doc), Document: doc}
+	}
+	return t.log(ctx, changes, o)
+}
+
+func idOf(doc bson.Raw) bson.RawValue {
+	id, _ := value.Field(doc, "_id")
+	return id
+}
+
+// Update changes the documents that match.
+func (e *Engine) Update(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	if err := e.require(ctx, ns); err != nil {
+		return r, err
+	}
+	if u.Multi {
+		return e.updateMany(ctx, ctx, ns, u, func(work func(*transaction) error) error { return e.transact(ctx, ns.App, work) }, o)
+	}
+	err = e.transact(ctx, ns.App, func(t *transaction) error {
+		r, err = t.updateOne(ctx, ns, u, o)
+		return err
+	})
+	return r, err
+}
+
+// Update changes the documents that match.
+func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (driver.UpdateResult, error) {
+	if err := t.enter(ns); err != nil {
+		return driver.UpdateResult{}, err
+	}
+	if err := t.e.require(ctx, ns); err != nil {
+		return driver.UpdateResult{}, err
+	}
+	if u.Multi {
+		return t.e.updateMany(ctx, t.within(ctx), ns, u, func(work func(*transaction) error) error { return work(t) }, o)
+	}
+	return t.updateOne(ctx, ns, u, o)
+}
+
+// updateOne changes the first document by sort, else by _id, and knows it before and after.
+func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	in, coll := t.within(ctx), t.e.collection(ns)
+	var before bson.Raw
+	if u.Change.IsReplacement() {
+		by := options.FindOneAndReplace().SetReturnDocument(options.Before)
+		if s := order(u.Sort, u.Filter); s != nil {
+			by.SetSort(s)
+		}
+		before, err = coll.FindOneAndReplace(in, u.Filter.Raw(), bson.Raw(u.Change.Raw().Value), by).Raw()
+	} else {
+		by := options.FindOneAndUpdate().SetReturnDocument(options.Before)
+		if s := order(u.Sort, u.Filter); s != nil {
+			by.SetSort(s)
+		}
+		if f := u.Change.ArrayFilters(); len(f) > 0 {
+			by.SetArrayFilters(anys(f))
+		}
+		before, err = coll.FindOneAndUpdate(in, u.Filter.Raw(), operators(u), by).Raw()
+	}
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		if u.Upsert {
+			return t.upsert(ctx, ns, u, o)
+		}
+		return r, nil
+	}
+	if err != nil {
+		return r, failed(err, yunduo.ReasonUpdateNotApplicable)
+	}
+	after, err := coll.FindOne(in, bson.D{{Key: "_id", Value: idOf(before)}}).Raw()
+	if err != nil {
+		return r, failure(err)
+	}
+	r.Matched = 1
+	switch u.Return {
+	case driver.ReturnBefore:
+		r.Document = before
+	case driver.ReturnAfter:
+		r.Document = after
+	}
+	if bytes.Equal(before, after) {
+		return r, nil
+	}
+	r.Modified = 1
+	return r, t.log(ctx, []driver.Change{{Kind: driver.ChangeUpdate, Collection: ns.Collection, ID: idOf(after), Document: after, Before: before}}, o)
+}
+
+// upsert inserts the document that the update makes of its filter. It is made here, as for every engine: the server
+// would choose another _id.
+func (t *transaction) upsert(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	made, err := query.UpsertDocument(u.Filter, u.Change, u.NewID, time.Now())
+	if err != nil {
+		return r, err
+	}
+	if err := t.Insert(ctx, ns, []bson.Raw{made}, o); err != nil {
+		return r, err
+	}
+	r.UpsertedID = idOf(made)
+	if u.Return == driver.ReturnAfter {
+		r.Document = made
+	}
+	return r, nil
+}
+
+// operators is the change as the driver takes it: operators, or an array of stages.
+func operators(u driver.Update) any {
+	if raw := u.Change.Raw(); raw.Type == bson.TypeArray {
+		return stages(raw)
+	}
+	return bson.Raw(u.Change.Raw().Value)
+}
+
+func stages(array bson.RawValue) []bson.Raw {
+	var list []bson.Raw
+	for it := value.Elements(array.Value); ; {
+		_, v, more := it.Next()
+		if !more {
+			return list
+		}
+		list = append(list, v.Value)
+	}
+}
+
+func anys(raws []bson.Raw) []any {
+	list := make([]any, len(raws))
+	for i, raw := range raws {
+		list[i] = raw
+	}
+	return list
+}
