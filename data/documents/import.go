@@ -108,7 +108,7 @@ func (i *Import) Add(ctx context.Context, number int64, doc bson.Raw) error {
 			doc = withID(doc, i.sourceID(number))
 		}
 	}
-	doc, id, err := stamp(doc, "")
+	doc, id, err := stamp(doc, "", i.s.checkID)
 	if err != nil {
 		i.Reject(number, err)
 		return nil

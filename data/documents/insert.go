@@ -28,12 +28,12 @@ func (s *Session) Insert(ctx context.Context, collection string, docs []bson.Raw
 	}
 	ids := make([]bson.RawValue, len(docs))
 	stamped := make([]bson.Raw, len(docs))
-	form := shape{limit: s.db.options.MaxDocumentBytes}
+	form := s.form()
 	for i, doc := range docs {
 		if err := form.check(doc, yunduo.ReasonInvalidDocument, fmt.Sprintf("documents[%d]", i)); err != nil {
 			return nil, err
 		}
-		if stamped[i], ids[i], err = stamp(doc, s.stampOwner()); err != nil {
+		if stamped[i], ids[i], err = stamp(doc, s.stampOwner(), s.checkID); err != nil {
 			return nil, err
 		}
 		if !decision.Allows(stamped[i]) {

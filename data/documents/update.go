@@ -66,10 +66,10 @@ func (s *Session) upserted(update driver.Update) (bson.Raw, error) {
 	if err != nil {
 		return nil, nil
 	}
-	if err := (shape{limit: s.db.options.MaxDocumentBytes}).check(made, yunduo.ReasonInvalidDocument, "document"); err != nil {
+	if err := s.form().check(made, yunduo.ReasonInvalidDocument, "document"); err != nil {
 		return nil, err
 	}
-	return made, checkID(made.Lookup("_id"), yunduo.ReasonInvalidDocument)
+	return made, s.checkID(made.Lookup("_id"))
 }
 
 func (s *Session) update(ctx context.Context, ns driver.Namespace, update driver.Update) (driver.UpdateResult, error) {
@@ -92,7 +92,7 @@ func (s *Session) parseUpdate(by *collation.Collation, u Update) (driver.Update,
 		return update, err
 	}
 	if update.Change.IsReplacement() {
-		form := shape{limit: s.db.options.MaxDocumentBytes}
+		form := s.form()
 		if u.Multi {
 			return update, yunduo.Errorf(yunduo.ReasonInvalidUpdate, "multi: a whole document replaces one document only; use operators to change many")
 		}
@@ -111,7 +111,8 @@ func (s *Session) parseUpdate(by *collation.Collation, u Update) (driver.Update,
 }
 
 func (s *Session) parseChange(by *collation.Collation, u Update) (change *query.Update, err error) {
-	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
+	form := s.form()
+	form.operators = true
 	for _, part := range append(u.ArrayFilters[:len(u.ArrayFilters):len(u.ArrayFilters)], u.Pipeline...) {
 		if err := form.check(part, yunduo.ReasonInvalidUpdate, "update"); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ const maxIDBytes = 1024
 // shape says which field names a document may have.
 type shape struct {
 	operators bool // names may start with $
+	any       bool // the platform's own: whatever the engine takes
 	limit     int  // bytes
 }
 
@@ -48,7 +49,7 @@ func (s shape) walk(doc []byte, reason yunduo.Reason, what string, depth int) er
 		if !utf8.ValidString(key) {
 			return yunduo.Errorf(reason, "%s: a field name is not valid UTF-8", what)
 		}
-		if !s.operators && len(key) > 0 && key[0] == '$' {
+		if !s.operators && !s.any && len(key) > 0 && key[0] == '$' {
 			return yunduo.Errorf(reason, "%s: the field name %q starts with $", what, key)
 		}
 		value, err := element.ValueErr()
@@ -67,6 +68,9 @@ func (s shape) value(v bsoncore.Value, key string, reason yunduo.Reason, what st
 	case bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray:
 		return s.walk(v.Data, reason, what, depth+1)
 	case bsoncore.TypeCodeWithScope:
+		if s.any {
+			return nil
+		}
 		return yunduo.Errorf(reason, "%s: the field %q holds code", what, key)
 	case bsoncore.TypeString:
 		text, ok := v.StringValueOK()
@@ -107,9 +111,23 @@ func checkID(v bson.RawValue, reason yunduo.Reason) error {
 	return yunduo.Errorf(reason, "_id: a %s cannot identify a document; use a text or a number", v.Type)
 }
 
+// checkID reports whether v may be the _id of a document that the session stores. What the platform itself stores is
+// for the engine to judge: it may come from another server.
+func (s *Session) checkID(v bson.RawValue) error {
+	if s.caller.Role == yunduo.RoleSystem {
+		return nil
+	}
+	return checkID(v, yunduo.ReasonInvalidDocument)
+}
+
+// form is the shape that documents of the session have.
+func (s *Session) form() shape {
+	return shape{limit: s.db.options.MaxDocumentBytes, any: s.caller.Role == yunduo.RoleSystem}
+}
+
 // stamp returns the document as it is to be stored, with an _id in front and the owner, if any, at the end.
 // It expects a document that passed check.
-func stamp(doc bson.Raw, owner string) (bson.Raw, bson.RawValue, error) {
+func stamp(doc bson.Raw, owner string, checked func(bson.RawValue) error) (bson.Raw, bson.RawValue, error) {
 	var id bson.RawValue
 	elements, err := doc.Elements()
 	if err != nil {
@@ -131,7 +149,7 @@ func stamp(doc bson.Raw, owner string) (bson.Raw, bson.RawValue, error) {
 	}
 	if at < 0 {
 		id = newID()
-	} else if err := checkID(id, yunduo.ReasonInvalidDocument); err != nil {
+	} else if err := checked(id); err != nil {
 		return nil, id, err
 	}
 	if at == 0 && owner == "" {

@@ -70,7 +70,7 @@ func (c *command) findArguments() (documents.Query, batching, error) {
 		case "singleBatch":
 			b.single, err = asBool(key, v)
 		case "collation":
-			err = plainCollation(v)
+			q.Collation, err = asDocument(key, v)
 		case "hint":
 			q.Hint = v
 		case "allowDiskUse", "noCursorTimeout", "allowPartialResults", "oplogReplay", "readOnce", "awaitData":

@@ -233,7 +233,7 @@ func (c *command) updateOne(ctx context.Context, docs *documents.Session, collec
 		case "sort":
 			u.Sort, err = asDocument(key, v)
 		case "collation":
-			err = plainCollation(v)
+			u.Collation, err = asDocument(key, v)
 		case "hint":
 		default:
 			err = refuseTrue(key, v)
@@ -245,8 +245,12 @@ func (c *command) updateOne(ctx context.Context, docs *documents.Session, collec
 	return c.change(ctx, docs, collection, u)
 }
 
-// setChange takes an update's operators or document.
+// setChange takes an update's operators, document or stages.
 func setChange(u *documents.Update, key string, v bson.RawValue) (err error) {
+	if v.Type == bson.TypeArray {
+		u.Pipeline, err = asList(key, v)
+		return err
+	}
 	u.Change, err = asDocument(key, v)
 	return err
 }
@@ -285,7 +289,7 @@ func remove(ctx context.Context, c *command, docs *documents.Session) ([]byte, e
 				limit, err = asCount(key, v)
 				d.Multi = limit == 0
 			case "collation":
-				err = plainCollation(v)
+				d.Collation, err = asDocument(key, v)
 			case "hint":
 			default:
 				err = refuseTrue(key, v)
@@ -337,7 +341,7 @@ func findAndModify(ctx context.Context, c *command, docs *documents.Session) ([]
 		case "arrayFilters":
 			u.ArrayFilters, err = asList(key, v)
 		case "collation":
-			err = plainCollation(v)
+			u.Collation, err = asDocument(key, v)
 		case "hint", "bypassDocumentValidation":
 		default:
 			err = refuseTrue(key, v)
@@ -351,16 +355,16 @@ func findAndModify(ctx context.Context, c *command, docs *documents.Session) ([]
 		return nil, err
 	}
 	if removing {
-		if u.Change != nil || u.Upsert || u.Return == driver.ReturnAfter {
+		if u.Change != nil || u.Pipeline != nil || u.Upsert || u.Return == driver.ReturnAfter {
 			return nil, failf(codeFailedToParse, "Cannot specify both an update and remove=true, nor upsert or new with remove=true")
 		}
-		r, err := docs.Delete(ctx, collection, documents.Delete{Filter: u.Filter, Sort: u.Sort, Return: driver.ReturnBefore})
+		r, err := docs.Delete(ctx, collection, documents.Delete{Filter: u.Filter, Sort: u.Sort, Collation: u.Collation, Return: driver.ReturnBefore})
 		if err = notMissing(err); err != nil {
 			return nil, err
 		}
 		return modified(projection, r.Document, bson.D{{Key: "n", Value: compact(r.Deleted)}})
 	}
-	if u.Change == nil {
+	if u.Change == nil && u.Pipeline == nil {
 		return nil, failf(codeFailedToParse, "Either an update or remove=true must be specified")
 	}
 	r, err := c.change(ctx, docs, collection, u)

@@ -111,6 +111,20 @@ func (f *fixture) update(filter, change any, multi bool) driver.UpdateResult {
 	return r
 }
 
+// brittle reports whether a failed operation ends its transaction on this engine.
+func (f *fixture) brittle() bool {
+	_, yes := f.e.(driver.Brittle)
+	return yes
+}
+
+// ended requires that a failure has ended a transaction and that nothing is left of it.
+func (f *fixture) ended(tx driver.Transaction) {
+	f.Helper()
+	_, err := tx.Count(f.ctx, f.ns, nil)
+	f.reason(yunduo.ReasonTransactionNotFound, err)
+	f.reason(yunduo.ReasonTransactionNotFound, tx.Commit(f.ctx))
+}
+
 // find returns the documents in the collection that match as relaxed Extended JSON.
 func (f *fixture) find(filter, sort any) []string {
 	f.Helper()

@@ -93,6 +93,11 @@ var transactionTests = map[string]func(f *fixture){
 		tx := f.begin()
 		require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1, "a", 1))}, driver.WriteOptions{}))
 		f.reason(yunduo.ReasonDuplicateKey, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 1))}, driver.WriteOptions{}))
+		if f.brittle() {
+			f.ended(tx)
+			require.Empty(f, f.all())
+			return
+		}
 		r, err := tx.Delete(f.ctx, f.ns, driver.Delete{Multi: true}, driver.WriteOptions{})
 		require.NoError(f, err)
 		require.EqualValues(f, 1, r.Deleted)
@@ -106,6 +111,11 @@ var transactionTests = map[string]func(f *fixture){
 		f.insert(d("_id", 1, "k", 1))
 		tx := f.begin()
 		f.reason(yunduo.ReasonDuplicateKey, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 2, "k", 1))}, driver.WriteOptions{}))
+		if f.brittle() {
+			f.ended(tx)
+			require.Len(f, f.all(), 1)
+			return
+		}
 		_, err := tx.Delete(f.ctx, f.ns, driver.Delete{Filter: f.filter(d("_id", 1))}, driver.WriteOptions{})
 		require.NoError(f, err)
 		require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 2, "k", 1))}, driver.WriteOptions{}))

@@ -21,6 +21,8 @@ type Options struct {
 	// memory, from 64 to 256 MiB.
 	QueryPoolBytes int64
 
+	TransactionBytes int // what one transaction may write; 0 is 16 MiB
+
 	LogAge   time.Duration // how long change-log entries are kept; 0 is 24 hours
 	LogBytes int64         // how many bytes of change log an app keeps; 0 is 1 GiB
 
@@ -62,6 +64,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.QueryPoolBytes == 0 {
 		o.QueryPoolBytes = min(max(machineMemory()/16, 64<<20), 256<<20)
+	}
+	if o.TransactionBytes == 0 {
+		o.TransactionBytes = maxTransactionBytes
 	}
 	if o.LogAge == 0 {
 		o.LogAge = 24 * time.Hour

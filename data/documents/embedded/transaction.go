@@ -11,7 +11,7 @@ import (
 	"yunduo/data/query/pipeline"
 )
 
-// maxTransactionBytes bounds what a transaction writes.
+// maxTransactionBytes bounds what a transaction writes unless the options say otherwise.
 const maxTransactionBytes = 16 << 20
 
 // transaction reads a snapshot with its own writes on top. A write puts an intent on its document, which keeps every

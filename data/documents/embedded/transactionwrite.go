@@ -137,8 +137,8 @@ func (t *transaction) claim(ctx context.Context, m mutation) error {
 			size += len(e.key) + len(e.value)
 		}
 	}
-	if t.bytes+size > maxTransactionBytes {
-		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "the transaction writes more than %d MiB", maxTransactionBytes>>20)
+	if t.bytes+size > t.e.options.TransactionBytes {
+		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "the transaction writes more than %d MiB", t.e.options.TransactionBytes>>20)
 	}
 	t.bytes += size
 	if err := t.claimDocument(ctx, m); err != nil {

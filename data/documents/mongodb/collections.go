@@ -29,6 +29,8 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, o dr
 	if err != nil {
 		return err
 	}
+	a.schema.Lock()
+	defer a.schema.Unlock()
 	// The settings first: a crash between the two leaves settings of nothing, which the next creation overwrites.
 	if err := e.keepSettings(ctx, ns, o.Settings); err != nil {
 		return err
@@ -70,6 +72,8 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 	if err != nil {
 		return err
 	}
+	a.schema.Lock()
+	defer a.schema.Unlock()
 	exists, err := e.look(ctx, ns)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 // Error numbers of MongoDB that mean something to the engine.
 const (
+	codeBadValue             = 2
 	codeUnauthorized         = 13
 	codeAuthenticationFailed = 18
 	codeNamespaceNotFound    = 26

@@ -35,6 +35,11 @@ const maxEntry = 15 << 20
 
 // log writes entries of the change log as part of the transaction.
 func (t *transaction) log(ctx context.Context, changes []driver.Change, o driver.WriteOptions) error {
+	for _, c := range changes {
+		if err := t.charge(len(c.Document)); err != nil {
+			return err
+		}
+	}
 	if o.Silent || len(changes) == 0 {
 		return nil
 	}

@@ -50,20 +50,24 @@ func (e *Engine) updateMany(ctx, within context.Context, ns driver.Namespace, u 
 
 // matching returns the _ids of the documents that match, in order.
 func (e *Engine) matching(within context.Context, ns driver.Namespace, filter *query.Filter) ([]bson.RawValue, error) {
-	by := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}})
+	collation, err := collationOf(filter, nil)
+	if err != nil {
+		return nil, err
+	}
+	by := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetCollation(collation)
 	if s := order(nil, filter); s != nil {
 		by.SetSort(s)
 	}
 	found, err := e.collection(ns).Find(within, filter.Raw(), by)
 	if err != nil {
-		return nil, failed(err, yunduo.ReasonInvalidFilter)
+		return nil, failed(err, yunduo.ReasonExpressionFailed)
 	}
 	defer found.Close(context.WithoutCancel(within))
 	var ids []bson.RawValue
 	for found.Next(within) {
 		ids = append(ids, idOf(bytes.Clone(found.Current)))
 	}
-	return ids, failed(found.Err(), yunduo.ReasonInvalidFilter)
+	return ids, failed(found.Err(), yunduo.ReasonExpressionFailed)
 }
 
 // among is the filter, narrowed to some documents.
@@ -72,8 +76,8 @@ func among(filter *query.Filter, ids []bson.RawValue) bson.D {
 }
 
 // some reads documents by _id, in order.
-func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson.D) ([]bson.Raw, error) {
-	found, err := t.e.collection(ns).Find(t.within(ctx), filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson.D, by *options.Collation) ([]bson.Raw, error) {
+	found, err := t.e.collection(ns).Find(t.within(ctx), filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetCollation(by))
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -86,13 +90,20 @@ func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson
 }
 
 func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	before, err := t.some(ctx, ns, among(u.Filter, ids))
+	collation, err := collationOf(u.Filter, u.Sort)
+	if err != nil {
+		return r, err
+	}
+	before, err := t.some(ctx, ns, among(u.Filter, ids), collation)
 	if err != nil || len(before) == 0 {
 		return r, err
 	}
-	by := options.UpdateMany()
+	by := options.UpdateMany().SetCollation(collation)
 	if f := u.Change.ArrayFilters(); len(f) > 0 {
 		by.SetArrayFilters(anys(f))
+	}
+	if u.Change.Raw().Type == 0 {
+		return t.rewriteSome(ctx, ns, u, before, o)
 	}
 	if _, err := t.e.collection(ns).UpdateMany(t.within(ctx), among(u.Filter, ids), operators(u), by); err != nil {
 		return r, failed(err, yunduo.ReasonUpdateNotApplicable)
@@ -101,7 +112,7 @@ func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u dri
 	for i, doc := range before {
 		changed[i] = idOf(doc)
 	}
-	after, err := t.some(ctx, ns, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: changed}}}})
+	after, err := t.some(ctx, ns, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: changed}}}}, nil)
 	if err != nil {
 		return r, err
 	}
@@ -127,9 +138,13 @@ func (e *Engine) Delete(ctx context.Context, ns driver.Namespace, d driver.Delet
 	run := func(work func(*transaction) error) error { return e.transact(ctx, ns.App, work) }
 	switch {
 	case d.Multi && o.Silent:
-		deleted, err := e.collection(ns).DeleteMany(ctx, d.Filter.Raw())
+		by, err := collationOf(d.Filter, nil)
 		if err != nil {
-			return r, failed(err, yunduo.ReasonInvalidFilter)
+			return r, err
+		}
+		deleted, err := e.collection(ns).DeleteMany(ctx, d.Filter.Raw(), options.DeleteMany().SetCollation(by))
+		if err != nil {
+			return r, failed(err, yunduo.ReasonExpressionFailed)
 		}
 		return driver.DeleteResult{Deleted: deleted.DeletedCount}, nil
 	case d.Multi:
@@ -157,7 +172,11 @@ func (t *transaction) Delete(ctx context.Context, ns driver.Namespace, d driver.
 }
 
 func (t *transaction) deleteOne(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (r driver.DeleteResult, err error) {
-	by := options.FindOneAndDelete()
+	collation, err := collationOf(d.Filter, d.Sort)
+	if err != nil {
+		return r, err
+	}
+	by := options.FindOneAndDelete().SetCollation(collation)
 	if s := order(d.Sort, d.Filter); s != nil {
 		by.SetSort(s)
 	}
@@ -166,7 +185,7 @@ func (t *transaction) deleteOne(ctx context.Context, ns driver.Namespace, d driv
 		return r, nil
 	}
 	if err != nil {
-		return r, failed(err, yunduo.ReasonInvalidFilter)
+		return r, failed(err, yunduo.ReasonExpressionFailed)
 	}
 	r.Deleted = 1
 	if d.Return == driver.ReturnBefore {
@@ -195,7 +214,11 @@ func (e *Engine) deleteMany(ctx, within context.Context, ns driver.Namespace, d 
 }
 
 func (t *transaction) deleteSome(ctx context.Context, ns driver.Namespace, d driver.Delete, ids []bson.RawValue, o driver.WriteOptions) (int64, error) {
-	before, err := t.some(ctx, ns, among(d.Filter, ids))
+	collation, err := collationOf(d.Filter, d.Sort)
+	if err != nil {
+		return 0, err
+	}
+	before, err := t.some(ctx, ns, among(d.Filter, ids), collation)
 	if err != nil || len(before) == 0 {
 		return 0, err
 	}

@@ -55,7 +55,13 @@ type Engine struct {
 	closed bool
 }
 
-var _ driver.Engine = (*Engine)(nil)
+var (
+	_ driver.Engine  = (*Engine)(nil)
+	_ driver.Brittle = (*Engine)(nil)
+)
+
+// FailureEndsTransaction says that the deployment ends a transaction with the first operation that fails.
+func (e *Engine) FailureEndsTransaction() {}
 
 // app is what is known of an app's database.
 type app struct {
@@ -63,6 +69,8 @@ type app struct {
 	// known are collections that were there a moment ago: MongoDB would make a missing one where we refuse.
 	known map[string]time.Time
 	tail  *tail
+	// schema is held by writers that MongoDB might let make a collection, and exclusively while one is made or dropped.
+	schema sync.RWMutex
 }
 
 // freshness is how long a collection is taken to be there without asking again, should another node drop it.

@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,6 +26,11 @@ func (e *Engine) find(ctx, within context.Context, ns driver.Namespace, find dri
 		return nil, missing(ns)
 	}
 	o := options.Find()
+	by, err := collationOf(find.Filter, find.Sort)
+	if err != nil {
+		return nil, err
+	}
+	o.SetCollation(by)
 	if s := order(find.Sort, find.Filter); s != nil {
 		o.SetSort(s)
 	}
@@ -41,10 +47,13 @@ func (e *Engine) find(ctx, within context.Context, ns driver.Namespace, find dri
 		o.SetHint(h)
 	}
 	found, err := e.collection(ns).Find(within, find.Filter.Raw(), o)
-	if err != nil {
-		return nil, failed(err, yunduo.ReasonInvalidFilter)
+	if find.Hint != "" && codeOf(err) != 0 && strings.Contains(strings.ToLower(err.Error()), "hint") {
+		return nil, failed(err, yunduo.ReasonInvalidRequest)
 	}
-	return e.opened(ctx, ns, found, yunduo.ReasonInvalidFilter)
+	if err != nil {
+		return nil, failed(err, yunduo.ReasonExpressionFailed)
+	}
+	return e.opened(ctx, ns, found)
 }
 
 // order is a sort that leaves nothing to chance: _id decides last. What is found by nearness keeps that order.
@@ -77,13 +86,13 @@ func hint(name string) any {
 }
 
 // opened is a cursor on what was found. A result without rows is checked to be of a collection that is there.
-func (e *Engine) opened(ctx context.Context, ns driver.Namespace, found *mongo.Cursor, mistake yunduo.Reason) (driver.Cursor, error) {
+func (e *Engine) opened(ctx context.Context, ns driver.Namespace, found *mongo.Cursor) (driver.Cursor, error) {
 	if found.ID() == 0 && found.RemainingBatchLength() == 0 {
 		if err := e.require(ctx, ns); err != nil {
 			return nil, errors.Join(err, found.Close(ctx))
 		}
 	}
-	return &cursor{found: found, mistake: mistake}, nil
+	return &cursor{found: found}, nil
 }
 
 // Count counts the documents that match.
@@ -91,8 +100,21 @@ func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.F
 	if err := e.require(ctx, ns); err != nil {
 		return 0, err
 	}
-	n, err := e.collection(ns).CountDocuments(ctx, filter.Raw())
-	return n, failed(err, yunduo.ReasonInvalidFilter)
+	return e.count(ctx, ns, filter)
+}
+
+// count counts within a context that may be a transaction's. By nearness nothing is counted but what a find finds.
+func (e *Engine) count(within context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+	if filter.Near() != nil {
+		ids, err := e.matching(within, ns, filter)
+		return int64(len(ids)), err
+	}
+	by, err := collationOf(filter, nil)
+	if err != nil {
+		return 0, err
+	}
+	n, err := e.collection(ns).CountDocuments(within, filter.Raw(), options.Count().SetCollation(by))
+	return n, failed(err, yunduo.ReasonExpressionFailed)
 }
 
 // Aggregate runs a pipeline.
@@ -100,19 +122,27 @@ func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline
 	if err := e.require(ctx, ns); err != nil {
 		return nil, err
 	}
-	found, err := e.collection(ns).Aggregate(ctx, p.Raw())
+	return e.aggregate(ctx, ns, p)
+}
+
+// aggregate runs a pipeline within a context that may be a transaction's.
+func (e *Engine) aggregate(within context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+	by, err := collationIn(p.Collation())
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.collection(ns).Aggregate(within, p.Raw(), options.Aggregate().SetCollation(by))
 	if err != nil {
 		return nil, failed(err, yunduo.ReasonExpressionFailed)
 	}
-	return &cursor{found: found, mistake: yunduo.ReasonExpressionFailed}, nil
+	return &cursor{found: found}, nil
 }
 
 // cursor is a cursor of the driver as one of ours.
 type cursor struct {
-	found   *mongo.Cursor
-	mistake yunduo.Reason
-	err     error
-	closed  bool
+	found  *mongo.Cursor
+	err    error
+	closed bool
 }
 
 var _ driver.Cursor = (*cursor)(nil)
@@ -127,7 +157,7 @@ func (c *cursor) Next(ctx context.Context) bool {
 	if c.found.Next(ctx) {
 		return true
 	}
-	c.err = failed(c.found.Err(), c.mistake)
+	c.err = failed(c.found.Err(), yunduo.ReasonExpressionFailed)
 	return false
 }
 

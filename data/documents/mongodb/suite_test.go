@@ -30,7 +30,7 @@ func (platform) Credential(_ context.Context, user string) (yunduo.Caller, strin
 // listener starts our own MongoDB listener over the embedded engine and returns its address.
 func listener(t *testing.T) string {
 	t.Helper()
-	engine, err := embedded.Open(t.TempDir(), embedded.Options{})
+	engine, err := embedded.Open(t.TempDir(), embedded.Options{TransactionBytes: 128 << 20}) // documents and log entries
 	require.NoError(t, err)
 	db := documents.New(engine, documents.Options{})
 	s := mongowire.New(mongowire.Options{Documents: db, Credentials: platform{}})

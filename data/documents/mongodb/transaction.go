@@ -26,6 +26,8 @@ type transaction struct {
 	app     yunduo.AppID
 	session *mongo.Session
 	entries int // in the change log
+	limited bool
+	bytes   int // written, where that is limited
 	ended   bool
 }
 
@@ -55,6 +57,7 @@ func (e *Engine) Begin(ctx context.Context, id yunduo.AppID) (driver.Transaction
 	if err != nil {
 		return nil, err
 	}
+	t.limited = true
 	err = e.own(id, metaCollection).FindOne(t.within(ctx), bson.D{{Key: "_id", Value: "epoch"}}).Err()
 	if err != nil {
 		_ = t.Abort(context.WithoutCancel(ctx)) // the error of the read is the one to report
@@ -101,6 +104,17 @@ func (t *transaction) within(ctx context.Context) context.Context {
 	return mongo.NewSessionContext(ctx, t.session)
 }
 
+// maxBytes is what a caller's transaction may write, on every engine.
+const maxBytes = 16 << 20
+
+// charge counts what the transaction writes.
+func (t *transaction) charge(n int) error {
+	if t.bytes += n; t.limited && t.bytes > maxBytes {
+		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "the transaction writes more than %d MiB", maxBytes>>20)
+	}
+	return nil
+}
+
 // enter checks that an operation may be part of the transaction.
 func (t *transaction) enter(ns driver.Namespace) error {
 	if t.ended {
@@ -128,8 +142,7 @@ func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *qu
 	if err := t.e.require(ctx, ns); err != nil {
 		return 0, err
 	}
-	n, err := t.e.collection(ns).CountDocuments(t.within(ctx), filter.Raw())
-	return n, failed(err, yunduo.ReasonInvalidFilter)
+	return t.e.count(t.within(ctx), ns, filter)
 }
 
 // Aggregate runs a pipeline on what the transaction sees.
@@ -140,11 +153,7 @@ func (t *transaction) Aggregate(ctx context.Context, ns driver.Namespace, p *pip
 	if err := t.e.require(ctx, ns); err != nil {
 		return nil, err
 	}
-	found, err := t.e.collection(ns).Aggregate(t.within(ctx), p.Raw())
-	if err != nil {
-		return nil, failed(err, yunduo.ReasonExpressionFailed)
-	}
-	return &cursor{found: found, mistake: yunduo.ReasonExpressionFailed}, nil
+	return t.e.aggregate(t.within(ctx), ns, p)
 }
 
 // Commit makes the writes durable and visible.

@@ -21,7 +21,12 @@ const chunk = 100
 
 // Insert stores documents, all or nothing.
 func (e *Engine) Insert(ctx context.Context, ns driver.Namespace, docs []bson.Raw, o driver.WriteOptions) error {
-	if err := e.require(ctx, ns); err != nil {
+	leave, err := e.making(ctx, ns)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := checkDocuments(docs); err != nil {
 		return err
 	}
 	if o.Silent && len(docs) == 1 {
@@ -29,6 +34,20 @@ func (e *Engine) Insert(ctx context.Context, ns driver.Namespace, docs []bson.Ra
 		return failed(err, yunduo.ReasonInvalidDocument)
 	}
 	return e.transact(ctx, ns.App, func(t *transaction) error { return t.Insert(ctx, ns, docs, o) })
+}
+
+// making begins a write that makes documents: the collection is there and stays until leave, unless another node drops it.
+func (e *Engine) making(ctx context.Context, ns driver.Namespace) (leave func(), err error) {
+	a, err := e.app(ctx, ns.App)
+	if err != nil {
+		return nil, err
+	}
+	a.schema.RLock()
+	if err := e.require(ctx, ns); err != nil {
+		a.schema.RUnlock()
+		return nil, err
+	}
+	return a.schema.RUnlock, nil
 }
 
 // Insert stores documents.
@@ -42,6 +61,9 @@ func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, docs []bs
 	if len(docs) == 0 {
 		return nil
 	}
+	if err := checkDocuments(docs); err != nil {
+		return err
+	}
 	if _, err := t.e.collection(ns).InsertMany(t.within(ctx), docs); err != nil {
 		return failed(err, yunduo.ReasonInvalidDocument)
 	}
@@ -52,6 +74,28 @@ func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, docs []bs
 	return t.log(ctx, changes, o)
 }
 
+// maxIDBytes bounds an _id, as on every engine.
+const maxIDBytes = 16 << 10
+
+// checkDocuments refuses what MongoDB or the driver would store otherwise than it is given.
+func checkDocuments(docs []bson.Raw) error {
+	for i, doc := range docs {
+		if err := value.Validate(doc); err != nil {
+			return yunduo.Errorf(yunduo.ReasonInvalidDocument, "document %d: %s", i, yunduo.AsError(err).Message)
+		}
+		switch id := idOf(doc); {
+		case id.Type == 0 || id.Type == bson.TypeArray || id.Type == bson.TypeRegex || id.Type == bson.TypeUndefined:
+			return yunduo.Errorf(yunduo.ReasonInvalidDocument, "document %d: there is no _id, or it is of a type that cannot be one", i)
+		case len(id.Value) > maxIDBytes:
+			return yunduo.Errorf(yunduo.ReasonInvalidDocument, "document %d: the _id has more than %d bytes", i, maxIDBytes)
+		}
+		if len(doc) > 16<<20 {
+			return yunduo.Errorf(yunduo.ReasonDocumentTooLarge, "document %d has more than 16 MiB", i)
+		}
+	}
+	return nil
+}
+
 func idOf(doc bson.Raw) bson.RawValue {
 	id, _ := value.Field(doc, "_id")
 	return id
@@ -59,7 +103,13 @@ func idOf(doc bson.Raw) bson.RawValue {
 
 // Update changes the documents that match.
 func (e *Engine) Update(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	if err := e.require(ctx, ns); err != nil {
+	leave, err := e.making(ctx, ns)
+	if err != nil {
+		return r, err
+	}
+	defer leave()
+	// A $[name] without its condition is the caller's mistake, whatever number the server would give it.
+	if _, err := u.Change.WithArrayFilters(u.Change.ArrayFilters()); err != nil {
 		return r, err
 	}
 	if u.Multi {
@@ -80,6 +130,9 @@ func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.
 	if err := t.e.require(ctx, ns); err != nil {
 		return driver.UpdateResult{}, err
 	}
+	if _, err := u.Change.WithArrayFilters(u.Change.ArrayFilters()); err != nil {
+		return driver.UpdateResult{}, err
+	}
 	if u.Multi {
 		return t.e.updateMany(ctx, t.within(ctx), ns, u, func(work func(*transaction) error) error { return work(t) }, o)
 	}
@@ -89,15 +142,22 @@ func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.
 // updateOne changes the first document by sort, else by _id, and knows it before and after.
 func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
 	in, coll := t.within(ctx), t.e.collection(ns)
+	collation, err := collationOf(u.Filter, u.Sort)
+	if err != nil {
+		return r, err
+	}
 	var before bson.Raw
-	if u.Change.IsReplacement() {
-		by := options.FindOneAndReplace().SetReturnDocument(options.Before)
+	switch {
+	case u.Change.Raw().Type == 0:
+		before, err = t.rewriteOne(ctx, ns, u, collation)
+	case u.Change.IsReplacement():
+		by := options.FindOneAndReplace().SetReturnDocument(options.Before).SetCollation(collation)
 		if s := order(u.Sort, u.Filter); s != nil {
 			by.SetSort(s)
 		}
 		before, err = coll.FindOneAndReplace(in, u.Filter.Raw(), bson.Raw(u.Change.Raw().Value), by).Raw()
-	} else {
-		by := options.FindOneAndUpdate().SetReturnDocument(options.Before)
+	default:
+		by := options.FindOneAndUpdate().SetReturnDocument(options.Before).SetCollation(collation)
 		if s := order(u.Sort, u.Filter); s != nil {
 			by.SetSort(s)
 		}
