@@ -13,7 +13,7 @@ MINGO    := data/documents/documentstest/mingo
 CONSOLE  := console/dist/index.html
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page go-test js-test driver-test browser-test
+.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page conformance go-test js-test driver-test browser-test
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,11 @@ soak: check-tools ## random tests of the document store, SOAK=10m for each, with
 js-test:
 	@echo "== JavaScript SDK"
 	@cd sdk/js && $(NPM) ci && npm test --silent
+
+conformance: check-tools ## run the engine suite on the MongoDB at MONGODB_URI and print what differs
+	@[ -n "$(MONGODB_URI)" ] || { echo "usage: make conformance MONGODB_URI=mongodb://..."; exit 1; }
+	@YUNDUO_TEST_MONGODB='$(MONGODB_URI)' go test -count=1 -timeout 60m ./data/documents/mongodb -run TestSuite > .conformance.log 2>&1; status=$$?; \
+	  grep -E '^ *--- FAIL|^ok|^FAIL' .conformance.log; echo "details: .conformance.log"; exit $$status
 
 driver-test: build
 	@echo "== MongoDB drivers"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"yunduo"
+	documents "yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
 	"yunduo/server/backup"
 	"yunduo/storage/disk"
@@ -38,8 +39,15 @@ type backups struct {
 }
 
 // buildBackups lets operators take backups of the server.
-func (s *Server) buildBackups(engine *embedded.Engine, bucket driver.Bucket) error {
-	b := &backups{dataDir: s.config.DataDir, version: s.config.Version, engine: engine}
+func (s *Server) buildBackups(engine documents.Engine, bucket driver.Bucket) error {
+	own, ok := engine.(*embedded.Engine)
+	if !ok {
+		s.rooms.Backup = func(context.Context, io.Reader, io.Writer) error {
+			return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "this server keeps its documents in MongoDB: back up that deployment with its own tools")
+		}
+		return nil
+	}
+	b := &backups{dataDir: s.config.DataDir, version: s.config.Version, engine: own}
 	b.bucket, _ = bucket.(*disk.Bucket)
 	s.rooms.Backup = b.take
 	return b.removeLeftovers()

@@ -19,6 +19,7 @@ import (
 type Config struct {
 	DataDir string // everything the server keeps, unless objects are on S3
 	Listen  string // host:port; port 0 picks a free one
+	MongoDB string // URI of a MongoDB deployment for documents; empty keeps them in DataDir
 	S3      string // URL of an S3 bucket for objects; empty keeps them in DataDir
 	// MongoListen is the host:port of the MongoDB listener for owners' tools; empty opens none.
 	MongoListen string

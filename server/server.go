@@ -24,7 +24,6 @@ import (
 	"yunduo/auth"
 	"yunduo/auth/wechat"
 	"yunduo/data/documents"
-	"yunduo/data/documents/embedded"
 	"yunduo/functions"
 	"yunduo/functions/bundle"
 	"yunduo/functions/node"
@@ -114,14 +113,9 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := embedded.Open(filepath.Join(s.config.DataDir, "documents"), embedded.Options{
-		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes, TrashAge: s.config.TrashAge,
-	})
-	if errors.Is(err, syscall.EAGAIN) { // its lock is taken
-		return fmt.Errorf("the data directory %s is in use by another server; stop that one or choose another directory with --data", s.config.DataDir)
-	}
+	engine, err := s.openEngine(ctx)
 	if err != nil {
-		return fmt.Errorf("open the documents in %s: %w", s.config.DataDir, err)
+		return err
 	}
 	s.later("engine", func(context.Context) error { return engine.Close() })
 	bucket, err := s.openBucket(ctx)

@@ -52,6 +52,7 @@ func serveCommand(l language) *cobra.Command {
 	flags.StringVar(&config.DataDir, "data", config.DataDir, "data directory")
 	flags.StringVar(&config.Listen, "listen", config.Listen, "address to listen on")
 	flags.StringVar(&config.MongoListen, "mongo-listen", "", "let MongoDB's tools and drivers in at this address; default: not at all")
+	flags.StringVar(&config.MongoDB, "mongodb", "", "keep documents in this MongoDB deployment: mongodb://USER:PASSWORD@HOST/PREFIX; default: in the data directory")
 	flags.StringVar(&config.S3, "s3", config.S3, "keep files and bundles in this S3 bucket: s3://KEY:SECRET@HOST/BUCKET")
 	flags.StringVar(&config.PublicURL, "public-url", config.PublicURL, "the server's address as clients see it")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")

@@ -31,7 +31,6 @@ type conn struct {
 	user     string
 	login    *login // being proven
 	failures int    // of logins
-	compact  bool   // the client greeted in the way that drivers do since MongoDB 5
 }
 
 func newConn(s *Server, socket net.Conn, number int64) *conn {
@@ -45,7 +44,7 @@ func (c *conn) serve(ctx context.Context) {
 	defer cancel()
 	// One message is read ahead, so that a client that goes away is noticed while its command runs.
 	messages := make(chan *message)
-	c.socket.SetReadDeadline(time.Now().Add(loginTime))
+	_ = c.socket.SetReadDeadline(time.Now().Add(loginTime))
 	signedIn := make(chan struct{})
 	go func(signedIn <-chan struct{}) {
 		defer close(messages)
@@ -60,7 +59,7 @@ func (c *conn) serve(ctx context.Context) {
 		}
 		if c.user != "" && signedIn != nil {
 			close(signedIn)
-			c.socket.SetReadDeadline(time.Time{})
+			_ = c.socket.SetReadDeadline(time.Time{})
 			signedIn = nil
 		}
 		if m.noReply {

@@ -78,6 +78,10 @@ var codeNames = map[code]string{
 	codeRateLimited: "IngressRequestRateLimitExceeded", codeDocumentTooLarge: "BSONObjectTooLarge",
 	codeDuplicateKey: "DuplicateKey", codeCursorInUse: "CursorInUse", codeMechanismUnavailable: "MechanismUnavailable",
 	codeChangeStreamFatalError: "ChangeStreamFatalError",
+	6:                          "HostUnreachable", 8: "UnknownError", 40: "ConflictingUpdateOperators", 47: "NoMatchingDocument",
+	52: "DollarPrefixedFieldName", 56: "EmptyFieldName", 66: "ImmutableField", 121: "DocumentValidationFailure",
+	168: "InvalidPipelineOperator", 171: "CannotIndexParallelArrays", 217: "IncompleteTransactionHistory",
+	292: "QueryExceededMemoryLimitNoDiskUseAllowed",
 }
 
 // String returns the code's name as drivers know it.

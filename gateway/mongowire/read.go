@@ -96,7 +96,7 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	var filter bson.Raw
+	var filter, collation bson.Raw
 	var skip, limit int64
 	for key, v := range c.arguments() {
 		switch key {
@@ -109,7 +109,7 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 				limit = -max(limit, math.MinInt64+1)
 			}
 		case "collation":
-			err = plainCollation(v)
+			collation, err = asDocument(key, v)
 		case "hint", "fields":
 		default:
 			err = c.unknown(key)
@@ -118,7 +118,7 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 			return nil, err
 		}
 	}
-	n, err := docs.Count(ctx, collection, filter)
+	n, err := docs.CountBy(ctx, collection, filter, collation)
 	if err = notMissing(err); err != nil {
 		return nil, err
 	}
@@ -224,6 +224,7 @@ func distinctValues(ctx context.Context, found driver.Cursor, field string) (bso
 
 func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte, error) {
 	var stages []bson.Raw
+	var collation bson.Raw
 	b := defaultBatching()
 	explained := false
 	var err error
@@ -236,7 +237,7 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 		case "explain":
 			explained, err = asBool(key, v)
 		case "collation":
-			err = plainCollation(v)
+			collation, err = asDocument(key, v)
 		case "allowDiskUse", "hint", "fromMongos", "needsMerge", "bypassDocumentValidation":
 		default:
 			err = refuseTrue(key, v)
@@ -253,6 +254,9 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 		key, _, _ := stageOf(stages[0])
 		first = key
 	}
+	if (first == "$changeStream" || first == "$collStats") && collation != nil {
+		return nil, failf(codeBadValue, "collation: not supported with %s", first)
+	}
 	if first == "$changeStream" {
 		return c.watch(ctx, docs, stages, b)
 	}
@@ -263,7 +267,7 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 	if first == "$collStats" {
 		return c.collStatsStage(ctx, docs, collection, stages, b)
 	}
-	found, err := docs.Aggregate(ctx, collection, stages)
+	found, err := docs.AggregateBy(ctx, collection, stages, collation)
 	if err != nil {
 		if notMissing(err) != nil {
 			return nil, err

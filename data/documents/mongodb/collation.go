@@ -12,10 +12,16 @@ import (
 // collationOf is the collation of an operation by its filter and sort, nil for the order of bytes. MongoDB has one for
 // all of an operation: a filter whose parts compare texts in different ways is refused, for it may be a security rule
 // that must not be read otherwise than it was written.
-func collationOf(f *query.Filter, s *query.Sort) (*options.Collation, error) {
+func collationOf(f *query.Filter, s *query.Sort, also ...*collation.Collation) (*options.Collation, error) {
 	by, uniform := f.Collation()
 	if f == nil && s != nil {
 		by = s.Collation()
+	}
+	if f == nil && s == nil && len(also) > 0 {
+		by = also[0]
+	}
+	for _, other := range also {
+		uniform = uniform && collation.Same(by, other)
 	}
 	if f != nil && s != nil && !collation.Same(by, s.Collation()) {
 		uniform = false

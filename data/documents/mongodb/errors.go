@@ -19,6 +19,7 @@ const (
 	codeNamespaceExists      = 48
 	codeMaxTimeExpired       = 50
 	codeCannotCreateIndex    = 67
+	codeImmutableField       = 66
 	codeInvalidNamespace     = 73
 	codeIndexOptionsConflict = 85
 	codeIndexSpecsConflict   = 86
@@ -32,6 +33,7 @@ const (
 	codeMemoryLimit          = 292
 	codeDocumentTooLarge     = 10334
 	codeDuplicateKey         = 11000
+	codeNoPlace              = 16755 // an indexed field that is no place
 	codeSortMemory           = 16819
 	codeKeyTooLong           = 17280
 	codeUpdateTooLarge       = 17419
@@ -46,6 +48,7 @@ var reasons = map[int]yunduo.Reason{
 	codeNamespaceExists:      yunduo.ReasonCollectionExists,
 	codeMaxTimeExpired:       yunduo.ReasonTimeout,
 	codeCannotCreateIndex:    yunduo.ReasonInvalidIndex,
+	codeImmutableField:       yunduo.ReasonUpdateNotApplicable,
 	codeInvalidNamespace:     yunduo.ReasonInvalidCollectionName,
 	codeIndexOptionsConflict: yunduo.ReasonInvalidIndex,
 	codeIndexSpecsConflict:   yunduo.ReasonInvalidIndex,
@@ -59,6 +62,7 @@ var reasons = map[int]yunduo.Reason{
 	codeMemoryLimit:          yunduo.ReasonQueryTooExpensive,
 	codeDocumentTooLarge:     yunduo.ReasonDocumentTooLarge,
 	codeDuplicateKey:         yunduo.ReasonDuplicateKey,
+	codeNoPlace:              yunduo.ReasonInvalidDocument,
 	codeSortMemory:           yunduo.ReasonQueryTooExpensive,
 	codeKeyTooLong:           yunduo.ReasonInvalidDocument,
 	codeUpdateTooLarge:       yunduo.ReasonDocumentTooLarge,

@@ -43,6 +43,9 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, index dri
 			return nil
 		}
 	}
+	if codeOf(err) == codeBadValue { // of a document: the definition was checked
+		return failed(err, yunduo.ReasonInvalidDocument)
+	}
 	return failed(err, yunduo.ReasonInvalidIndex)
 }
 

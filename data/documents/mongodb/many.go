@@ -90,7 +90,7 @@ func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson
 }
 
 func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	collation, err := collationOf(u.Filter, u.Sort)
+	collation, err := collationOf(u.Filter, u.Sort, u.Change.Collation())
 	if err != nil {
 		return r, err
 	}
@@ -106,7 +106,7 @@ func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u dri
 		return t.rewriteSome(ctx, ns, u, before, o)
 	}
 	if _, err := t.e.collection(ns).UpdateMany(t.within(ctx), among(u.Filter, ids), operators(u), by); err != nil {
-		return r, failed(err, yunduo.ReasonUpdateNotApplicable)
+		return r, failed(err, mistakeOf(u))
 	}
 	changed := make([]bson.RawValue, len(before))
 	for i, doc := range before {

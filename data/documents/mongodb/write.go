@@ -142,7 +142,7 @@ func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.
 // updateOne changes the first document by sort, else by _id, and knows it before and after.
 func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
 	in, coll := t.within(ctx), t.e.collection(ns)
-	collation, err := collationOf(u.Filter, u.Sort)
+	collation, err := collationOf(u.Filter, u.Sort, u.Change.Collation())
 	if err != nil {
 		return r, err
 	}
@@ -173,7 +173,7 @@ func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driv
 		return r, nil
 	}
 	if err != nil {
-		return r, failed(err, yunduo.ReasonUpdateNotApplicable)
+		return r, failed(err, mistakeOf(u))
 	}
 	after, err := coll.FindOne(in, bson.D{{Key: "_id", Value: idOf(before)}}).Raw()
 	if err != nil {
@@ -208,6 +208,14 @@ func (t *transaction) upsert(ctx context.Context, ns driver.Namespace, u driver.
 		r.Document = made
 	}
 	return r, nil
+}
+
+// mistakeOf is what is wrong when the server cannot apply the change.
+func mistakeOf(u driver.Update) yunduo.Reason {
+	if u.Change.Raw().Type == bson.TypeArray {
+		return yunduo.ReasonExpressionFailed
+	}
+	return yunduo.ReasonUpdateNotApplicable
 }
 
 // operators is the change as the driver takes it: operators, or an array of stages.
