@@ -67,7 +67,13 @@ func (c *comparison) matches(v bson.RawValue) bool {
 	if class == value.ClassNumber && (c.nan || value.IsNaN(v)) {
 		return c.same && c.nan && value.IsNaN(v)
 	}
-	switch c.compare(v) {
+	order := 0
+	if c.by == nil {
+		order = value.Compare(v, c.value)
+	} else {
+		order = c.collated(v)
+	}
+	switch order {
 	case -1:
 		return c.below
 	case 1:
@@ -81,11 +87,8 @@ func hasTexts(class value.Class) bool {
 	return class == value.ClassString || class == value.ClassObject || class == value.ClassArray
 }
 
-// compare orders a value of the same class against the operand.
-func (c *comparison) compare(v bson.RawValue) int {
-	if c.by == nil {
-		return value.Compare(v, c.value)
-	}
+// collated orders a value of the same class against the operand, by the collation.
+func (c *comparison) collated(v bson.RawValue) int {
 	var buffer [128]byte
 	key, err := value.AppendKeyBy(c.by, buffer[:0], v)
 	if err != nil {

@@ -94,6 +94,9 @@ func CompareBy(by *collation.Collation, a, b bson.RawValue) int {
 	case ClassNumber:
 		return compareNumbers(a, b)
 	case ClassString:
+		if by == nil {
+			return bytes.Compare(stringBytes(a.Value), stringBytes(b.Value))
+		}
 		return by.Compare(stringBytes(a.Value), stringBytes(b.Value))
 	case ClassCode:
 		return bytes.Compare(stringBytes(a.Value), stringBytes(b.Value))
