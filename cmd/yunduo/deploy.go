@@ -40,9 +40,20 @@ func deployCommand(l language) *cobra.Command {
 	return cmd
 }
 
-// deployAll deploys the functions one after another and goes on after one that fails.
+// deployAll applies the project's rules and indexes, deploys the functions one after another and goes on after what
+// fails. With functions named, only these are deployed.
 func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string) error {
-	out, failed, found := cmd.OutOrStdout(), 0, 0
+	out, failed, found, refused := cmd.OutOrStdout(), 0, 0, 0
+	if len(only) == 0 {
+		applyData(cmd.Context(), p, c, func(what string, err error) {
+			if err != nil {
+				refused++
+				fmt.Fprintln(out, l.say(texts.deployFailed, what, sentence(err)))
+				return
+			}
+			fmt.Fprintln(out, l.say(texts.applied, what))
+		})
+	}
 	for _, f := range p.Functions {
 		if len(only) > 0 && !slices.Contains(only, f.Name) {
 			continue
@@ -67,6 +78,8 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 		}
 	}
 	switch {
+	case refused > 0 && failed == 0:
+		return fmt.Errorf("%d rules or indexes were not applied", refused)
 	case failed > 0:
 		return fmt.Errorf("%d of %d functions were not deployed", failed, found)
 	case found == 0 && len(only) > 0:

@@ -196,6 +196,58 @@ func TestFunctions_Verbs(t *testing.T) {
 	require.JSONEq(t, "[]", text)
 }
 
+func TestDeploy_AppliesRulesAndIndexes(t *testing.T) {
+	dir := newProject(t)
+	p, info := startDev(t, dir)
+	other := newProject(t) // what is deployed is not what the server was started with
+	t.Chdir(other)
+	yaml := `rules:
+  notes: {read: true, write: false}
+storageRules: adminonly
+functionRules:
+  hello: {invoke: "auth != null"}
+indexes:
+  notes:
+    - {fields: [owner, -at], unique: true, partialFilter: {draft: false}}
+`
+	require.NoError(t, os.WriteFile("yunduo.yaml", []byte(yaml), 0o644))
+	to := []string{"--server", info.URL, "--app", info.App, "--key", info.APIKey}
+	deploy := func(more ...string) (string, error) {
+		return run(t, append(append([]string{"deploy", "."}, to...), more...)...)
+	}
+	c := client.New(info.URL, yunduo.AppID(info.App), info.APIKey)
+
+	text, err := deploy("--function", "hello")
+	require.NoError(t, err)
+	require.NotContains(t, text, "rules", "one function alone changes no rules")
+	collections, err := c.Collections(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, collections)
+
+	for range 2 { // what is there already is no failure
+		text, err = deploy()
+		require.NoError(t, err, text)
+		for _, line := range []string{"✓ rules of notes", "✓ index owner_at of notes", "✓ storage rules", "✓ function rules", "✓ hello is live"} {
+			require.Contains(t, text, line)
+		}
+	}
+	rules, err := c.Rules(t.Context(), "collection", "notes")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"read":true,"write":false}`, rules)
+	indexes, err := c.Indexes(t.Context(), "notes")
+	require.NoError(t, err)
+	require.Len(t, indexes, 1)
+	require.True(t, indexes[0].Unique)
+	require.JSONEq(t, `{"draft":false}`, string(indexes[0].PartialFilter))
+
+	require.NoError(t, os.WriteFile("yunduo.yaml", []byte("rules:\n  notes: {read: \"doc.x ==\"}\n"), 0o644))
+	text, err = deploy()
+	require.Error(t, err)
+	require.Contains(t, text, "✗ rules of notes")
+	require.Contains(t, text, "✓ hello is live", "what is right goes on")
+	require.NoError(t, p.stop())
+}
+
 func TestServe_FirstStartPrintsASetUpLink(t *testing.T) {
 	data := t.TempDir()
 	p := begin(t, "en", "serve", "--data", data, "--listen", "127.0.0.1:0")

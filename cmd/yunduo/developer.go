@@ -60,7 +60,11 @@ func (d *developer) deployAll(ctx context.Context) {
 	for _, warning := range d.project.Warnings {
 		d.say(texts.configProblem, warning)
 	}
-	d.applyData(ctx)
+	applyData(ctx, d.project, ownPlatform{d.server.API(), d.app}, func(what string, err error) {
+		if err != nil {
+			d.say(texts.configProblem, what+": "+sentence(err))
+		}
+	})
 	var group errgroup.Group
 	group.SetLimit(deployAtOnce)
 	for _, f := range d.project.Functions {

@@ -5,78 +5,107 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"yunduo"
-	"yunduo/data/documents/driver"
-	"yunduo/data/query/ejson"
+	"yunduo/api"
 	"yunduo/internal/project"
+	client "yunduo/sdk/go"
+	"yunduo/wire"
 )
 
-// applyData makes the collections, rules and indexes that the project states. What exists beyond them stays.
-func (d *developer) applyData(ctx context.Context) {
-	report := func(what string, err error) {
-		if err != nil {
-			d.say(texts.configProblem, what+": "+sentence(err))
-		}
-	}
-	s := d.server.Rooms().Documents.AsApp(yunduo.System(d.app), d.app)
+// dataTarget is where the collections, rules and indexes of a project go: a server, or the platform in this process.
+type dataTarget interface {
+	CreateCollection(ctx context.Context, name string) error
+	SetRules(ctx context.Context, kind, collection, text string) error
+	CreateIndex(ctx context.Context, collection string, index wire.Index) error
+}
+
+var _ dataTarget = (*client.Client)(nil)
+
+// applyData makes the collections, rules and indexes that a project states. What exists beyond them stays. It goes on
+// after what fails, and reports each thing with its outcome.
+func applyData(ctx context.Context, p *project.Project, target dataTarget, report func(what string, err error)) {
 	ensure := func(collection string) error {
-		err := s.CreateCollection(ctx, collection)
+		err := target.CreateCollection(ctx, collection)
 		if yunduo.ReasonOf(err) == yunduo.ReasonCollectionExists {
 			return nil
 		}
 		return err
 	}
-	for collection, rules := range d.project.Rules {
+	for _, collection := range slices.Sorted(maps.Keys(p.Rules)) {
 		err := ensure(collection)
 		if err == nil {
-			err = s.SetRules(ctx, collection, rules)
+			err = target.SetRules(ctx, "collection", collection, p.Rules[collection])
 		}
 		report("rules of "+collection, err)
 	}
-	for _, index := range d.project.Indexes {
+	for _, index := range p.Indexes {
+		made := statedIndex(index)
 		err := ensure(index.Collection)
-		var made driver.Index
 		if err == nil {
-			made, err = driverIndex(index)
+			err = target.CreateIndex(ctx, index.Collection, made)
 		}
-		if err == nil {
-			err = s.CreateIndex(ctx, index.Collection, made)
-		}
-		report(fmt.Sprintf("index %s of %s", index.Name, index.Collection), err)
+		report(fmt.Sprintf("index %s of %s", made.Name, index.Collection), err)
 	}
-	if d.project.StorageRules != "" {
-		report("storage rules", d.server.Rooms().Storage.SetRules(ctx, yunduo.System(d.app), d.project.StorageRules))
+	if p.StorageRules != "" {
+		report("storage rules", target.SetRules(ctx, "files", "", p.StorageRules))
 	}
-	if d.project.FunctionRules != "" {
-		report("function rules", d.server.Rooms().Functions.SetRules(ctx, yunduo.System(d.app), d.app, d.project.FunctionRules))
+	if p.FunctionRules != "" {
+		report("function rules", target.SetRules(ctx, "functions", "", p.FunctionRules))
 	}
 }
 
-func driverIndex(index project.Index) (driver.Index, error) {
-	made := driver.Index{Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfter: time.Duration(index.ExpireAfterSeconds) * time.Second}
+func statedIndex(index project.Index) wire.Index {
+	made := wire.Index{
+		Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: index.ExpireAfterSeconds,
+		PartialFilter: json.RawMessage(index.PartialFilter),
+	}
+	names := []string{}
 	for _, f := range index.Fields {
-		made.Fields = append(made.Fields, driver.IndexField(f))
+		made.Fields = append(made.Fields, wire.IndexField(f))
+		names = append(names, f.Path)
 	}
 	if made.Name == "" {
-		names := []string{}
-		for _, f := range made.Fields {
-			names = append(names, f.Path)
-		}
 		made.Name = strings.Join(slices.Compact(names), "_")
 	}
-	if index.PartialFilter == "" {
-		return made, nil
+	return made
+}
+
+// ownPlatform is the platform in this process as a dataTarget.
+type ownPlatform struct {
+	api *api.API
+	app yunduo.AppID
+}
+
+func (o ownPlatform) do(ctx context.Context, operation string, request any) error {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return err
 	}
-	var err error
-	if made.Partial, err = ejson.Parse([]byte(index.PartialFilter), ejson.Options{}); err != nil {
-		return made, yunduo.Wrap(err, yunduo.ReasonInvalidConfig, "partialFilter: %s", yunduo.AsError(err).Message)
+	_, err = o.api.Do(ctx, operation, &api.Call{App: o.app, Caller: yunduo.System(o.app), Request: text})
+	return err
+}
+
+// CreateCollection implements dataTarget.
+func (o ownPlatform) CreateCollection(ctx context.Context, name string) error {
+	return o.do(ctx, "collections.create", wire.CollectionRequest{Collection: name})
+}
+
+// SetRules implements dataTarget.
+func (o ownPlatform) SetRules(ctx context.Context, kind, collection, text string) error {
+	if kind == "collection" {
+		return o.do(ctx, "collections.setRules", wire.RulesRequest{Collection: collection, Rules: text})
 	}
-	return made, nil
+	return o.do(ctx, kind+".setRules", wire.AppRulesRequest{Rules: text})
+}
+
+// CreateIndex implements dataTarget.
+func (o ownPlatform) CreateIndex(ctx context.Context, collection string, index wire.Index) error {
+	return o.do(ctx, "indexes.create", wire.CreateIndexRequest{Collection: collection, Index: index})
 }
 
 // readJSON decodes a file; one that is not there leaves value as it is.

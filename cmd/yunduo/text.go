@@ -53,14 +53,14 @@ func columns(s string) int {
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
 	functionsRollback, functionsDelete, version, login, sdk text
-	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, deployFailed, removed,
+	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, applied, deployFailed, removed,
 	configProblem, noFunctions, setUp, created, next, nothingToList, rolledBack, deleted, loggedIn text
 }{
 	root:              text{"An open backend for mini-programs: functions, documents, files and triggers in one binary", "小程序的开源后端：云函数、文档数据库、文件存储与定时触发器，一个程序全包"},
 	serve:             text{"Run the server", "运行服务器"},
 	dev:               text{"Run the whole platform for the project in DIR, with hot reload", "为 DIR 中的项目运行整个平台，修改即生效"},
 	initCmd:           text{"Start a new project in DIR", "在 DIR 中新建项目"},
-	deploy:            text{"Deploy the functions of the project in DIR to a server", "把 DIR 中项目的云函数部署到服务器"},
+	deploy:            text{"Deploy the project in DIR to a server: functions, rules and indexes", "把 DIR 中的项目部署到服务器：云函数、安全规则与索引"},
 	functions:         text{"Look after deployed functions", "管理已部署的云函数"},
 	functionsList:     text{"List functions", "列出云函数"},
 	functionsInvoke:   text{"Run a function with an event", "用事件数据调用云函数"},
@@ -83,6 +83,7 @@ var texts = struct {
 	watching:      text{"Watching %s for changes. Stop with Ctrl+C.", "正在监视 %s 的改动，按 Ctrl+C 停止。"},
 	stopping:      text{"Stopping ...", "正在停止……"},
 	deployed:      text{"✓ %s is live as version %d (%s)", "✓ %s 已上线，版本 %d（%s）"},
+	applied:       text{"✓ %s applied", "✓ %s 已应用"},
 	deployFailed:  text{"✗ %s: %s", "✗ %s：%s"},
 	removed:       text{"- %s was removed", "- %s 已移除"},
 	configProblem: text{"! %s", "! %s"},
