@@ -30,6 +30,31 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     },
     body: body === undefined ? undefined : JSON.stringify(body),
   })
+  return answer<T>(reply, path)
+}
+
+/** Sends a file as the body of a request. */
+export async function send<T>(path: string, file: Blob): Promise<T> {
+  const headers = { 'content-type': 'application/octet-stream', authorization: `Bearer ${session.token}` }
+  return answer<T>(await fetch(path, { method: 'POST', headers, body: file }), path)
+}
+
+/** Saves the file that a request replies with. */
+export async function download(path: string, body: unknown, name: string) {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${session.token}` }
+  const reply = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })
+  if (!reply.ok) {
+    await answer(reply, path)
+    return
+  }
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(await reply.blob())
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+async function answer<T>(reply: Response, path: string): Promise<T> {
   const text = await reply.text()
   if (reply.ok) return (text ? JSON.parse(text) : undefined) as T
   let detail: ApiError
@@ -74,6 +99,11 @@ export interface Index {
   name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown
   expireAfterSeconds?: number; state: 'ready' | 'building' | 'failed'; done?: number; total?: number; failure?: string
 }
+export interface DocumentVersion { position: number; time: string; kind: 'insert' | 'update' | 'delete' | 'drop'; actor?: string; id?: unknown; changed?: string[]; before?: unknown; after?: unknown }
+export interface History { versions: DocumentVersion[]; next?: number; since?: string }
+export interface RestoreResult { inserted: number; updated: number; deleted: number; unchanged: number; failed: number }
+export interface Dropped { id: string; name: string; documents: number; bytes: number; droppedAt: string; until: string }
+export interface ImportReport { inserted: number; updated: number; unchanged: number; rejected: number; rejections?: { line: number; reason: string; message: string }[]; error?: ApiError }
 export interface StoredFile { fileId: string; path: string; size: number; contentType: string; owner?: string; modifiedAt: string }
 export interface Firing { id: string; dueAt: string; startedAt: string; durationMs: number; status: string; message?: string; invocationId?: string; manual?: boolean }
 export interface Trigger { function: string; name: string; type: string; schedule: string; timeZone: string; overlap: string; enabled: boolean; nextRuns: string[] | null; last?: Firing; warnings?: string[] }

@@ -74,6 +74,12 @@ async function fill (server) {
     await must('POST', `${manage}/collections`, { collection })
     await must('POST', `${app}/documents/${encodeURIComponent(collection)}/insert`, { documents: list })
   }
+  const change = update => must('POST', `${app}/documents/orders/update`, { filter: { _id: 'order-0000' }, update })
+  await change({ $set: { paid: true, 'customer.city': '杭州', note: '少冰、去糖，送到前台即可。'.repeat(6) } })
+  await change({ $inc: { quantity: 2 }, $unset: { note: '' } })
+  await must('POST', `${manage}/collections`, { collection: 'drafts' })
+  await must('POST', `${app}/documents/drafts/insert`, { documents: [{ text: 'old' }, { text: 'older' }] })
+  await must('DELETE', `${manage}/collections/drafts`)
   const files = { '菜单.txt': '燕麦拿铁 28', 'readme.md': '# Pictures of the shop', 'photos/2026/秋 天.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>', 'photos/logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>', 'exports/orders-with-quite-a-long-file-name-that-does-not-fit-on-a-phone-2026-11-22.csv': 'a,b\n'.repeat(9000), 'exports-with-quite-a-long-file-name-that-does-not-fit-on-a-phone-2026-11-22.csv': 'a,b\n'.repeat(9000) }
   for (const [name, text] of Object.entries(files)) {
     const grant = await must('POST', `${app}/files/grantUpload`, { path: name, size: Buffer.byteLength(text), contentType: name.endsWith('.svg') ? 'image/svg+xml' : 'text/plain' })

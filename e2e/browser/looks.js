@@ -44,6 +44,22 @@ const pages = {
       await page.waitForFunction(() => !document.querySelector('.ant-drawer-panel-motion-right-enter-active'))
     }
   },
+  'documents-history': {
+    at: 'documents/orders',
+    async ready (page) {
+      await page.getByTestId('past').first().click()
+      await page.locator('.ant-drawer .log').first().waitFor()
+      await page.waitForFunction(() => !document.querySelector('.ant-drawer-panel-motion-right-enter-active'))
+    }
+  },
+  'documents-trash': {
+    at: 'documents/orders',
+    async ready (page) {
+      await page.getByTestId('trash').click()
+      await page.locator('.ant-drawer .ant-card').first().waitFor()
+      await page.waitForFunction(() => !document.querySelector('.ant-drawer-panel-motion-right-enter-active'))
+    }
+  },
   'documents-none': { at: 'documents/notes', ready: wait('.ant-empty') },
   files: { at: 'files', ready: wait('tbody a') },
   triggers: { at: 'triggers', ready: wait('tbody a') },

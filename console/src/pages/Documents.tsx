@@ -1,4 +1,4 @@
-import { BulbOutlined, DeleteOutlined, EditOutlined, PlusOutlined, UnorderedListOutlined } from '@ant-design/icons'
+import { BulbOutlined, DeleteOutlined, EditOutlined, HistoryOutlined, PlusOutlined, RestOutlined, UnorderedListOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App as AntApp, Button, Card, Drawer, Empty, Input, Modal, Pagination, Spin, Tooltip } from 'antd'
 import { useState } from 'react'
@@ -8,7 +8,10 @@ import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
 import { bytes } from '../components/format'
+import { History } from '../components/History'
 import { Indexes } from '../components/Indexes'
+import { Transfer } from '../components/Transfer'
+import { Trash } from '../components/Trash'
 import { useText } from '../i18n'
 
 interface Props { app: string; dark: boolean }
@@ -22,6 +25,7 @@ export function Documents({ app, dark }: Props) {
   const navigate = useNavigate()
   const queries = useQueryClient()
   const [name, setName] = useState<string>()
+  const [trash, setTrash] = useState(false)
   const list = useQuery({ queryKey: ['collections', app], queryFn: () => request<{ collections: Collection[] }>('GET', manage(app, '/collections')).then(r => r.collections), refetchInterval: 5000 })
   const create = useMutation({
     mutationFn: (collection: string) => request('POST', manage(app, '/collections'), { collection }),
@@ -33,7 +37,7 @@ export function Documents({ app, dark }: Props) {
     onError: e => message.error(e.message),
   })
   const drop = () => modal.confirm({
-    title: `${t('dropCollection')}: ${collection}`, content: t('confirmDelete'), okButtonProps: { danger: true },
+    title: `${t('dropCollection')}: ${collection}`, content: t('dropHint'), okButtonProps: { danger: true },
     onOk: async () => {
       await request('DELETE', manage(app, `/collections/${part(collection!)}`))
       await queries.invalidateQueries({ queryKey: ['collections', app] })
@@ -46,8 +50,10 @@ export function Documents({ app, dark }: Props) {
       <div className="page-head">
         <h1>{t('documents')}</h1>
         {collection && <Tooltip title={t('dropCollection')}><Button danger aria-label={t('dropCollection')} icon={<DeleteOutlined />} onClick={drop} /></Tooltip>}
+        <Tooltip title={t('trash')}><Button aria-label={t('trash')} data-testid="trash" icon={<RestOutlined />} onClick={() => setTrash(true)} /></Tooltip>
         <Button icon={<PlusOutlined />} onClick={() => setName('')}>{t('newCollection')}</Button>
       </div>
+      <Trash app={app} open={trash} onClose={() => setTrash(false)} />
       <Modal open={name !== undefined} title={t('newCollection')} onCancel={() => setName(undefined)} onOk={() => create.mutate(name!)} okButtonProps={{ disabled: !name, loading: create.isPending }}>
         <Input autoFocus placeholder={t('name')} value={name} onChange={e => setName(e.target.value)} onPressEnter={() => name && create.mutate(name)} />
       </Modal>
@@ -75,6 +81,7 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
   const [applied, setApplied] = useState<{ filter?: unknown; sort?: unknown }>({})
   const [page, setPage] = useState(1)
   const [indexes, setIndexes] = useState(false)
+  const [past, setPast] = useState<{ id?: unknown }>()
   const [editing, setEditing] = useState<{ text: string; original?: Document }>()
 
   const key = ['documents', app, collection]
@@ -128,9 +135,12 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
         <Button onClick={apply}>{t('find')}</Button>
         <Tooltip title={t('explain')}><Button aria-label={t('explain')} icon={<BulbOutlined />} loading={explain.isPending} onClick={() => explain.mutate()} /></Tooltip>
         <Tooltip title={t('indexes')}><Button aria-label={t('indexes')} icon={<UnorderedListOutlined />} onClick={() => setIndexes(true)} /></Tooltip>
+        <Tooltip title={t('history')}><Button aria-label={t('history')} icon={<HistoryOutlined />} onClick={() => setPast({})} /></Tooltip>
+        <Transfer app={app} collection={collection} filter={applied.filter} onImported={refresh} />
         <Button type="primary" icon={<PlusOutlined />} onClick={() => setEditing({ text: '{\n  \n}' })}>{t('insert')}</Button>
       </div>
       <Indexes app={app} dark={dark} collection={collection} open={indexes} onClose={() => setIndexes(false)} />
+      {past && <History app={app} collection={collection} id={past.id} open onClose={() => setPast(undefined)} onRestored={refresh} />}
       {found.error && <Failure error={found.error} />}
       {found.isPending && <Spin />}
       {found.data?.length === 0 && <Empty description={t('noDocuments')} />}
@@ -138,6 +148,7 @@ function CollectionView({ app, dark, collection }: Props & { collection: string 
         <Card key={JSON.stringify(d._id)} size="small" className="document-card" title={<span className="mono">{typeof d._id === 'string' ? d._id : JSON.stringify(d._id)}</span>}
           extra={<>
             <Button type="text" size="small" aria-label={t('edit')} icon={<EditOutlined />} onClick={() => setEditing({ text: JSON.stringify(d, null, 2), original: d })} />
+            <Button type="text" size="small" aria-label={t('history')} data-testid="past" icon={<HistoryOutlined />} onClick={() => setPast({ id: d._id })} />
             <Button type="text" size="small" danger aria-label={t('remove')} icon={<DeleteOutlined />} onClick={() => remove(d)} />
           </>}>
           <pre className="document mono">{summary(d)}</pre>
