@@ -64,7 +64,7 @@ func (e *Engine) CopyPast(ctx context.Context, name yunduo.AppID, at time.Time, 
 	}
 	for _, coll := range w.collections(a, at) {
 		if coll.lost {
-			return yunduo.Errorf(yunduo.ReasonCollectionNotFound, "the collection %q of that time was dropped and is gone for good", coll.name)
+			return yunduo.Errorf(yunduo.ReasonCollectionNotFound, "the collection %q of that time was renamed since, or dropped and is gone for good", coll.name)
 		}
 		if err := w.copy(coll.collection, w.names[coll.name], sink); err != nil {
 			return err
