@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"yunduo"
+	"yunduo/data/documents"
 )
 
 // Config says how a server runs. DefaultConfig gives the defaults; New validates.
@@ -38,6 +39,10 @@ type Config struct {
 	ChangeLogBytes int64         // how many bytes of changes are kept for each app
 	TrashAge       time.Duration // how long a dropped collection can be brought back; 0 removes it at once
 
+	CacheBytes int64 // memory of the database's cache of blocks; 0 is a quarter of the machine's
+	// UserExamines and FunctionExamines are how many documents one operation of an end user and of a function may examine.
+	UserExamines, FunctionExamines int64
+
 	Logger  *slog.Logger
 	Console fs.FS  // the built web console; nil serves none
 	Version string // of the program
@@ -55,7 +60,8 @@ type Dev struct {
 
 // DefaultConfig returns the settings of a server that was told nothing.
 func DefaultConfig() Config {
-	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30, TrashAge: 7 * 24 * time.Hour}
+	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30, TrashAge: 7 * 24 * time.Hour,
+		UserExamines: documents.DefaultUserExamines, FunctionExamines: documents.DefaultFunctionExamines}
 }
 
 // validate names the first setting that cannot work.
@@ -83,6 +89,9 @@ func (c *Config) validate() error {
 	}
 	if c.TrashAge == 0 { // the engine's word for its default
 		c.TrashAge = -1
+	}
+	if c.CacheBytes != 0 && c.CacheBytes < 8<<20 {
+		return errors.New("cache-bytes: at least 8388608, or 0 for a quarter of the memory")
 	}
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")

@@ -19,6 +19,7 @@ func (s *Server) openEngine(ctx context.Context) (driver.Engine, error) {
 	}
 	engine, err := embedded.Open(filepath.Join(s.config.DataDir, documentsDir), embedded.Options{
 		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes, TrashAge: s.config.TrashAge,
+		CacheBytes: s.config.CacheBytes,
 	})
 	if errors.Is(err, syscall.EAGAIN) { // its lock is taken
 		return nil, fmt.Errorf("the data directory %s is in use by another server; stop that one or choose another directory with --data", s.config.DataDir)

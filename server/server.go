@@ -127,7 +127,7 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 
-	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, WatchKey: keys.Derive("signing of watch positions")})
+	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, UserExamines: s.config.UserExamines, FunctionExamines: s.config.FunctionExamines, WatchKey: keys.Derive("signing of watch positions")})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })
 	s.rooms.Documents = db
 	if s.rooms.Apps, err = apps.New(db, apps.Options{Key: keys.Derive("sealing of app secrets")}); err != nil {

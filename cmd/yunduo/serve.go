@@ -25,6 +25,9 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")
 	flags.DurationVar(&c.TrashAge, "trash-age", c.TrashAge, "how long a dropped collection can be brought back; 0 removes it at once")
 	flags.Int64Var(&c.ChangeLogBytes, "change-log-bytes", c.ChangeLogBytes, "how many bytes of changes are kept for each app")
+	flags.Int64Var(&c.UserExamines, "user-examines", c.UserExamines, "how many documents one operation of an end user may examine; negative: no limit")
+	flags.Int64Var(&c.FunctionExamines, "function-examines", c.FunctionExamines, "how many documents one operation of a function may examine; negative: no limit")
+	flags.Int64Var(&c.CacheBytes, "cache-bytes", c.CacheBytes, "memory of the database's cache; default: a quarter of the machine's, up to 4 GiB")
 	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long running requests may take when the server stops")
 }
 

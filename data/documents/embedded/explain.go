@@ -74,6 +74,7 @@ func (r *reader) explainCount(ctx context.Context, ns driver.Namespace, find dri
 	}
 	x := driver.Explanation{Index: p.indexName(), Returned: 1}
 	if p.exact {
+		p.merge = 0 // all its ranges are counted one after another
 		if x.KeysExamined, err = s.countKeys(ctx, newKeyWalk(r.view, p.ranges, false)); err != nil {
 			return x, err
 		}
@@ -198,17 +199,18 @@ func (p *plan) scanStage() bson.D {
 		bounds = append(bounds, bson.E{Key: f.Path, Value: shown})
 	}
 	name := "IXSCAN"
-	switch {
-	case p.near != nil:
+	if p.near != nil {
 		name = "GEO_NEAR_2DSPHERE"
-	case p.merge > 0:
-		name = "SORT_MERGE_IXSCAN"
 	}
-	return bson.D{
+	scan := bson.D{
 		{Key: "stage", Value: name}, {Key: "keyPattern", Value: pattern}, {Key: "indexName", Value: ix.Name},
 		{Key: "isMultiKey", Value: ix.multikey.Load()}, {Key: "isUnique", Value: ix.Unique}, {Key: "isSparse", Value: ix.Sparse},
 		{Key: "isPartial", Value: ix.partial != nil}, {Key: "direction", Value: way}, {Key: "indexBounds", Value: bounds},
 	}
+	if p.merge > 0 {
+		return bson.D{{Key: "stage", Value: "SORT_MERGE"}, {Key: "ranges", Value: int64(len(p.ranges))}, {Key: "inputStage", Value: scan}}
+	}
+	return scan
 }
 
 // shownBounds is how many intervals of a component are listed.

@@ -110,7 +110,7 @@ func (s *search) planIndex(ix *index, d *demands, o order) (p plan, ok bool) {
 		return p, true
 	}
 	p.arrange(ix, singles, singles, o, multikey)
-	if !p.ordered && points > singles && len(ranges) <= maxMerged && !multikey {
+	if worth := s.want > 0 || len(o.fields) > 0; worth && !p.ordered && points > singles && len(ranges) <= maxMerged && !multikey {
 		if p.arrange(ix, singles, points, o, multikey); p.ordered {
 			p.merge = points
 		}
