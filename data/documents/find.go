@@ -134,15 +134,26 @@ func (s *Session) CountBy(ctx context.Context, collection string, filter, texts 
 }
 
 // detach reads the cursor of a transaction to its end: the transaction may run its next operation before the caller
-// has read the rows. Such a result is at most MaxLimit documents or what a pipeline may keep.
+// has read the rows.
 func (s *Session) detach(ctx context.Context, cursor *driver.Cursor, err error) error {
 	if err != nil || s.tx == nil {
 		return err
 	}
-	rows, err := All(ctx, *cursor)
+	found, rows, bytes := *cursor, []bson.Raw{}, 0
+	defer found.Close()
+	for found.Next(ctx) {
+		row := slices.Clone(found.Current())
+		if bytes += len(row); bytes > maxDetached {
+			return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "a result inside a transaction has at most %d MiB; read it in parts", maxDetached>>20)
+		}
+		rows = append(rows, row)
+	}
 	*cursor = &sliceCursor{rows: rows}
-	return err
+	return found.Err()
 }
+
+// maxDetached is what one result inside a transaction may have: it is held in memory.
+const maxDetached = 64 << 20
 
 // All reads a cursor to its end and closes it.
 func All(ctx context.Context, cursor driver.Cursor) ([]bson.Raw, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -97,6 +98,51 @@ func dropDatabase(ctx context.Context, c *command, docs *documents.Session) ([]b
 		}
 	}
 	return ok(bson.E{Key: "dropped", Value: c.database})
+}
+
+// renameCollection renames within one database.
+func renameCollection(ctx context.Context, c *command, _ *documents.Session) ([]byte, error) {
+	from, err := asText(c.name, c.argument)
+	if err != nil {
+		return nil, err
+	}
+	to, dropTarget := "", false
+	for key, v := range c.arguments() {
+		switch key {
+		case "to":
+			to, err = asText(key, v)
+		case "dropTarget":
+			dropTarget, err = asBool(key, v)
+		default:
+			err = c.unknown(key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	database, collection, _ := strings.Cut(from, ".")
+	other, target, _ := strings.Cut(to, ".")
+	if database != other || collection == "" || target == "" {
+		return nil, failf(codeInvalidNamespace, "a collection is renamed within one database, from DATABASE.NAME to DATABASE.NAME")
+	}
+	inside := *c
+	inside.database = database
+	docs, err := inside.documents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if dropTarget && target != collection {
+		if _, err := docs.Indexes(ctx, collection); err != nil { // before anything is dropped
+			return nil, err
+		}
+		if err := docs.DropCollection(ctx, target); notFoundIsFine(err) != nil {
+			return nil, err
+		}
+	}
+	if err := docs.RenameCollection(ctx, collection, target); err != nil {
+		return nil, err
+	}
+	return ok()
 }
 
 func notFoundIsFine(err error) error {

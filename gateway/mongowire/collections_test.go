@@ -180,3 +180,50 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 100, n)
 }
+
+func TestRenameCollection(t *testing.T) {
+	ctx := t.Context()
+	p := open(t, nil)
+	client := p.client(t, nil)
+	db, admin := client.Database("shop"), client.Database("admin")
+	_, err := db.Collection("a").InsertOne(ctx, d("_id", 1))
+	require.NoError(t, err)
+	_, err = db.Collection("b").InsertOne(ctx, d("_id", 2))
+	require.NoError(t, err)
+	require.Equal(t, 48, code(t, admin.RunCommand(ctx, d("renameCollection", "shop.a", "to", "shop.b")).Err()))
+	require.Equal(t, 26, code(t, admin.RunCommand(ctx, d("renameCollection", "shop.none", "to", "shop.b", "dropTarget", true)).Err()))
+	require.Equal(t, 73, code(t, admin.RunCommand(ctx, d("renameCollection", "shop.a", "to", "other.a")).Err()))
+	require.Equal(t, 13, code(t, admin.RunCommand(ctx, d("renameCollection", "other.a", "to", "other.b")).Err()))
+	require.NoError(t, admin.RunCommand(ctx, d("renameCollection", "shop.a", "to", "shop.b", "dropTarget", true)).Err())
+	var doc struct {
+		ID int `bson:"_id"`
+	}
+	require.NoError(t, db.Collection("b").FindOne(ctx, d()).Decode(&doc))
+	require.Equal(t, 1, doc.ID)
+	names, err := db.ListCollectionNames(ctx, d())
+	require.NoError(t, err)
+	require.Equal(t, []string{"b"}, names)
+}
+
+// Texts compare as a collation says in every command that has one, and updates may be stages.
+func TestCollationsAndStages(t *testing.T) {
+	ctx := t.Context()
+	c := open(t, nil).client(t, nil).Database("shop").Collection("things")
+	_, err := c.InsertMany(ctx, []any{d("_id", 1, "s", "a"), d("_id", 2, "s", "A"), d("_id", 3, "s", "b")})
+	require.NoError(t, err)
+	blind := &options.Collation{Locale: "en", Strength: 2}
+	n, err := c.CountDocuments(ctx, d("s", "A"), options.Count().SetCollation(blind))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	cursor, err := c.Find(ctx, d("s", "A"), options.Find().SetCollation(blind))
+	require.NoError(t, err)
+	var found []bson.M
+	require.NoError(t, cursor.All(ctx, &found))
+	require.Len(t, found, 2)
+	u, err := c.UpdateMany(ctx, d("s", "A"), mongo.Pipeline{d("$set", d("t", d("$concat", bson.A{"$s", "!"})))}, options.UpdateMany().SetCollation(blind))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, u.ModifiedCount)
+	r, err := c.DeleteMany(ctx, d("t", "A!"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, r.DeletedCount, "by bytes where nothing else is said")
+}

@@ -32,6 +32,10 @@ type Options struct {
 	Version     string // of the program
 	Now         func() time.Time
 
+	// Remote says that the documents are stored elsewhere, where asking for the end of the change log is costly: then
+	// replies carry no operationTime, and change streams start from tokens or from now alone.
+	Remote bool
+
 	MaxConnections int           // 0 is 1,000
 	MaxCursors     int           // of one app; 0 is 500
 	CursorTimeout  time.Duration // how long an unused cursor lives; 0 is 10 minutes

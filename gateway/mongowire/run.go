@@ -41,6 +41,7 @@ func init() { // not in the declaration: handlers refer to the table
 		"getparameter": {signedIn, false, getParameter}, "hostinfo": {signedIn, false, hostInfo},
 		"getlog": {signedIn, false, getLog}, "serverstatus": {signedIn, false, serverStatus},
 		"getcmdlineopts": {signedIn, false, getCmdLineOpts}, "listdatabases": {signedIn, false, listDatabases},
+		"renamecollection": {signedIn, false, renameCollection},
 		"replsetgetstatus": {signedIn, false, replSetGetStatus}, "listcommands": {signedIn, false, listCommands},
 		"startsession": {signedIn, false, startSession}, "endsessions": {signedIn, false, endSessions},
 		"refreshsessions": {signedIn, false, refreshSessions}, "killsessions": {signedIn, false, endSessions},
@@ -109,7 +110,7 @@ func (c *command) runOnApp(ctx context.Context, e entry) ([]byte, error) {
 // stamped runs the command and adds to its reply the time that later change streams may start from.
 func (c *command) stamped(ctx context.Context, docs *documents.Session, e entry) ([]byte, error) {
 	reply, err := e.handle(ctx, c, docs)
-	if err != nil || c.inTx {
+	if err != nil || c.inTx || c.conn.server.options.Remote {
 		return reply, err
 	}
 	return withOperationTime(ctx, c, docs, reply)

@@ -95,6 +95,9 @@ func (c *command) watchArguments(ctx context.Context, docs *documents.Session, a
 			if v.Type != bson.TypeTimestamp {
 				return driver.Position{}, wrongType(key, v, "timestamp")
 			}
+			if c.conn.server.options.Remote {
+				return driver.Position{}, failf(codeCommandNotSupported, "startAtOperationTime is not supported where documents are stored in MongoDB; connect there")
+			}
 			at, err := positionAt(ctx, docs, v)
 			if err != nil {
 				return driver.Position{}, err
