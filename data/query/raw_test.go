@@ -34,11 +34,11 @@ func TestRaw_IsWhatWasGiven(t *testing.T) {
 	p, err := ParseProjection(shown)
 	require.NoError(t, err)
 	require.Equal(t, shown, p.Raw())
-	require.Equal(t, bson.Raw(emptyDocument), (*Projection)(nil).Raw())
+	require.Equal(t, emptyDocument, (*Projection)(nil).Raw())
 
 	order := encode(bson.D{{Key: "a", Value: int32(1)}, {Key: "b.c", Value: int32(-1)}})
 	s, err := ParseSort(order)
 	require.NoError(t, err)
 	require.Equal(t, order, s.Raw())
-	require.Equal(t, bson.Raw(emptyDocument), (*Sort)(nil).Raw())
+	require.Equal(t, emptyDocument, (*Sort)(nil).Raw())
 }
