@@ -113,14 +113,14 @@ func (u *Update) WithArrayFilters(filters []bson.Raw) (*Update, error) {
 	if u.root != nil {
 		u.root.filterNames(used)
 	}
-	for name := range named {
-		if !used[name] {
-			return nil, invalidUpdate("the array filter '%s' is used by no path of the update", name)
-		}
-	}
 	for name := range used {
 		if named[name] == nil {
 			return nil, language.Errorf(language.BadValue, yunduo.ReasonInvalidUpdate, "there is no array filter for $[%s]", name)
+		}
+	}
+	for name := range named {
+		if !used[name] {
+			return nil, invalidUpdate("the array filter '%s' is used by no path of the update", name)
 		}
 	}
 	filtered := *u
