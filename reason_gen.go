@@ -38,6 +38,10 @@ const (
 	ReasonUserNotFound Reason = "user_not_found"
 	// A user with this name exists already.
 	ReasonUserExists Reason = "user_exists"
+	// The phone number, address or login already belongs to another account.
+	ReasonIdentityTaken Reason = "identity_taken"
+	// The verification code is wrong, was used or has expired.
+	ReasonCodeInvalid Reason = "code_invalid"
 	// Too many requests in a short time.
 	ReasonRateLimited Reason = "rate_limited"
 	// The app has used up what it may use.
@@ -176,6 +180,8 @@ var reasons = map[Reason]reasonInfo{
 	ReasonPermissionDenied:       {"denied", -502003, "DATABASE_PERMISSION_DENIED", 13, false},
 	ReasonUserNotFound:           {"not_found", -501007, "INVALID_PARAM", 0, false},
 	ReasonUserExists:             {"exists", -501007, "INVALID_PARAM", 0, false},
+	ReasonIdentityTaken:          {"exists", -501007, "INVALID_PARAM", 0, false},
+	ReasonCodeInvalid:            {"invalid", -501007, "INVALID_PARAM", 0, false},
 	ReasonRateLimited:            {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 202, true},
 	ReasonQuotaExceeded:          {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 8, false},
 	ReasonTimeout:                {"timeout", -501002, "SERVER_TIMEOUT", 50, true},

@@ -58,6 +58,8 @@ type Identity struct {
 type Client struct {
 	IP     string
 	Device string
+	// Lasting asks for a session whose refresh token stays the same, for clients that cannot take a new one.
+	Lasting bool
 }
 
 // Tokens are what a login or a renewal gives.
@@ -74,6 +76,8 @@ type Options struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Dev    bool // accept the link token of DevToken
+	// Sender brings verification codes to people; nil sends none.
+	Sender Sender
 }
 
 // Service is the authority on identities. It is safe for concurrent use.
@@ -90,11 +94,20 @@ type Service struct {
 	throttle  *throttle
 	verified  verifiedTokens
 	devToken  string // empty unless in dev
+	sender    Sender
+	codeKey   []byte
+	proofKey  []byte
+
+	ticketParser *jwt.Parser
 
 	users     *documents.Records[user]
 	sessions  *documents.Records[session]
 	operators *documents.Records[operator]
 	setup     *documents.Records[setup]
+
+	verifications *documents.Records[verification]
+	ticketKeys    *documents.Records[ticketKey]
+	usedTickets   *documents.Records[usedTicket]
 }
 
 // New returns the service whose users and sessions are kept in db.
@@ -120,8 +133,14 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		providers: make(map[string]Provider),
 		passwords: newPasswords(runtime.GOMAXPROCS(0)),
 		throttle:  newThrottle(o.Now),
+		sender:    o.Sender,
+		codeKey:   o.Keys.Derive("digests of verification codes"),
+		proofKey:  o.Keys.Derive("signing of proofs"),
+
+		ticketParser: newTicketParser(),
 		users: documents.NewRecords[user](db, "users", documents.RecordOptions{Indexes: []driver.Index{
 			{Name: "identity", Unique: true, Fields: []driver.IndexField{{Path: "app"}, {Path: "provider"}, {Path: "subject"}}},
+			{Name: "identities", Unique: true, Sparse: true, Fields: []driver.IndexField{{Path: "identities"}}},
 			{Name: "newest", Fields: []driver.IndexField{{Path: "app"}, {Path: "createdAt", Descending: true}}},
 		}}),
 		sessions: documents.NewRecords[session](db, sessionsCollection, documents.RecordOptions{Cache: 50_000, Indexes: []driver.Index{
@@ -132,6 +151,19 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 			{Name: "name", Unique: true, Fields: []driver.IndexField{{Path: "name"}}},
 		}}),
 		setup: documents.NewRecords[setup](db, "setup", documents.RecordOptions{}),
+		verifications: documents.NewRecords[verification](db, "verifications", documents.RecordOptions{Silent: true, Indexes: []driver.Index{
+			{Name: "expiry", Fields: []driver.IndexField{{Path: "expiresAt"}}, ExpireAfter: time.Hour},
+			{Name: "to", Fields: []driver.IndexField{{Path: "app"}, {Path: "to"}}},
+		}}),
+		ticketKeys: documents.NewRecords[ticketKey](db, "ticket_keys", documents.RecordOptions{Indexes: []driver.Index{
+			{Name: "app", Fields: []driver.IndexField{{Path: "app"}}},
+		}}),
+		usedTickets: documents.NewRecords[usedTicket](db, "used_tickets", documents.RecordOptions{Silent: true, Indexes: []driver.Index{
+			{Name: "expiry", Fields: []driver.IndexField{{Path: "expiresAt"}}, ExpireAfter: time.Hour},
+		}}),
+	}
+	if s.sender == nil {
+		s.sender = noSender{}
 	}
 	if o.Dev {
 		s.devToken = devTokenPrefix + yunduo.NewSecret()
@@ -146,7 +178,7 @@ func (s *Service) Register(p Provider) error {
 		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "the provider name %q is not made of 1 to 32 lower-case letters", name)
 	}
 	switch name {
-	case ProviderAnonymous, ProviderPassword, ProviderOperator, ProviderAPIKey:
+	case ProviderAnonymous, ProviderPassword, ProviderOperator, ProviderAPIKey, ProviderPhone, ProviderEmail, ProviderCustom, ProviderCode, ProviderIdentity:
 		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "the provider name %q is built in", name)
 	}
 	if _, ok := s.providers[name]; ok {

@@ -63,7 +63,18 @@ type server struct {
 	keys   auth.Keys
 	clock  *atomic.Int64
 	engine *embedded.Engine
+	outbox *outbox
 }
+
+// outbox keeps the codes that were sent.
+type outbox struct{ codes []auth.Code }
+
+func (o *outbox) Send(_ context.Context, code auth.Code) error {
+	o.codes = append(o.codes, code)
+	return nil
+}
+
+func (o *outbox) last() auth.Code { return o.codes[len(o.codes)-1] }
 
 func (s server) forward(d time.Duration) { s.clock.Add(int64(d)) }
 
@@ -82,10 +93,11 @@ func start(t testing.TB, dir string, dev bool) server {
 	db := documents.New(engine, documents.Options{Now: now})
 	keys, err := auth.LoadOrCreateKeys(t.Context(), db)
 	require.NoError(t, err)
-	service, err := auth.New(db, fixedApps{"shop", "other"}, auth.Options{Keys: keys, Now: now, Dev: dev})
+	mail := &outbox{}
+	service, err := auth.New(db, fixedApps{"shop", "other"}, auth.Options{Keys: keys, Now: now, Dev: dev, Sender: mail})
 	require.NoError(t, err)
 	require.NoError(t, service.Register(vouching{}))
-	return server{service, db, keys, clock, engine}
+	return server{service, db, keys, clock, engine, mail}
 }
 
 func open(t testing.TB) server {

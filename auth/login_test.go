@@ -132,10 +132,10 @@ func TestLogin_Refuses(t *testing.T) {
 func TestRegister_Refuses(t *testing.T) {
 	s := open(t)
 	requireReason(t, yunduo.ReasonInvalidConfig, s.Register(vouching{}))
-	for _, name := range []string{"", "anonymous", "password", "operator", "apikey", "We", "a-b", strings.Repeat("a", 33)} {
+	for _, name := range []string{"", "anonymous", "password", "operator", "apikey", "phone", "email", "custom", "code", "identity", "We", "a-b", strings.Repeat("a", 33)} {
 		requireReason(t, yunduo.ReasonInvalidConfig, s.Register(named(name)))
 	}
-	require.NoError(t, s.Register(named("custom")))
+	require.NoError(t, s.Register(named("other")))
 }
 
 type named string

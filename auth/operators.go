@@ -57,7 +57,7 @@ func (s *Service) SetupToken(ctx context.Context) (string, error) {
 // SetUp makes the first operator with the set-up token, which is used up, and signs it in. Reasons: token_invalid,
 // rate_limited, user_exists, invalid_request.
 func (s *Service) SetUp(ctx context.Context, token, username, password string, client Client) (Tokens, error) {
-	succeeded, err := s.throttle.attempt("setup/"+client.IP, client.IP)
+	succeeded, err := s.throttle.attempt(consoleAudience, "setup/"+client.IP, client.IP)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -135,7 +135,7 @@ func (s *Service) OperatorLogin(ctx context.Context, c OperatorCredential, clien
 		return Tokens{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "an operator signs in with username and password")
 	}
 	name := usernameKey(clip(c.Username, 4*maxUsername))
-	succeeded, err := s.throttle.attempt("operator/"+name, client.IP)
+	succeeded, err := s.throttle.attempt(consoleAudience, "operator/"+name, client.IP)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -40,6 +40,8 @@ type session struct {
 	CreatedAt   time.Time   `bson:"createdAt"`
 	ExpiresAt   time.Time   `bson:"expiresAt"`
 	Revoked     bool        `bson:"revoked"`
+	// Lasting sessions keep their refresh token: old clients cannot take a new one.
+	Lasting bool `bson:"lasting,omitempty"`
 }
 
 func (s session) caller() yunduo.Caller {
@@ -94,6 +96,9 @@ func (s *Service) Refresh(ctx context.Context, app yunduo.AppID, refreshToken st
 	u, err := s.userOf(ctx, live)
 	if err != nil {
 		return Tokens{}, err
+	}
+	if live.Lasting {
+		return s.renewLasting(ctx, live, once, refreshToken, u)
 	}
 	next := yunduo.NewSecret()
 	current := bson.D{{Key: "_id", Value: live.ID}, {Key: "refresh", Value: digest(once)}, {Key: "revoked", Value: false}}
@@ -160,6 +165,19 @@ func (s *Service) Revoke(ctx context.Context, app yunduo.AppID, refreshToken str
 	return s.revoke(ctx, live.ID)
 }
 
+// renewLasting gives a new access token for a refresh token that stays.
+func (s *Service) renewLasting(ctx context.Context, live session, once, refreshToken string, u User) (Tokens, error) {
+	if subtle.ConstantTimeCompare(live.Refresh, digest(once)) != 1 {
+		return Tokens{}, yunduo.Errorf(yunduo.ReasonTokenInvalid, "the refresh token is not one of this server")
+	}
+	set := bson.D{{Key: "expiresAt", Value: s.now().UTC().Truncate(time.Millisecond).Add(SessionLifetime)}}
+	if _, err := s.sessions.Update(ctx, live.ID, bson.D{{Key: "$set", Value: set}}); err != nil {
+		return Tokens{}, err
+	}
+	access, err := s.sign(live)
+	return tokens(access, refreshToken, u), err
+}
+
 // RevokeToken ends the session that an access or refresh token belongs to. Reasons: those of Verify and Revoke.
 func (s *Service) RevokeToken(ctx context.Context, app yunduo.AppID, token string) error {
 	if strings.HasPrefix(token, refreshPrefix) {
@@ -201,7 +219,7 @@ func (s *Service) DropApp(ctx context.Context, app yunduo.AppID) error {
 	if app == "" { // would be the operators' sessions
 		return yunduo.Errorf(yunduo.ReasonInvalidAppID, "an app without a name cannot be dropped")
 	}
-	for _, remove := range []func(context.Context, bson.D) (int64, error){s.sessions.DeleteMany, s.users.DeleteMany} {
+	for _, remove := range []func(context.Context, bson.D) (int64, error){s.sessions.DeleteMany, s.users.DeleteMany, s.verifications.DeleteMany, s.ticketKeys.DeleteMany} {
 		if _, err := remove(ctx, bson.D{{Key: "app", Value: string(app)}}); err != nil {
 			return err
 		}

@@ -12,10 +12,11 @@ const (
 	throttleWindow   = 5 * time.Minute
 	failuresPerName  = 10
 	failuresPerIP    = 100
+	failuresPerApp   = 5000
 	throttledEntries = 100_000
 )
 
-// throttle slows down who guesses passwords, per account and per address.
+// throttle slows down who guesses passwords, per account, address and app.
 type throttle struct {
 	now func() time.Time
 
@@ -34,30 +35,55 @@ func newThrottle(now func() time.Time) *throttle {
 
 // attempt counts an attempt before its outcome is known, so that many at once count too. The function it returns is
 // called when the attempt succeeded. It returns rate_limited if there were too many.
-func (t *throttle) attempt(name, ip string) (succeeded func(), err error) {
+func (t *throttle) attempt(app, name, ip string) (succeeded func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	account := t.window("name/"+name, now)
+	account, everybody := t.window("name/"+name, now, throttleWindow), t.window("app/"+app, now, throttleWindow)
 	address := &window{} // nobody's, if the address is unknown
 	if ip != "" {
-		address = t.window("ip/"+ip, now)
+		address = t.window("ip/"+ip, now, throttleWindow)
 	}
-	if account.attempts >= failuresPerName || address.attempts >= failuresPerIP {
+	if account.attempts >= failuresPerName || address.attempts >= failuresPerIP || everybody.attempts >= failuresPerApp {
 		return nil, yunduo.Errorf(yunduo.ReasonRateLimited, "too many failed attempts to sign in; wait %d minutes", int(throttleWindow.Minutes()))
 	}
 	account.attempts++
 	address.attempts++
+	everybody.attempts++
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		account.attempts = 0
 		address.attempts--
+		everybody.attempts--
 	}, nil
 }
 
+// limit is how often something may happen within a span.
+type limit struct {
+	key  string
+	most int
+	span time.Duration
+}
+
+// take counts one more of something, unless one of its limits is reached: rate_limited.
+func (t *throttle) take(limits ...limit) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for _, l := range limits {
+		if w := t.window(l.key, now, l.span); w.attempts >= l.most {
+			return yunduo.Errorf(yunduo.ReasonRateLimited, "too many requests of this kind; wait %d seconds", int(w.ends.Sub(now).Seconds())+1)
+		}
+	}
+	for _, l := range limits {
+		t.window(l.key, now, l.span).attempts++
+	}
+	return nil
+}
+
 // window returns the current window of a key. The caller holds the lock.
-func (t *throttle) window(key string, now time.Time) *window {
+func (t *throttle) window(key string, now time.Time, span time.Duration) *window {
 	w, ok := t.windows[key]
 	if ok && now.Before(w.ends) {
 		return w
@@ -65,7 +91,7 @@ func (t *throttle) window(key string, now time.Time) *window {
 	if !ok && len(t.windows) >= throttledEntries {
 		t.sweep(now)
 	}
-	w = &window{ends: now.Add(throttleWindow)}
+	w = &window{ends: now.Add(span)}
 	t.windows[key] = w
 	return w
 }

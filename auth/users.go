@@ -23,8 +23,15 @@ type User struct {
 	UnionID     string    `json:"unionId,omitempty"`
 	Username    string    `json:"username,omitempty"`
 	Provider    string    `json:"provider"`
+	Phone       string    `json:"phone,omitempty"`
+	Email       string    `json:"email,omitempty"`
+	Profile     Profile   `json:"profile"`
+	Providers   []string  `json:"providers"` // ways to sign in
+	HasPassword bool      `json:"hasPassword"`
 	CreatedAt   time.Time `json:"createdAt"`
 	LastLoginAt time.Time `json:"lastLoginAt"` // zero if never
+	// Subjects are the user's identities by provider, such as a WeChat openid.
+	Subjects map[string]string `json:"-"`
 }
 
 // NewUser is a password user to be.
@@ -48,20 +55,33 @@ const (
 
 // user is a user as it is stored. App, provider and subject together are unique.
 type user struct {
-	ID          string    `bson:"_id"`
-	App         string    `bson:"app"`
-	Provider    string    `bson:"provider"`
-	Subject     string    `bson:"subject"`
-	OpenID      string    `bson:"openId"`
-	UnionID     string    `bson:"unionId"`
-	Username    string    `bson:"username"`
-	Password    string    `bson:"password"` // hash, of password users
+	ID       string  `bson:"_id"`
+	App      string  `bson:"app"`
+	Provider string  `bson:"provider"`
+	Subject  string  `bson:"subject"`
+	OpenID   string  `bson:"openId"`
+	UnionID  string  `bson:"unionId"`
+	Username string  `bson:"username"`
+	Password string  `bson:"password"` // hash, if the user has one
+	Phone    string  `bson:"phone,omitempty"`
+	Email    string  `bson:"email,omitempty"`
+	Profile  Profile `bson:"profile"`
+	// Identities are all ways to sign in, as identityKey names them; those of users from before there were more than one
+	// stand in Provider and Subject alone.
+	Identities  []string  `bson:"identities,omitempty"`
 	CreatedAt   time.Time `bson:"createdAt"`
 	LastLoginAt time.Time `bson:"lastLoginAt"`
 }
 
 func (u user) public() User {
-	return User{ID: u.ID, OpenID: u.OpenID, UnionID: u.UnionID, Username: u.Username, Provider: u.Provider, CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt}
+	subjects := map[string]string{}
+	for _, provider := range u.providers() {
+		subjects[provider] = u.subjectOf(provider)
+	}
+	return User{
+		ID: u.ID, OpenID: u.OpenID, UnionID: u.UnionID, Username: u.Username, Provider: u.Provider, Phone: u.Phone, Email: u.Email,
+		Profile: u.Profile, Providers: u.providers(), HasPassword: u.Password != "", CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt, Subjects: subjects,
+	}
 }
 
 // CreateUser makes a user who signs in with a password. Who manages the app may. Reasons: permission_denied,
@@ -79,8 +99,12 @@ func (s *Service) CreateUser(ctx context.Context, caller yunduo.Caller, app yund
 	}
 	made := s.newUser(app, ProviderPassword, usernameKey(n.Username))
 	made.Username, made.Password = n.Username, hash
-	if err := s.users.Insert(ctx, made.ID, made); err != nil {
-		if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey {
+	_, found, err := s.findUser(ctx, app, ProviderPassword, made.Subject)
+	if err != nil || found {
+		return User{}, nameTaken(n.Username, err)
+	}
+	if err := s.insertUser(ctx, made); err != nil {
+		if yunduo.ReasonOf(err) == yunduo.ReasonIdentityTaken {
 			return User{}, yunduo.Errorf(yunduo.ReasonUserExists, "username: there is a user %q already", n.Username)
 		}
 		return User{}, err
@@ -91,7 +115,11 @@ func (s *Service) CreateUser(ctx context.Context, caller yunduo.Caller, app yund
 // newUser returns a user whose OpenID is its own ID, until a provider gives another.
 func (s *Service) newUser(app yunduo.AppID, provider, subject string) user {
 	id := yunduo.NewID()
-	return user{ID: id, App: string(app), Provider: provider, Subject: subject, OpenID: id, CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
+	u := user{ID: id, App: string(app), Provider: provider, Subject: subject, OpenID: id, CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
+	if provider != ProviderAnonymous {
+		u.Identities = []string{identityKey(u.App, provider, subject)}
+	}
+	return u
 }
 
 // usernameKey is what usernames are told apart by.
@@ -108,7 +136,12 @@ func checkUsername(username string) error {
 	return nil
 }
 
-// SetPassword gives a password user a new password and ends the user's sessions. Who manages the app may. Reasons:
+// namedUser is one who can type a name to a password.
+var namedUser = bson.A{
+	bson.D{{Key: "username", Value: bson.D{{Key: "$gt", Value: ""}}}}, bson.D{{Key: "phone", Value: bson.D{{Key: "$gt", Value: ""}}}}, bson.D{{Key: "email", Value: bson.D{{Key: "$gt", Value: ""}}}},
+}
+
+// SetPassword gives a user with a name, number or address a new password and ends the user's sessions. Who manages the app may. Reasons:
 // permission_denied, user_not_found, invalid_request.
 func (s *Service) SetPassword(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, userID, password string) error {
 	if err := s.manages(ctx, caller, app); err != nil {
@@ -118,7 +151,7 @@ func (s *Service) SetPassword(ctx context.Context, caller yunduo.Caller, app yun
 	if err != nil {
 		return err
 	}
-	which := bson.D{{Key: "_id", Value: userID}, {Key: "app", Value: string(app)}, {Key: "provider", Value: ProviderPassword}}
+	which := bson.D{{Key: "_id", Value: userID}, {Key: "app", Value: string(app)}, {Key: "$or", Value: namedUser}}
 	found, err := s.users.UpdateIf(ctx, which, bson.D{{Key: "$set", Value: bson.D{{Key: "password", Value: hash}}}})
 	if err != nil {
 		return err

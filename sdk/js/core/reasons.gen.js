@@ -20,6 +20,8 @@ module.exports = {
   permission_denied: [-502003, false],
   user_not_found: [-501007, false],
   user_exists: [-501007, false],
+  identity_taken: [-501007, false],
+  code_invalid: [-501007, false],
   rate_limited: [-501003, true],
   quota_exceeded: [-501003, false],
   timeout: [-501002, true],
