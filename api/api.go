@@ -78,6 +78,9 @@ type Call struct {
 	// written before an error is only a part.
 	Body  io.Reader
 	Reply io.Writer
+	// Device and Lasting are how a session begins: on which device, and whether its refresh token stays.
+	Device  string
+	Lasting bool
 	// Attachment carries raw bytes in and out, for function code only.
 	Attachment         []byte
 	ResponseAttachment []byte
@@ -106,7 +109,7 @@ type Info struct {
 func New(rooms Rooms, info Info, logger *slog.Logger) *API {
 	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, restores: newRestores()}
 	for _, rows := range [][]*Operation{
-		documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), manageOperations(),
+		documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), accountOperations(), manageOperations(),
 		triggerOperations(), ruleOperations(), recoveryOperations(), transferOperations(),
 	} {
 		for _, o := range rows {

@@ -24,7 +24,14 @@ func authOperations() []*Operation {
 }
 
 func wireUser(u auth.User) wire.User {
-	user := wire.User{ID: u.ID, OpenID: u.OpenID, UnionID: u.UnionID, Username: u.Username, Provider: u.Provider, CreatedAt: u.CreatedAt}
+	user := wire.User{
+		ID: u.ID, OpenID: u.OpenID, UnionID: u.UnionID, Username: u.Username, Provider: u.Provider, Phone: u.Phone, Email: u.Email,
+		Providers: u.Providers, HasPassword: u.HasPassword, CreatedAt: u.CreatedAt, Subjects: u.Subjects,
+	}
+	if u.Profile != (auth.Profile{}) {
+		profile := wire.Profile(u.Profile)
+		user.Profile = &profile
+	}
 	if !u.LastLoginAt.IsZero() {
 		user.LastLoginAt = &u.LastLoginAt
 	}
@@ -35,12 +42,17 @@ func wireTokens(t auth.Tokens) *wire.Tokens {
 	return &wire.Tokens{AccessToken: t.AccessToken, RefreshToken: t.RefreshToken, ExpiresIn: t.ExpiresIn, User: wireUser(t.User)}
 }
 
+// client is where a login comes from.
+func (c *Call) client() auth.Client {
+	return auth.Client{IP: c.Caller.ClientIP, Device: c.Device, Lasting: c.Lasting}
+}
+
 // Login signs an end user in with the named provider; the request is its credential.
 func (a *API) Login(ctx context.Context, call *Call, provider string) (*wire.Tokens, error) {
 	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
 		return nil, err
 	}
-	tokens, err := a.rooms.Auth.Login(ctx, call.App, provider, call.Request, auth.Client{IP: call.Caller.ClientIP})
+	tokens, err := a.rooms.Auth.Login(ctx, call.App, provider, call.Request, call.client())
 	if err != nil {
 		return nil, err
 	}

@@ -186,20 +186,36 @@ func wrongCode() error {
 	return yunduo.Errorf(yunduo.ReasonCodeInvalid, "the verification code is wrong or has expired; ask for a new one")
 }
 
+// SentCode names a code that was sent: by its ID, or as the newest one to a number or address.
+type SentCode struct{ ID, Phone, Email string }
+
+func (c SentCode) filter() (bson.D, error) {
+	if c.ID != "" {
+		return bson.D{{Key: "_id", Value: c.ID}}, nil
+	}
+	channel, to, err := contact(c.Phone, c.Email)
+	return bson.D{{Key: "channel", Value: channel}, {Key: "to", Value: to}}, err
+}
+
 // VerifyCode exchanges a code for a token that proves once, for CodeLifetime, that the caller reads what is sent to the
-// number or address. A code bears five attempts. Reasons: code_invalid, rate_limited.
-func (s *Service) VerifyCode(ctx context.Context, app yunduo.AppID, id, code string, client Client) (token string, err error) {
+// number or address. A code bears five attempts. Reasons: code_invalid, rate_limited, invalid_request.
+func (s *Service) VerifyCode(ctx context.Context, app yunduo.AppID, sent SentCode, code string, client Client) (token string, err error) {
 	if client.IP != "" {
 		if err := s.throttle.take(limit{"verify-ip/" + client.IP, failuresPerIP, throttleWindow}); err != nil {
 			return "", err
 		}
 	}
-	now := s.now().UTC()
-	waiting := bson.D{
-		{Key: "_id", Value: id}, {Key: "app", Value: string(app)}, {Key: "state", Value: "sent"},
-		{Key: "attempts", Value: bson.D{{Key: "$lt", Value: codeAttempts}}}, {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: now}}},
+	which, err := sent.filter()
+	if err != nil {
+		return "", err
 	}
-	v, found, err := s.verifications.Take(ctx, waiting, nil, bson.D{{Key: "$inc", Value: bson.D{{Key: "attempts", Value: 1}}}})
+	now := s.now().UTC()
+	waiting := append(which,
+		bson.E{Key: "app", Value: string(app)}, bson.E{Key: "state", Value: "sent"},
+		bson.E{Key: "attempts", Value: bson.D{{Key: "$lt", Value: codeAttempts}}}, bson.E{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: now}}},
+	)
+	newest := bson.D{{Key: "expiresAt", Value: -1}}
+	v, found, err := s.verifications.Take(ctx, waiting, newest, bson.D{{Key: "$inc", Value: bson.D{{Key: "attempts", Value: 1}}}})
 	if err != nil {
 		return "", err
 	}
@@ -208,11 +224,14 @@ func (s *Service) VerifyCode(ctx context.Context, app yunduo.AppID, id, code str
 	}
 	secret := yunduo.NewSecret()
 	set := bson.D{{Key: "state", Value: "verified"}, {Key: "token", Value: digest(secret)}, {Key: "expiresAt", Value: now.Add(CodeLifetime)}}
-	done, err := s.verifications.UpdateIf(ctx, bson.D{{Key: "_id", Value: id}, {Key: "state", Value: "sent"}}, bson.D{{Key: "$set", Value: set}})
-	if err == nil && !done {
-		err = wrongCode()
+	done, err := s.verifications.UpdateIf(ctx, bson.D{{Key: "_id", Value: v.ID}, {Key: "state", Value: "sent"}}, bson.D{{Key: "$set", Value: set}})
+	if err != nil {
+		return "", err
 	}
-	return tokenPrefix + id + "." + secret, err
+	if !done {
+		return "", wrongCode()
+	}
+	return tokenPrefix + v.ID + "." + secret, nil
 }
 
 // proved uses the token of a verified code up.

@@ -18,7 +18,7 @@ func proveContact(t testing.TB, s server, caller yunduo.Caller, request auth.Cod
 	s.forward(time.Minute) // two codes to one person need a pause
 	sent, err := s.SendCode(t.Context(), "shop", caller, request, home)
 	require.NoError(t, err)
-	token, err := s.VerifyCode(t.Context(), "shop", sent.VerificationID, s.outbox.last().Code, home)
+	token, err := s.VerifyCode(t.Context(), "shop", auth.SentCode{ID: sent.VerificationID}, s.outbox.last().Code, home)
 	require.NoError(t, err)
 	return token
 }
@@ -49,7 +49,7 @@ func TestCode_SignsUpAndIn(t *testing.T) {
 	code := s.outbox.last()
 	require.Equal(t, auth.Code{App: "shop", Channel: "phone", To: "+8613800000000", Code: code.Code, Usage: "SIGN_IN"}, code)
 	require.Len(t, code.Code, 6)
-	token, err := s.VerifyCode(t.Context(), "shop", sent.VerificationID, code.Code, home)
+	token, err := s.VerifyCode(t.Context(), "shop", auth.SentCode{ID: sent.VerificationID}, code.Code, home)
 	require.NoError(t, err)
 	made := signUp(t, s, auth.NewAccount{VerificationToken: token, Password: "Pw-12345678", Username: "li", Profile: auth.Profile{Name: "Li"}})
 	require.Equal(t, "+8613800000000", made.User.Phone)
@@ -64,7 +64,7 @@ func TestCode_SignsUpAndIn(t *testing.T) {
 	sent, err = s.SendCode(t.Context(), "shop", yunduo.Caller{}, auth.CodeRequest{Phone: "+86 13800000000", Target: "USER"}, home)
 	require.NoError(t, err)
 	require.True(t, sent.IsUser)
-	token, err = s.VerifyCode(t.Context(), "shop", sent.VerificationID, s.outbox.last().Code, home)
+	token, err = s.VerifyCode(t.Context(), "shop", auth.SentCode{ID: sent.VerificationID}, s.outbox.last().Code, home)
 	require.NoError(t, err)
 	again, err := s.Login(t.Context(), "shop", "code", byCode(token, false), home)
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestCode_Refused(t *testing.T) {
 	requireReason(t, yunduo.ReasonRateLimited, ask("shop", auth.CodeRequest{Email: "li@example.com"}))
 	code := s.outbox.last().Code
 	verify := func(app yunduo.AppID, id, code string) (string, error) {
-		return s.VerifyCode(t.Context(), app, id, code, home)
+		return s.VerifyCode(t.Context(), app, auth.SentCode{ID: id}, code, home)
 	}
 	wrong := "000000"
 	if code == wrong {

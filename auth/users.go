@@ -278,6 +278,14 @@ func (s *Service) manages(ctx context.Context, caller yunduo.Caller, app yunduo.
 	return err
 }
 
+// User describes a user of an app. Who manages the app may. Reasons: permission_denied, user_not_found.
+func (s *Service) User(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, userID string) (User, error) {
+	if err := s.manages(ctx, caller, app); err != nil {
+		return User{}, err
+	}
+	return s.userOf(ctx, session{App: string(app), UserID: userID})
+}
+
 // CountUsers returns how many end users an app has. Who manages the app may. Reasons: permission_denied, app_not_found.
 func (s *Service) CountUsers(ctx context.Context, caller yunduo.Caller, app yunduo.AppID) (int64, error) {
 	if err := s.manages(ctx, caller, app); err != nil {

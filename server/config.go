@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"yunduo"
+	"yunduo/auth"
 	"yunduo/data/documents"
 )
 
@@ -32,6 +33,12 @@ type Config struct {
 	AllowPrivateNetwork bool
 
 	WeChatEndpoint string // base URL of WeChat's API; empty is the real one
+
+	// CodeWebhook is the address to which verification codes are posted that are to be sent, signed with
+	// CodeWebhookSecret; empty sends none. CodeSender goes before it.
+	CodeWebhook       string
+	CodeWebhookSecret string
+	CodeSender        auth.Sender
 
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
@@ -96,7 +103,7 @@ func (c *Config) validate() error {
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")
 	}
-	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint} {
+	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook} {
 		if text == "" {
 			continue
 		}

@@ -27,8 +27,15 @@ type User struct {
 	UnionID     string     `json:"unionId,omitempty"`
 	Username    string     `json:"username,omitempty"`
 	Provider    string     `json:"provider"`
+	Phone       string     `json:"phone,omitempty"`
+	Email       string     `json:"email,omitempty"`
+	Profile     *Profile   `json:"profile,omitempty"`
+	Providers   []string   `json:"providers,omitempty"` // ways to sign in
+	HasPassword bool       `json:"hasPassword,omitempty"`
 	CreatedAt   time.Time  `json:"createdAt"`
 	LastLoginAt *time.Time `json:"lastLoginAt,omitempty"`
+	// Subjects are who the user is to each provider.
+	Subjects map[string]string `json:"identities,omitempty"`
 }
 
 // CreateUserRequest makes a password user.

@@ -90,6 +90,9 @@ func dev(ctx context.Context, l language, out io.Writer, config server.Config, o
 	}
 	config.Console, config.Version = console.Files(), version
 	config.Dev = &server.Dev{App: app, WeChatAppID: p.WeChatAppID}
+	if config.CodeWebhook == "" {
+		config.CodeSender = printedCodes(l, out)
+	}
 	s, err := server.New(ctx, config)
 	if err != nil {
 		return err

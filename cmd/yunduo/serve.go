@@ -21,6 +21,8 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.StringVar(&c.NodePath, "node", c.NodePath, "the node executable; default: node from PATH")
 	flags.StringVar(&c.Sandbox, "sandbox", c.Sandbox, "isolation of functions: auto, require or off")
 	flags.StringVar(&c.WeChatEndpoint, "wechat-endpoint", c.WeChatEndpoint, "base URL of WeChat's API; default: the real one")
+	flags.StringVar(&c.CodeWebhook, "code-webhook", c.CodeWebhook, "address to post verification codes to that are to be sent")
+	flags.StringVar(&c.CodeWebhookSecret, "code-webhook-secret", c.CodeWebhookSecret, "secret that signs what is posted to code-webhook")
 	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
 	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")
 	flags.DurationVar(&c.TrashAge, "trash-age", c.TrashAge, "how long a dropped collection can be brought back; 0 removes it at once")

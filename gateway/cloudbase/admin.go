@@ -137,6 +137,7 @@ var actions = map[string]action{
 	"storage.batchDeleteFile":     deleteFiles,
 	"storage.batchCopyFile":       copyFiles,
 	"auth.wsWebSign":              watchTicket,
+	"auth.getUserInfoForAdmin":    userInfoForAdmin,
 	"analytics.report":            func(context.Context, *request) (*reply, error) { return &reply{}, nil },
 }
 

@@ -117,3 +117,14 @@ func copyFiles(ctx context.Context, r *request) (*reply, error) {
 	}
 	return &reply{Data: map[string]any{"copy_list": list}}, nil
 }
+
+// userInfoForAdmin describes a user to code of the app.
+func userInfoForAdmin(ctx context.Context, r *request) (*reply, error) {
+	user, err := do[wire.User](ctx, r, "users.get", &wire.UserRequest{ID: r.params.text("uuid")})
+	if err != nil {
+		return nil, err
+	}
+	info := user1(r, user)
+	info["openId"], info["loginType"] = user.Subjects["wechat"], loginTypes[user.Provider]
+	return &reply{Data: info}, nil
+}

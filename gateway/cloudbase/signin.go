@@ -15,17 +15,76 @@ import (
 // maxCredential is the largest body in bytes of a request that signs in.
 const maxCredential = 64 << 10
 
-// mountClient adds what client SDKs need to sign in.
+// mountClient adds what client SDKs need to sign in and to look after the account. Version 2 of some addresses is sent
+// by clients that ask for it; the bodies are the same.
 func (s *surface) mountClient(e *echo.Echo) {
-	auth := e.Group("/auth/v1", signInErrors)
-	auth.POST("/signin", s.signIn)
-	auth.POST("/signin/anonymously", s.signInAnonymously)
-	auth.POST("/token", s.token)
-	auth.GET("/user/me", s.userInfo)
-	auth.POST("/revoke", s.revoke)
+	type route struct {
+		method, path string
+		handle       echo.HandlerFunc
+	}
+	auth := e.Group("/auth", signInErrors)
+	for _, r := range []route{
+		{"POST", "/v1/signin", s.signIn}, {"POST", "/v2/signin/username", s.signIn},
+		{"POST", "/v1/signin/anonymously", s.signInAnonymously},
+		{"POST", "/v1/signin/custom", s.signInCustom},
+		{"POST", "/v1/signin/with/provider", s.signInWithProvider}, {"POST", "/v2/signin/with/provider", s.signInWithProvider},
+		{"POST", "/v1/signup", s.signUp},
+		{"POST", "/v1/token", s.token}, {"POST", "/v2/token", s.token},
+		{"POST", "/v1/token/clientCredential", s.clientCredential},
+		{"POST", "/v1/revoke", s.revoke},
+		{"POST", "/v1/verification", s.sendVerification},
+		{"POST", "/v1/verification/verify", s.verify}, {"POST", "/v2/signin/verificationcode", s.verifyAndSignIn},
+		{"POST", "/v1/provider/token", s.providerToken},
+		{"GET", "/v1/checkIfUserExist", s.userExists},
+		{"POST", "/v1/reset", s.resetPassword},
+	} {
+		auth.Add(r.method, r.path, r.handle)
+	}
+	s.mountAccount(auth)
 }
 
-// signInErrors answers failures in the words of the SDK: a string "error" is what makes it reject.
+// signInNames are the words in which the SDKs know errors; a string "error" in the body is what makes them reject.
+var signInNames = map[yunduo.Reason]string{
+	yunduo.ReasonLoginFailed:      "invalid_username_or_password",
+	yunduo.ReasonCodeInvalid:      "invalid_verification_code",
+	yunduo.ReasonTokenMissing:     "unauthenticated",
+	yunduo.ReasonTokenExpired:     "unauthenticated",
+	yunduo.ReasonTokenInvalid:     "unauthenticated",
+	yunduo.ReasonSessionRevoked:   "unauthenticated",
+	yunduo.ReasonSignatureInvalid: "unauthenticated",
+	yunduo.ReasonPermissionDenied: "permission_denied",
+	yunduo.ReasonUserNotFound:     "user_not_found",
+	yunduo.ReasonUserExists:       "already_exists",
+	yunduo.ReasonIdentityTaken:    "already_exists",
+	yunduo.ReasonRateLimited:      "resource_exhausted",
+	yunduo.ReasonQuotaExceeded:    "resource_exhausted",
+	yunduo.ReasonAppNotFound:      "not_found",
+	yunduo.ReasonUnknownOperation: "unimplemented",
+	yunduo.ReasonUnsupportedCall:  "provider_not_enabled",
+}
+
+func signInName(c echo.Context, e *yunduo.Error) string {
+	name, ok := signInNames[e.Reason]
+	switch {
+	case name == "unauthenticated" && (c.Path() == "/auth/v1/token" || c.Path() == "/auth/v2/token"):
+		return "invalid_grant"
+	case ok:
+		return name
+	}
+	switch e.Code() {
+	case yunduo.CodeInternal:
+		return "internal"
+	case yunduo.CodeUnavailable:
+		return "unavailable"
+	case yunduo.CodeTimeout:
+		return "deadline_exceeded"
+	case yunduo.CodeConflict:
+		return "aborted"
+	}
+	return "invalid_argument"
+}
+
+// signInErrors answers failures in the words of the SDK.
 func signInErrors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
@@ -34,25 +93,9 @@ func signInErrors(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		exchange.Note(c, err)
 		e := yunduo.AsError(err)
-		name := "invalid_argument"
-		switch e.Reason {
-		case yunduo.ReasonLoginFailed:
-			name = "invalid_username_or_password"
-		case yunduo.ReasonTokenMissing, yunduo.ReasonTokenExpired, yunduo.ReasonTokenInvalid, yunduo.ReasonSessionRevoked:
-			name = "unauthenticated"
-			if c.Path() == "/auth/v1/token" {
-				name = "invalid_grant"
-			}
-		case yunduo.ReasonRateLimited:
-			name = "resource_exhausted"
-		case yunduo.ReasonAppNotFound:
-			name = "not_found"
-		case yunduo.ReasonInternal:
-			name = "internal"
-		}
 		c.Response().Header().Set("Cache-Control", "no-store")
 		return c.JSON(wire.Status(e.Code()), map[string]any{
-			"error": name, "error_code": -e.Reason.ErrCode(), "error_description": e.Message, "requestId": exchange.RequestID(c),
+			"error": signInName(c, e), "error_code": -e.Reason.ErrCode(), "error_description": e.Message, "requestId": exchange.RequestID(c),
 		})
 	}
 }
@@ -75,6 +118,11 @@ func reportCredentials(c echo.Context, t *wire.Tokens) error {
 	if t.User.Provider == "anonymous" {
 		reply.Scope = "anonymous"
 	}
+	return answer(c, reply)
+}
+
+// answer writes a reply that nobody may keep.
+func answer(c echo.Context, reply any) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, reply)
 }
@@ -94,36 +142,159 @@ func (s *surface) appOr(c echo.Context, name string) (yunduo.AppID, error) {
 	return app, err
 }
 
-func (s *surface) login(c echo.Context, provider string, credential any) error {
+// asking is the call of who may or may not be signed in: with a session it is about the session's app.
+func (s *surface) asking(c echo.Context) (*request, error) {
+	if exchange.Bearer(c.Request()) != "" {
+		return s.bearer(c)
+	}
+	app, err := s.clientApp(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.anonymous(c, app), nil
+}
+
+// anonymous is the call of who is not signed in.
+func (s *surface) anonymous(c echo.Context, app yunduo.AppID) *request {
+	r := s.requestOf(c, yunduo.Caller{ClientIP: c.RealIP()}, app)
+	r.call.Device = exchange.Device(c.Request())
+	return r
+}
+
+// bearer makes the call of a request with an access token; its app is the token's.
+func (s *surface) bearer(c echo.Context) (*request, error) {
+	token := exchange.Bearer(c.Request())
+	if token == "" {
+		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
+	}
+	caller, err := s.Rooms.Auth.Authenticate(c.Request().Context(), "", token)
+	if err != nil {
+		return nil, err
+	}
+	caller.ClientIP = c.RealIP()
+	r := s.requestOf(c, caller, caller.App)
+	r.call.Device = exchange.Device(c.Request())
+	return r, nil
+}
+
+// login signs in with a provider.
+func (r *request) login(c echo.Context, provider string, credential any) (*wire.Tokens, error) {
+	text, err := json.Marshal(credential)
+	if err != nil {
+		return nil, err
+	}
+	call := r.call
+	call.Request = text
+	return r.surface.API.Login(c.Request().Context(), &call, provider)
+}
+
+func (s *surface) enter(c echo.Context, provider string, credential any) error {
 	app, err := s.clientApp(c)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(credential)
-	if err != nil {
-		return err
-	}
-	call := &api.Call{App: app, Request: text}
-	call.Caller.ClientIP = c.RealIP()
-	tokens, err := s.API.Login(c.Request().Context(), call, provider)
+	tokens, err := s.anonymous(c, app).login(c, provider, credential)
 	if err != nil {
 		return err
 	}
 	return reportCredentials(c, tokens)
 }
 
+// signIn takes a name, number or address with a password, or with the token of a verified code.
 func (s *surface) signIn(c echo.Context) error {
 	var body struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
+		Username          string `json:"username"`
+		Email             string `json:"email"`
+		Phone             string `json:"phone_number"`
+		Password          string `json:"password"`
+		VerificationToken string `json:"verification_token"`
+		Params            string `json:"params"`
 	}
 	if err := decodeBody(c, maxCredential, &body); err != nil {
 		return err
 	}
-	return s.login(c, "password", body)
+	name := body.Username + body.Email + body.Phone
+	switch {
+	case body.Params != "":
+		return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "encrypted sign-in is not offered; the connection is encrypted by TLS")
+	case body.VerificationToken != "":
+		return s.enter(c, "code", map[string]any{"verificationToken": body.VerificationToken, "username": name})
+	}
+	return s.enter(c, "password", map[string]string{"username": name, "password": body.Password})
 }
 
-func (s *surface) signInAnonymously(c echo.Context) error { return s.login(c, "anonymous", struct{}{}) }
+// signInAnonymously makes a new user; with the token of a provider it is a sign-in by that.
+func (s *surface) signInAnonymously(c echo.Context) error {
+	var body struct {
+		ProviderToken string `json:"provider_token"`
+	}
+	if err := decodeBody(c, maxCredential, &body); err != nil {
+		return err
+	}
+	if body.ProviderToken != "" {
+		return s.enter(c, "identity", map[string]string{"identityToken": body.ProviderToken})
+	}
+	return s.enter(c, "anonymous", struct{}{})
+}
+
+func (s *surface) signInCustom(c echo.Context) error {
+	var body struct {
+		Ticket string `json:"ticket"`
+	}
+	if err := decodeBody(c, maxCredential, &body); err != nil {
+		return err
+	}
+	return s.enter(c, "custom", body)
+}
+
+func (s *surface) signInWithProvider(c echo.Context) error {
+	var body struct {
+		ProviderToken string `json:"provider_token"`
+		ProviderID    string `json:"provider_id"`
+	}
+	if err := decodeBody(c, maxCredential, &body); err != nil {
+		return err
+	}
+	if body.ProviderID == "custom" { // an older way to send a ticket
+		return s.enter(c, "custom", map[string]string{"ticket": body.ProviderToken})
+	}
+	return s.enter(c, "identity", map[string]string{"identityToken": body.ProviderToken})
+}
+
+// wechatCode reports whether a provider of the SDK's words is WeChat in a mini-program, whose ID is its app ID.
+func wechatCode(providerID string, params map[string]json.RawMessage) bool {
+	_, typed := params["provider_code_type"]
+	return typed || providerID == "wechat" || len(providerID) > 2 && providerID[:2] == "wx"
+}
+
+// providerToken exchanges the code of a provider for a token that signs in, signs up or links.
+func (s *surface) providerToken(c echo.Context) error {
+	var body struct {
+		ProviderID string                     `json:"provider_id"`
+		Code       string                     `json:"provider_code"`
+		Params     map[string]json.RawMessage `json:"provider_params"`
+	}
+	if err := decodeBody(c, maxCredential, &body); err != nil {
+		return err
+	}
+	provider := body.ProviderID
+	if wechatCode(provider, body.Params) {
+		provider = "wechat"
+	}
+	app, err := s.clientApp(c)
+	if err != nil {
+		return err
+	}
+	credential, err := json.Marshal(map[string]string{"code": body.Code})
+	if err != nil {
+		return err
+	}
+	response, err := do[wire.ProveIdentityResponse](c.Request().Context(), s.anonymous(c, app), "auth.proveIdentity", &wire.ProveIdentityRequest{Provider: provider, Credential: credential})
+	if err != nil {
+		return err
+	}
+	return answer(c, map[string]any{"provider_token": response.IdentityToken, "expires_in": 600, "provider_profile": struct{}{}})
+}
 
 func (s *surface) token(c echo.Context) error {
 	var body struct {
@@ -136,45 +307,25 @@ func (s *surface) token(c echo.Context) error {
 	if body.GrantType != "refresh_token" {
 		return yunduo.Errorf(yunduo.ReasonInvalidRequest, "grant_type must be refresh_token")
 	}
-	text, err := json.Marshal(wire.RefreshRequest{RefreshToken: body.RefreshToken})
+	// The token tells the app.
+	tokens, err := do[wire.Tokens](c.Request().Context(), s.anonymous(c, ""), "auth.refresh", &wire.RefreshRequest{RefreshToken: body.RefreshToken})
 	if err != nil {
 		return err
 	}
-	response, err := s.API.Do(c.Request().Context(), "auth.refresh", &api.Call{Request: text}) // the token tells the app
-	if err != nil {
-		return err
-	}
-	return reportCredentials(c, response.(*wire.Tokens))
+	return reportCredentials(c, tokens)
 }
 
-// bearer makes the call of a request with an access token; its app is the token's.
-func (s *surface) bearer(c echo.Context) (*api.Call, error) {
-	token := exchange.Bearer(c.Request())
-	if token == "" {
-		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
-	}
-	caller, err := s.Rooms.Auth.Authenticate(c.Request().Context(), "", token)
-	if err != nil {
-		return nil, err
-	}
-	caller.ClientIP = c.RealIP()
-	return &api.Call{Caller: caller, App: caller.App, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL)}, nil
-}
-
-func (s *surface) userInfo(c echo.Context) error {
-	call, err := s.bearer(c)
+// clientCredential gives who signs with keys an access token of the app's owner.
+func (s *surface) clientCredential(c echo.Context) error {
+	r, err := s.identified(c)
 	if err != nil {
 		return err
 	}
-	response, err := s.API.Do(c.Request().Context(), "auth.me", call)
+	tokens, err := do[wire.Tokens](c.Request().Context(), r, "auth.clientToken", &wire.Empty{})
 	if err != nil {
 		return err
 	}
-	user := response.(*wire.User)
-	return c.JSON(http.StatusOK, map[string]any{
-		"sub": user.ID, "name": user.Username, "username": user.Username, "picture": "", "phone_number": "", "email": "",
-		"providers": []any{}, "created_from": user.Provider,
-	})
+	return answer(c, map[string]any{"token_type": "Bearer", "access_token": tokens.AccessToken, "expires_in": tokens.ExpiresIn})
 }
 
 // revoke ends a session. The SDK sends its token in the body, others as usual.
@@ -189,5 +340,5 @@ func (s *surface) revoke(c echo.Context) error {
 	if _, err := s.API.Do(c.Request().Context(), "auth.revoke", &api.Call{Input: &body}); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, struct{}{})
+	return answer(c, struct{}{})
 }

@@ -70,7 +70,7 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 			return nil, err
 		}
 		r = s.requestOf(c, yunduo.Caller{ClientIP: c.RealIP()}, app)
-	} else if run, ok = actions[p.text("action")]; ok {
+	} else if run, ok = signedInAction(p.text("action")); ok {
 		if r, err = s.webCaller(c, p, body, env); err != nil {
 			return nil, err
 		}
@@ -79,6 +79,15 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 	}
 	r.params, r.body, r.parse = p, body, c.QueryParam("parse") == "true"
 	return run(c.Request().Context(), r)
+}
+
+// signedInAction returns what an action of who is signed in does.
+func signedInAction(name string) (action, bool) {
+	if run, ok := actions[name]; ok {
+		return run, true
+	}
+	run, ok := accountActions[name]
+	return run, ok
 }
 
 // webCaller finds out who a request comes from: the token in its body, or keys that sign it.

@@ -33,6 +33,9 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
+// Device returns what a client calls the device that it runs on, empty if it does not say.
+func Device(r *http.Request) string { return r.Header.Get("X-Device-Id") }
+
 // BaseURL returns the address under which the client reached the server, without a trailing slash. publicURL, if
 // set, wins: behind a proxy the server cannot know its own address.
 func BaseURL(r *http.Request, publicURL string) string {

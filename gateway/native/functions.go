@@ -38,7 +38,7 @@ func (s *surface) login(c echo.Context) error {
 	if len(credential) > 0 && !json.Valid(credential) {
 		return yunduo.Errorf(yunduo.ReasonMalformedJSON, "the request body is not valid JSON")
 	}
-	call := &api.Call{App: yunduo.AppID(c.Param("app")), Request: credential}
+	call := &api.Call{App: yunduo.AppID(c.Param("app")), Request: credential, Device: exchange.Device(c.Request())}
 	call.Caller.ClientIP = c.RealIP()
 	response, err := s.API.Login(c.Request().Context(), call, c.Param("provider"))
 	if err != nil {

@@ -41,6 +41,9 @@ func Mount(e *echo.Echo, o Options) {
 	app.POST("/auth/revoke", s.operation("auth.revoke"))
 	app.POST("/auth/logout", s.operation("auth.logout"))
 	app.GET("/auth/me", s.operation("auth.me"))
+	for _, r := range accountRoutes {
+		app.Add(r.method, "/auth"+r.path, s.operation(r.operation))
+	}
 	app.POST("/auth/:provider", s.login)
 	for _, verb := range []string{"begin", "commit", "abort"} {
 		app.POST("/documents/"+verb, s.operation("documents."+verb))
@@ -60,7 +63,7 @@ func Mount(e *echo.Echo, o Options) {
 // call makes the operation call of a request: credentials verified, nothing decoded yet. No credentials make a caller
 // without a role; wrong ones an error.
 func (s *surface) call(c echo.Context, app yunduo.AppID) (*api.Call, error) {
-	call := &api.Call{App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL)}
+	call := &api.Call{App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL), Device: exchange.Device(c.Request())}
 	ip := c.RealIP()
 	call.Caller.ClientIP = ip
 	token := exchange.Bearer(c.Request())

@@ -37,6 +37,9 @@ func openAPI(operations []*api.Operation) []byte {
 	b.add("POST", "/v1/apps/:app/auth/revoke", byName["auth.revoke"])
 	b.add("POST", "/v1/apps/:app/auth/logout", byName["auth.logout"])
 	b.add("GET", "/v1/apps/:app/auth/me", byName["auth.me"])
+	for _, r := range accountRoutes {
+		b.add(r.method, "/v1/apps/:app/auth"+r.path, byName[r.operation])
+	}
 	for _, r := range manageRoutes {
 		b.add(r.method, "/v1/manage"+r.path, byName[r.operation])
 	}
