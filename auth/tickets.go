@@ -97,20 +97,20 @@ func (s *Service) DeleteTicketKey(ctx context.Context, caller yunduo.Caller, app
 	return err
 }
 
-// ticketClaims are what a ticket says. Its times are milliseconds, unlike those of other tokens.
-type ticketClaims struct {
+// customClaims are what a ticket says. Its times are milliseconds, unlike those of other tokens.
+type customClaims struct {
 	Env       string  `json:"env"`
 	UserID    string  `json:"uid"`
 	IssuedAt  float64 `json:"iat"`
 	ExpiresAt float64 `json:"exp"`
 }
 
-func (ticketClaims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
-func (ticketClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
-func (ticketClaims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
-func (ticketClaims) GetIssuer() (string, error)                   { return "", nil }
-func (ticketClaims) GetSubject() (string, error)                  { return "", nil }
-func (ticketClaims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
+func (customClaims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
+func (customClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (customClaims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (customClaims) GetIssuer() (string, error)                   { return "", nil }
+func (customClaims) GetSubject() (string, error)                  { return "", nil }
+func (customClaims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
 
 func badTicket(cause error) error {
 	return yunduo.Wrap(cause, yunduo.ReasonLoginFailed, "the ticket is not valid, was used before or has expired")
@@ -133,7 +133,7 @@ func (s *Service) openTicket(ctx context.Context, app yunduo.AppID, ticket strin
 	if err != nil {
 		return "", yunduo.Wrap(err, yunduo.ReasonInternal, "a ticket key cannot be read")
 	}
-	var c ticketClaims
+	var c customClaims
 	if _, err := s.ticketParser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return public, nil }); err != nil {
 		return "", badTicket(err)
 	}
