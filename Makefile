@@ -13,7 +13,7 @@ MINGO    := data/documents/documentstest/mingo
 CONSOLE  := console/dist/index.html
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page conformance go-test js-test driver-test browser-test
+.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page conformance go-test js-test sdk-test driver-test browser-test
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ $(CONSOLE): $(CONSOLE_SOURCES)
 generate: ## regenerate what is generated from wire/errors.json and data/query/language
 	@go generate .
 
-test: build go-test js-test driver-test browser-test lint ## install what tests need and run everything
+test: build go-test js-test sdk-test driver-test browser-test lint ## install what tests need and run everything
 
 go-test:
 	@echo "== Go, with the race detector"
@@ -72,6 +72,10 @@ conformance: check-tools ## run the engine suite on the MongoDB at MONGODB_URI a
 driver-test: build
 	@echo "== MongoDB drivers"
 	@cd e2e/drivers && $(NPM) ci && npm test --silent
+
+sdk-test: build
+	@echo "== official client SDKs"
+	@scripts/sdk-test $(BIN)
 
 browser-test: build
 	@echo "== browser"

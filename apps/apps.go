@@ -136,6 +136,12 @@ func notFound(id yunduo.AppID) error {
 	return yunduo.Errorf(yunduo.ReasonAppNotFound, "there is no app %q", string(id))
 }
 
+// OriginListed reports whether any app lets pages of an origin read replies.
+func (r *Registry) OriginListed(ctx context.Context, origin string) (bool, error) {
+	found, err := r.apps.Find(ctx, bson.D{{Key: "origins", Value: origin}, {Key: "deleting", Value: false}}, documents.FindOptions{Limit: 1})
+	return len(found) > 0, err
+}
+
 // List returns the apps that the caller manages, by ID, without secrets.
 func (r *Registry) List(ctx context.Context, caller yunduo.Caller) ([]App, error) {
 	filter := bson.D{{Key: "deleting", Value: false}}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 
 	"yunduo"
 	"yunduo/apps"
+	"yunduo/gateway/exchange"
 	"yunduo/gateway/live"
 )
 
@@ -49,11 +52,18 @@ func cors(registry *apps.Registry, dev bool) echo.MiddlewareFunc {
 }
 
 func originAllowed(c echo.Context, registry *apps.Registry, origin string, dev bool) bool {
-	name := appOfPath(c.Request().URL.Path)
-	if name == "" {
-		name = c.QueryParam("env")
+	name := namedApp(c)
+	if pages(registry, dev)(c.Request().Context(), origin, yunduo.AppID(name)) {
+		return true
 	}
-	return pages(registry, dev)(c.Request().Context(), origin, yunduo.AppID(name))
+	u, err := url.Parse(origin)
+	if err != nil || name != "" || !sdkPath(c.Request().URL.Path) {
+		return false
+	}
+	// The official SDKs name no app in a preflight. The reply to the request itself can be read by pages of the app that
+	// its token belongs to only.
+	listed, err := registry.OriginListed(c.Request().Context(), strings.ToLower(u.Scheme+"://"+u.Host))
+	return err == nil && listed
 }
 
 // pages says of which origins pages may talk to an app.
@@ -69,6 +79,41 @@ func pages(registry *apps.Registry, dev bool) live.Origins {
 		app, err := registry.Get(ctx, name)
 		return err == nil && slices.Contains(app.AllowedOrigins, strings.ToLower(u.Scheme+"://"+u.Host))
 	}
+}
+
+// namedApp is the app that a request is about as far as that shows before anything is verified, empty if it does not:
+// in the path or query, or as the audience of a token. Which page may read a reply hangs on it, nothing else.
+func namedApp(c echo.Context) string {
+	for _, name := range []string{appOfPath(c.Request().URL.Path), c.QueryParam("env"), c.QueryParam("client_id")} {
+		if name != "" {
+			return name
+		}
+	}
+	parts := strings.Split(exchange.Bearer(c.Request()), ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var token struct {
+		Audience []string `json:"aud"`
+	}
+	if json.Unmarshal(claims, &token) != nil || len(token.Audience) == 0 {
+		return ""
+	}
+	return token.Audience[0]
+}
+
+// sdkPath reports whether an address is one of those that the official client SDKs call.
+func sdkPath(path string) bool {
+	for _, prefix := range []string{"/auth/", "/web", "/v1/functions/", "/v1/storages/", "/v1/database/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // appOfPath returns the app of /v1/apps/{app}/..., before the router has looked at the path.

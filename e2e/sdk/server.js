@@ -1,0 +1,71 @@
+// A server of the tests' own: `yunduo dev` on a small project, ended with the test process.
+'use strict'
+const { spawn } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const functions = {
+  echo: 'exports.main = async event => ({ event, code: 0 })',
+  who: "const cloud = require('wx-server-sdk')\ncloud.init()\nexports.main = async () => cloud.getWXContext()",
+  secret: "exports.main = async () => 'secret'"
+}
+const rules = `rules:
+  notes: private
+  shop: {read: true, write: false}
+  strict: {read: "doc._openid == auth.openid", write: "doc._openid == auth.openid", strict: true}
+functionRules:
+  "*": {invoke: "auth != null"}
+  secret: {invoke: "auth.loginType != 'ANONYMOUS'"}
+`
+
+async function start () {
+  const project = fs.mkdtempSync(path.join(os.tmpdir(), 'yunduo-sdk-'))
+  for (const [name, text] of Object.entries(functions)) {
+    fs.mkdirSync(path.join(project, 'cloudfunctions', name), { recursive: true })
+    fs.writeFileSync(path.join(project, 'cloudfunctions', name, 'index.js'), text)
+  }
+  fs.writeFileSync(path.join(project, 'yunduo.yaml'), rules)
+  const child = spawn(process.env.YUNDUO_BINARY, ['dev', project, '--port', '0'], { env: { ...process.env, YUNDUO_LANG: 'en' } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text })
+  const ended = new Promise(resolve => child.on('exit', resolve))
+  const file = path.join(project, '.yunduo', 'dev.json')
+  const info = await until(() => {
+    if (child.exitCode !== null) throw new Error(`the server ended: ${output}`)
+    try { return JSON.parse(fs.readFileSync(file, 'utf8')) } catch { return null }
+  })
+  const server = {
+    ...info,
+    host: new URL(info.url).host,
+    /** The last verification code that was sent to somebody. */
+    code: to => until(() => [...output.matchAll(/Verification code (\d{6}) for (\S+)/g)].filter(m => m[2] === to).map(m => m[1]).pop()),
+    async manage (method, where, body) {
+      const reply = await fetch(`${info.url}/v1/manage/apps/${info.app}${where}`, {
+        method, headers: { authorization: `Bearer ${info.apiKey}` }, body: body && JSON.stringify(body)
+      })
+      if (!reply.ok) throw new Error(`${method} ${where}: ${reply.status} ${await reply.text()}`)
+      return reply.json()
+    },
+    async stop () {
+      child.kill()
+      await ended
+      fs.rmSync(project, { recursive: true, force: true })
+    }
+  }
+  await until(async () => (await server.manage('GET', '/functions')).functions.length === Object.keys(functions).length)
+  await until(async () => ['notes', 'shop', 'strict'].every(async name => (await server.manage('GET', '/collections')).collections.some(c => c.name === name)))
+  return server
+}
+
+/** Waits until something is there, and fails after half a minute. */
+async function until (look) {
+  for (let i = 0; i < 600; i++) {
+    const found = await look()
+    if (found) return found
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error('waited in vain')
+}
+
+module.exports = { start }
