@@ -82,11 +82,11 @@ func follows(rule bson.Raw, given []asked) bool {
 				}
 			}
 		case "$or":
-			any := false
+			one := false
 			for _, child := range documentsOf(value) {
-				any = any || follows(child, given)
+				one = one || follows(child, given)
 			}
-			if !any {
+			if !one {
 				return false
 			}
 		case "$nor", "$expr":

@@ -2,6 +2,7 @@ package cloudbase
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -43,7 +44,7 @@ type codedError struct {
 func (e codedError) Unwrap() error { return e.error }
 
 func webCode(err error) string {
-	if e, ok := err.(codedError); ok {
+	if e, ok := errors.AsType[codedError](err); ok {
 		return e.code
 	}
 	return yunduo.AsError(err).Reason.CloudBase()
