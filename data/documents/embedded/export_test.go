@@ -34,3 +34,38 @@ func (e *Engine) Compact(ctx context.Context) error {
 
 // DiskBytes returns how much the store's tables take.
 func (e *Engine) DiskBytes() uint64 { return e.db.Metrics().DiskSpaceUsage() }
+
+// AsOlderVersion leaves the store as a version that did not count index entries would have, stopped in the middle of a
+// build: without counters of indexes, and with entries of an index that the catalog does not know.
+func (e *Engine) AsOlderVersion(ctx context.Context) error {
+	b := e.db.NewBatch()
+	defer b.Close()
+	w := batchWriter{b: b}
+	for coll := range e.catalog.Load().all() {
+		for _, ix := range coll.indexes {
+			w.delete(ix.counterKey(coll))
+		}
+		unknown, err := newIndex(1<<31, coll.indexes[0].Index)
+		if err != nil {
+			return err
+		}
+		w.set(key(prefixJob, unknown.id), unknown.prefix(coll))
+		w.set(append(unknown.prefix(coll), 1, 2, 3), nil)
+	}
+	if w.err != nil {
+		return w.err
+	}
+	return b.Commit(pebble.Sync)
+}
+
+// LeftOver reports whether there are entries of the index that AsOlderVersion made up.
+func (e *Engine) LeftOver() (bool, error) {
+	found := false
+	for coll := range e.catalog.Load().all() {
+		prefix := key(prefixIndex, coll.app, coll.id, 1<<31)
+		if err := eachKey(e.db, prefix, func(_, _ []byte) error { found = true; return nil }); err != nil {
+			return false, err
+		}
+	}
+	return found, nil
+}

@@ -371,3 +371,30 @@ func TestIDs_NeverUsedAgain(t *testing.T) {
 	require.Zero(t, u)
 	require.NoError(t, e.Close())
 }
+
+// TestOlderVersion: a store that did not count index entries is counted, and what its builds left behind is removed.
+func TestOlderVersion(t *testing.T) {
+	fs := vfs.NewMem()
+	e := openIn(t, "store", options(fs))
+	require.NoError(t, e.CreateCollection(t.Context(), things, driver.CollectionOptions{}))
+	fill(t, e, 100)
+	for _, index := range buildIndexes {
+		require.NoError(t, e.CreateIndex(t.Context(), things, index))
+	}
+	before, err := e.Usage(t.Context(), things.App)
+	require.NoError(t, err)
+	require.NoError(t, e.AsOlderVersion(t.Context()))
+	require.NoError(t, e.Close())
+
+	e = openIn(t, "store", options(fs))
+	consistent(t, e)
+	after, err := e.Usage(t.Context(), things.App)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	left, err := e.LeftOver()
+	require.NoError(t, err)
+	require.False(t, left)
+	insert(t, e, bson.D{{Key: "_id", Value: 1000}, {Key: "n", Value: 1}, {Key: "name", Value: "new"}})
+	consistent(t, e)
+	require.NoError(t, e.Close())
+}
