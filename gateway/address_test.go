@@ -7,6 +7,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
+
+	"yunduo"
 )
 
 func TestClientAddress_IsNotTheClientsChoice(t *testing.T) {
@@ -32,5 +34,27 @@ func TestClientAddress_IsNotTheClientsChoice(t *testing.T) {
 			g.ServeHTTP(w, r)
 			require.Equal(t, test.want, w.Body.String())
 		})
+	}
+}
+
+func TestDev_AnswersToThisMachineOnly(t *testing.T) {
+	dev, _ := open(t, func(o *Options) { o.Dev = true })
+	production, _ := open(t, nil)
+	for host, local := range map[string]bool{
+		"127.0.0.1:7300": true, "localhost": true, "LOCALHOST:7300": true, "shop.localhost:7300": true, "[::1]:7300": true, "[::1]": true, "127.9.9.9": true,
+		"rebound.example:7300": false, "192.168.1.4:7300": false, "localhost.example": false, "": false,
+	} {
+		r := httptest.NewRequest("GET", "/healthz", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		dev.ServeHTTP(w, r)
+		if local {
+			require.Equal(t, http.StatusOK, w.Code, host)
+		} else {
+			requireReason(t, http.StatusForbidden, yunduo.ReasonPermissionDenied, w)
+		}
+		w = httptest.NewRecorder()
+		production.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code, host)
 	}
 }

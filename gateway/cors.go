@@ -127,6 +127,7 @@ func appOfPath(path string) string {
 }
 
 func isLoopback(host string) bool {
+	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}

@@ -65,6 +65,9 @@ func New(o Options) *Gateway {
 	})
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = exchange.Fail(c, fromEcho(err)) }
 	e.Pre(requestID)
+	if o.Dev {
+		e.Pre(loopbackOnly)
+	}
 	e.Use(g.observe(o.Logger), recoverPanics(o.Logger), securityHeaders, cors(o.Rooms.Apps, o.Dev), plainParams)
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })

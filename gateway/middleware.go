@@ -3,11 +3,13 @@ package gateway
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -28,6 +30,22 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		c.SetRequest(r.WithContext(yunduo.WithRequestID(r.Context(), id)))
+		return next(c)
+	}
+}
+
+// loopbackOnly refuses requests that name another host than this machine. A development server has no name of its own,
+// but a page anywhere can give its own name the address of this machine (DNS rebinding) and would be let in as if it
+// were local.
+func loopbackOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		host := c.Request().Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if !isLoopback(strings.Trim(host, "[]")) {
+			return yunduo.Errorf(yunduo.ReasonPermissionDenied, "the development server answers to localhost and loopback addresses only, not to %q", host)
+		}
 		return next(c)
 	}
 }
