@@ -7,9 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -260,94 +258,4 @@ func (c *connection) setDeadline(at time.Time) {
 func (c *connection) handOver() {
 	c.setDeadline(time.Time{})
 	c.server.over.give(&handed{Conn: c.conn, read: bytes.Clone(c.buf[c.start:c.end])})
-}
-
-// handed is a connection of which something has been read already.
-type handed struct {
-	net.Conn
-	read []byte
-}
-
-// Read implements net.Conn.
-func (h *handed) Read(p []byte) (int, error) {
-	if len(h.read) > 0 {
-		n := copy(p, h.read)
-		h.read = h.read[n:]
-		return n, nil
-	}
-	return h.Conn.Read(p)
-}
-
-// ReadFrom lets net/http send files without copying them.
-func (h *handed) ReadFrom(r io.Reader) (int64, error) {
-	if to, ok := h.Conn.(io.ReaderFrom); ok {
-		return to.ReadFrom(r)
-	}
-	return io.Copy(struct{ io.Writer }{h.Conn}, r)
-}
-
-// CloseWrite lets net/http end its side first.
-func (h *handed) CloseWrite() error {
-	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
-}
-
-// watch tells a handler that runs for long that its client has gone.
-type watch struct {
-	c     *connection
-	timer *time.Timer
-
-	mu      sync.Mutex
-	cancel  context.CancelFunc // nil when no handler runs
-	reading chan struct{}      // closed when the watch has let go of the connection; nil while it has not taken hold
-}
-
-func (w *watch) init(c *connection) {
-	w.c = c
-	w.timer = time.AfterFunc(time.Hour, w.look)
-	w.timer.Stop()
-}
-
-func (w *watch) begin(cancel context.CancelFunc) {
-	w.mu.Lock()
-	w.cancel, w.reading = cancel, nil
-	w.mu.Unlock()
-	w.timer.Reset(watchTime)
-}
-
-// look reads from the connection while the handler runs. What comes is the beginning of the next request, and waits.
-func (w *watch) look() {
-	c := w.c
-	w.mu.Lock()
-	cancel := w.cancel
-	if cancel == nil || c.start < c.end {
-		w.mu.Unlock()
-		return
-	}
-	done := make(chan struct{})
-	w.reading = done
-	c.start, c.end = 0, 0
-	c.setDeadline(time.Time{})
-	w.mu.Unlock()
-	defer close(done)
-	if err := c.fill(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		cancel()
-	}
-}
-
-// end takes the connection back.
-func (w *watch) end() {
-	w.timer.Stop()
-	w.mu.Lock()
-	w.cancel = nil
-	reading := w.reading
-	if reading != nil {
-		w.c.setDeadline(time.Unix(1, 0))
-	}
-	w.mu.Unlock()
-	if reading != nil {
-		<-reading
-	}
 }

@@ -146,39 +146,3 @@ func (s *Server) Close() error {
 	}
 	return s.http.Close()
 }
-
-// handover is the listener on which net/http gets the connections that are not for the fast lane.
-type handover struct {
-	address     net.Addr
-	connections chan net.Conn
-	closed      chan struct{}
-	once        sync.Once
-}
-
-// Accept implements net.Listener.
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.connections:
-		return c, nil
-	case <-h.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// give hands a connection over, or closes it if nobody takes connections any more.
-func (h *handover) give(c net.Conn) {
-	select {
-	case h.connections <- c:
-	case <-h.closed:
-		_ = c.Close()
-	}
-}
-
-// Close implements net.Listener.
-func (h *handover) Close() error {
-	h.once.Do(func() { close(h.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (h *handover) Addr() net.Addr { return h.address }

@@ -1,0 +1,67 @@
+package fastlane
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// watch tells a handler that runs for long that its client has gone.
+type watch struct {
+	c     *connection
+	timer *time.Timer
+
+	mu      sync.Mutex
+	cancel  context.CancelFunc // nil when no handler runs
+	reading chan struct{}      // closed when the watch has let go of the connection; nil while it has not taken hold
+}
+
+func (w *watch) init(c *connection) {
+	w.c = c
+	w.timer = time.AfterFunc(time.Hour, w.look)
+	w.timer.Stop()
+}
+
+func (w *watch) begin(cancel context.CancelFunc) {
+	w.mu.Lock()
+	w.cancel, w.reading = cancel, nil
+	w.mu.Unlock()
+	w.timer.Reset(watchTime)
+}
+
+// look reads from the connection while the handler runs. What comes is the beginning of the next request, and waits.
+func (w *watch) look() {
+	c := w.c
+	w.mu.Lock()
+	cancel := w.cancel
+	if cancel == nil || c.start < c.end {
+		w.mu.Unlock()
+		return
+	}
+	done := make(chan struct{})
+	w.reading = done
+	c.start, c.end = 0, 0
+	c.setDeadline(time.Time{})
+	w.mu.Unlock()
+	defer close(done)
+	if err := c.fill(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		cancel()
+	}
+}
+
+// end takes the connection back.
+func (w *watch) end() {
+	w.timer.Stop()
+	w.mu.Lock()
+	w.cancel = nil
+	reading := w.reading
+	if reading != nil {
+		w.c.setDeadline(time.Unix(1, 0))
+	}
+	w.mu.Unlock()
+	if reading != nil {
+		<-reading
+	}
+}
