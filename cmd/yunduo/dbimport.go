@@ -120,7 +120,7 @@ func (i *importing) file(name string) error {
 			return errors.New("give --collection: standard input has no name")
 		}
 	}
-	var in io.Reader = i.cmd.InOrStdin()
+	in := i.cmd.InOrStdin()
 	shown := request.Collection
 	if isArchive {
 		shown = filepath.Base(name)

@@ -18,11 +18,10 @@ const maxColumns = 1000
 // csvReader reads records under a header. A dotted name such as "address.city" makes a field of an embedded document;
 // an empty cell makes no field.
 type csvReader struct {
-	r      *csv.Reader
-	meter  *meter
-	root   *column
-	width  int
-	buffer []byte
+	r     *csv.Reader
+	meter *meter
+	root  *column
+	width int
 }
 
 // column is a field; those with children are embedded documents.

@@ -188,11 +188,10 @@ func (j *jsonReader) readObject() error {
 	j.buf = j.buf[:0]
 	var b braces
 	for {
-		part, err := j.r.Peek(1)
-		if err != nil {
+		if _, err := j.r.Peek(1); err != nil {
 			return malformed("line %d: the object does not end", j.line)
 		}
-		part, _ = j.r.Peek(j.r.Buffered())
+		part, _ := j.r.Peek(j.r.Buffered())
 		n := b.feed(part)
 		if n == 0 {
 			n = len(part)
