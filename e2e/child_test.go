@@ -69,6 +69,7 @@ type child struct {
 	command *exec.Cmd
 	client  *client.Client
 	url     string
+	key     string // of the app
 	// bystander is a client of another app.
 	bystander *client.Client
 }
@@ -91,7 +92,7 @@ func startChild(t *testing.T, dir string) *child {
 	words := strings.Fields(line)
 	require.Len(t, words, 3)
 	url := words[0]
-	return &child{command: command, client: client.New(url, killApp, words[1]), bystander: client.New(url, bystanderApp, words[2]), url: url}
+	return &child{command: command, client: client.New(url, killApp, words[1]), bystander: client.New(url, bystanderApp, words[2]), url: url, key: words[1]}
 }
 
 func (c *child) kill(t *testing.T) {
