@@ -74,7 +74,7 @@ type child struct {
 	bystander *client.Client
 }
 
-func startChild(t *testing.T, dir string) *child {
+func startChild(t testing.TB, dir string) *child {
 	t.Helper()
 	executable, err := os.Executable()
 	require.NoError(t, err)

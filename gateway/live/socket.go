@@ -70,15 +70,15 @@ func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request, subprotocols []
 	s.work.Add(1)
 	s.mu.Unlock()
 	// Origins were looked at before, by our own list.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: subprotocols, InsecureSkipVerify: true})
+	conn, err := websocket.Accept(slimWriter{w}, r, &websocket.AcceptOptions{Subprotocols: subprotocols, InsecureSkipVerify: true})
 	if err != nil {
 		s.work.Done()
 		return nil // it has answered
 	}
 	conn.SetReadLimit(MaxMessage)
 	socket := &Socket{all: s, conn: conn, quiet: time.Now()}
-	// The request's context ends with its handler.
-	socket.ctx, socket.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	// The request's context ends with its handler, and would keep the request.
+	socket.ctx, socket.cancel = context.WithCancel(yunduo.WithRequestID(context.Background(), yunduo.RequestID(r.Context())))
 	socket.limit = time.AfterFunc(LoginTime, func() {
 		socket.End(yunduo.Errorf(yunduo.ReasonTokenMissing, "no credentials came within %d seconds", int(LoginTime.Seconds())))
 	})
