@@ -131,4 +131,3 @@ func tellArrivals(conn net.Conn, arrivals chan<- time.Time) {
 		}
 	}
 }
-
