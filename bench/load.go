@@ -6,12 +6,21 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 )
 
 // request returns the bytes of one HTTP/1.1 POST. headers are "Name: value" lines without line ends.
 func request(host, path string, body []byte, headers ...string) []byte {
+	return message("POST", host, path, body, headers...)
+}
+
+// message is request with another method.
+func message(method, host, path string, body []byte, headers ...string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", path, host, len(body))
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, host)
+	if body != nil || method == "POST" {
+		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
+	}
 	for _, h := range headers {
 		b.WriteString(h + "\r\n")
 	}
@@ -28,6 +37,22 @@ type load struct {
 	next func(client, i int) []byte
 	// check judges a reply; nil takes every reply with status 200.
 	check func(client, i int, body []byte) error
+	// most is how many requests the round has at most; 0 is as many as there is time for.
+	most int
+}
+
+// over reports whether a client has nothing to send any more.
+func (l load) over(now, end time.Time, i int) bool {
+	return now.After(end) || l.most > 0 && i >= max(l.most/l.clients, 1)
+}
+
+// run keeps each client at one request after the other until the time is over.
+func (l load) run(ctx context.Context, lasting time.Duration) (round, error) {
+	rounds, err := together(ctx, lasting, l)
+	if err != nil {
+		return round{}, err
+	}
+	return rounds[0], nil
 }
 
 // connection is a keep-alive connection.
@@ -51,6 +76,11 @@ func (c *connection) do(request []byte) error {
 	if _, err := c.Write(request); err != nil {
 		return err
 	}
+	return c.answered()
+}
+
+// answered reads the reply to a request that was written.
+func (c *connection) answered() error {
 	c.in = c.in[:0]
 	for {
 		c.in = slices.Grow(c.in, 4<<10)

@@ -11,28 +11,42 @@ import (
 	"time"
 )
 
-// run keeps each client at one request after the other until the time is over.
-func (l load) run(ctx context.Context, lasting time.Duration) (round, error) {
-	connections := make([]*connection, l.clients)
-	for i := range connections {
-		c, err := dial(ctx, l.address)
-		if err != nil {
-			return round{}, err
+// together runs loads at the same time: each keeps each of its clients at one request after the other until the time is
+// over.
+func together(ctx context.Context, lasting time.Duration, loads ...load) ([]round, error) {
+	connections := make([][]*connection, len(loads))
+	latencies, failures := make([][][]time.Duration, len(loads)), make([][]error, len(loads))
+	for which, l := range loads {
+		for range l.clients {
+			c, err := dial(ctx, l.address)
+			if err != nil {
+				return nil, err
+			}
+			defer c.Close()
+			connections[which] = append(connections[which], c)
 		}
-		defer c.Close()
-		connections[i] = c
+		latencies[which], failures[which] = make([][]time.Duration, l.clients), make([]error, l.clients)
 	}
-	latencies := make([][]time.Duration, l.clients)
-	failures := make([]error, l.clients)
-	var wg sync.WaitGroup
+	took := make([]time.Duration, len(loads))
+	var all sync.WaitGroup
 	begun := time.Now()
 	end := begun.Add(lasting)
-	for n, c := range connections {
-		wg.Go(func() { latencies[n], failures[n] = l.client(ctx, n, c, end) })
+	for which, l := range loads {
+		all.Go(func() {
+			var wg sync.WaitGroup
+			for n, c := range connections[which] {
+				wg.Go(func() { latencies[which][n], failures[which][n] = l.client(ctx, n, c, end) })
+			}
+			wg.Wait()
+			took[which] = time.Since(begun)
+		})
 	}
-	wg.Wait()
-	took := time.Since(begun)
-	return newRound(slices.Concat(latencies...), took), errors.Join(failures...)
+	all.Wait()
+	rounds := make([]round, len(loads))
+	for which := range loads {
+		rounds[which] = newRound(slices.Concat(latencies[which]...), took[which])
+	}
+	return rounds, errors.Join(slices.Concat(failures...)...)
 }
 
 func (l load) client(ctx context.Context, n int, c *connection, end time.Time) ([]time.Duration, error) {
@@ -40,7 +54,7 @@ func (l load) client(ctx context.Context, n int, c *connection, end time.Time) (
 	for i := 0; ctx.Err() == nil; i++ {
 		request := l.next(n, i)
 		sent := time.Now()
-		if sent.After(end) {
+		if i > 0 && l.over(sent, end, i) {
 			return latencies, nil
 		}
 		if err := c.do(request); err != nil {

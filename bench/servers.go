@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,6 +29,7 @@ type platform struct {
 	APIKey    string `json:"apiKey"`
 	SecretID  string `json:"secretId"`
 	SecretKey string `json:"secretKey"`
+	PID       int    `json:"pid"`
 
 	host  string
 	token string // of an end user
@@ -63,25 +65,42 @@ func coldName(i int) string { return fmt.Sprintf("cold-%03d", i) }
 
 // startPlatform runs `yunduo dev` on the project in dir and signs an end user in.
 func startPlatform(ctx context.Context, binary, dir string, extra []string) (*platform, error) {
-	arguments := append([]string{"dev", dir, "--port", "0", "--app", "bench"}, extra...)
-	log, err := os.Create(filepath.Join(dir, "server.log"))
-	if err != nil {
+	p := &platform{}
+	if err := p.launch(ctx, binary, dir, extra); err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	stop, err := startProcess(exec.Command(binary, arguments...), log)
-	if err != nil {
-		return nil, err
-	}
-	p := &platform{stop: stop}
-	if err := p.ready(ctx, filepath.Join(dir, ".yunduo", "dev.json")); err != nil {
-		stop()
+	if err := p.signIn(ctx); err != nil {
+		p.stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *platform) ready(ctx context.Context, file string) error {
+// launch starts the server, also one that ran in dir before, and returns when it says that it is ready.
+func (p *platform) launch(ctx context.Context, binary, dir string, extra []string) error {
+	log, err := os.OpenFile(filepath.Join(dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	ready := filepath.Join(dir, ".yunduo", "dev.json")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	arguments := append([]string{"dev", dir, "--port", "0", "--app", "bench"}, extra...)
+	var ended <-chan struct{}
+	if p.stop, ended, err = startProcess(exec.Command(binary, arguments...), log); err != nil {
+		return err
+	}
+	if err := p.ready(ctx, ready, ended); err != nil {
+		p.stop()
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%w; its log: %.2000s", err, text)
+	}
+	return nil
+}
+
+func (p *platform) ready(ctx context.Context, file string, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for {
@@ -91,7 +110,9 @@ func (p *platform) ready(ctx context.Context, file string) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the server wrote no %s", file)
-		case <-time.After(50 * time.Millisecond):
+		case <-ended:
+			return errors.New("the server ended before it was ready")
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 	u, err := url.Parse(p.URL)
@@ -99,27 +120,58 @@ func (p *platform) ready(ctx context.Context, file string) error {
 		return err
 	}
 	p.host = u.Host
-	user := map[string]string{"username": "reader", "password": "a-long-password-of-the-benchmark"}
-	if err := p.post(ctx, "/v1/manage/apps/"+p.App+"/users", p.APIKey, user, nil); err != nil {
+	return nil
+}
+
+// reader is the end user of the measurements.
+var reader = map[string]string{"username": "reader", "password": "a-long-password-of-the-benchmark"}
+
+// signIn makes the end user and takes its token.
+func (p *platform) signIn(ctx context.Context) error {
+	if err := p.post(ctx, "/v1/manage/apps/"+p.App+"/users", p.APIKey, reader, nil); err != nil {
 		return err
 	}
+	return p.renew(ctx)
+}
+
+// renew takes a new token of the end user.
+func (p *platform) renew(ctx context.Context) error {
 	var tokens struct {
 		AccessToken string `json:"accessToken"`
 	}
-	if err := p.post(ctx, "/v1/apps/"+p.App+"/auth/password", "", user, &tokens); err != nil {
+	err := p.post(ctx, "/v1/apps/"+p.App+"/auth/password", "", reader, &tokens)
+	p.token = tokens.AccessToken
+	return err
+}
+
+// kill ends the server as a failure of the machine would.
+func (p *platform) kill() error {
+	process, err := os.FindProcess(p.PID)
+	if err != nil {
 		return err
 	}
-	p.token = tokens.AccessToken
+	if err := process.Kill(); err != nil {
+		return err
+	}
+	p.stop()
 	return nil
 }
 
 // post calls the platform outside the measured time.
 func (p *platform) post(ctx context.Context, path, token string, body, into any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	return call(ctx, http.MethodPost, p.URL+path, token, body, into)
+}
+
+// call sends JSON to a server and decodes its reply.
+func call(ctx context.Context, method, address, token string, body, into any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+path, bytes.NewReader(text))
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -136,8 +188,8 @@ func (p *platform) post(ctx context.Context, path, token string, body, into any)
 	if err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", path, response.Status, reply)
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s: %s: %.2000s", address, response.Status, reply)
 	}
 	if into == nil {
 		return nil
@@ -153,7 +205,7 @@ func startPeer(node, dir string) (string, func(), error) {
 		return "", nil, err
 	}
 	defer reader.Close()
-	stop, err := startProcess(command, writer)
+	stop, _, err := startProcess(command, writer)
 	writer.Close()
 	if err != nil {
 		return "", nil, err
@@ -167,14 +219,20 @@ func startPeer(node, dir string) (string, func(), error) {
 	return "127.0.0.1:" + strings.TrimSpace(string(line[:n])), stop, nil
 }
 
-// startProcess starts a child; the returned function stops it and waits for its end.
-func startProcess(command *exec.Cmd, out *os.File) (func(), error) {
+// startProcess starts a child; the returned function stops it and waits for its end, and ended is closed when it has
+// come to it.
+func startProcess(command *exec.Cmd, out *os.File) (stop func(), ended <-chan struct{}, err error) {
 	command.Stdout, command.Stderr = out, os.Stderr
 	if err := command.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	over := make(chan struct{})
+	go func() {
+		_ = command.Wait()
+		close(over)
+	}()
 	return func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-	}, nil
+		<-over
+	}, over, nil
 }

@@ -1,0 +1,14 @@
+// Command pocketbase is the peer of the measurements: PocketBase as it comes.
+package main
+
+import (
+	"log"
+
+	"github.com/pocketbase/pocketbase"
+)
+
+func main() {
+	if err := pocketbase.New().Start(); err != nil {
+		log.Fatal(err)
+	}
+}
