@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -58,6 +59,7 @@ func growth(ctx context.Context, b *bench) error {
 		{fmt.Sprintf("microseconds per request, %d clients", growthClients), []series{*lines["create"], *lines["get by ID"], *lines["list of 20"]}},
 		{"milliseconds from command to first read", []series{*lines["start"], *lines["start when killed"]}},
 	})
+	fmt.Printf("\n![Cost of requests and starts by the number of documents](images/%s)\n", filepath.Base(b.plot))
 	return os.WriteFile(b.plot, text, 0o644)
 }
 

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -126,27 +127,30 @@ func TestAt_ReachesEverything(t *testing.T) {
 	}
 }
 
-// fakeStore gives every document an ID and keeps nothing.
-type fakeStore struct {
-	store
-	most int
-}
-
-func (f fakeStore) name() string { return "fake" }
-
-func (f fakeStore) insertMany(_ context.Context, first, count int) ([]string, error) {
-	ids := make([]string, min(count, f.most))
-	for i := range ids {
-		ids[i] = fmt.Sprint(first + i)
-	}
-	return ids, nil
-}
-
 func TestSeed_StoresWhatIsMissing(t *testing.T) {
-	s := &notes{store: fakeStore{most: 30}}
-	for _, count := range []int{100, 100, 250} {
-		if err := s.seed(t.Context(), count, 40); err != nil || len(s.ids) != count || s.ids[count-1] != fmt.Sprint(count-1) {
-			t.Fatalf("%d documents, %v", len(s.ids), err)
+	var stored int
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Documents []struct{ N int } }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		var ids []string
+		for _, d := range body.Documents {
+			if d.N != stored {
+				t.Errorf("document %d instead of %d", d.N, stored)
+			}
+			ids = append(ids, strconv.Itoa(stored))
+			stored++
+		}
+		if err := json.NewEncoder(w).Encode(map[string][]string{"insertedIds": ids}); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	s := &notes{store: &native{platform: &platform{URL: server.URL, App: "bench"}}}
+	for _, count := range []int{1100, 1100, 1250} {
+		if err := s.seed(t.Context(), count, 400); err != nil || stored != count || len(s.ids) != count || s.ids[count-1] != strconv.Itoa(count-1) {
+			t.Fatalf("%d of %d documents, %v", stored, count, err)
 		}
 	}
 }
