@@ -124,7 +124,7 @@ func (s *native) set(collection, id string, n int) []byte {
 func (s *native) update(id string, n int) []byte { return s.set("notes", id, n) }
 func (s *native) change(id string, n int) []byte { return s.set("room", id, n) }
 
-func (s *native) updated(string) string { return `"matched":1` }
+func (s *native) updated(string) string { return `"modified":1` }
 
 func (s *native) get(id string) []byte {
 	return s.request("notes", "get", []byte(`{"id":"`+id+`"}`))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -115,15 +116,24 @@ func TestTogether_KeepsLoadsApart(t *testing.T) {
 	}
 }
 
-func TestAt_ReachesEverything(t *testing.T) {
-	seen := make([]int, 50)
-	for client := range 4 {
-		for i := range 500 {
-			seen[at(client, i, len(seen))]++
+func TestTurns_ReachEverythingOnce(t *testing.T) {
+	seen, values := make([]int, 50), map[int]bool{}
+	for range 2 { // two loads
+		turns := newTurns(4)
+		for i := range 2000 {
+			n := turns.next(i%4, len(seen))
+			if turns.last(i%4, len(seen)) != n {
+				t.Fatal("last is not what next has returned")
+			}
+			seen[n]++
+			values[turns.last(i%4, math.MaxInt)] = true
 		}
 	}
-	if slices.Min(seen) == 0 || slices.Max(seen) > 200 {
-		t.Fatalf("uneven: %v", seen)
+	if slices.Min(seen) < 40 || slices.Max(seen) > 140 {
+		t.Errorf("uneven: %v", seen)
+	}
+	if len(values) != 4000 {
+		t.Errorf("%d different values in 4000", len(values))
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -70,11 +72,33 @@ func (s *notes) seed(ctx context.Context, count, batch int) error {
 	return nil
 }
 
-// at spreads the requests of all clients over a range, without any order.
-func at(client, i, count int) int {
-	h := (uint64(client)<<32 + uint64(i) + 1) * 0x9e3779b97f4a7c15
-	h ^= h >> 29
-	return int(h * 0xbf58476d1ce4e5b9 >> 33 % uint64(count))
+// turns are the random numbers of the clients of a load. They go on from round to round, so that no round repeats what
+// the one before has left in caches, or changes what is changed already.
+type turns []uint64
+
+var seeds atomic.Uint64
+
+func newTurns(clients int) turns {
+	t := make(turns, clients)
+	seed := seeds.Add(1)
+	for client := range t {
+		t[client] = seed<<40 + uint64(client)<<20
+	}
+	return t
+}
+
+// next returns a client's next number below count.
+func (t turns) next(client, count int) int {
+	t[client]++
+	return t.last(client, count)
+}
+
+// last returns what next has returned.
+func (t turns) last(client, count int) int {
+	h := t[client] * 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return int((h ^ h>>31) >> 1 % uint64(count))
 }
 
 func (s *notes) load(clients int, next func(client, i int) []byte, check func(client, i int, body []byte) error) load {
@@ -82,33 +106,38 @@ func (s *notes) load(clients int, next func(client, i int) []byte, check func(cl
 }
 
 func (s *notes) creates(clients int) load {
-	return s.load(clients, func(client, i int) []byte { return s.create(at(client, i, max(len(s.ids), 1))) }, nil)
+	t := newTurns(clients)
+	return s.load(clients, func(client, _ int) []byte { return s.create(t.next(client, len(s.ids))) }, nil)
 }
 
 func (s *notes) updates(clients int) load {
-	return s.load(clients, func(client, i int) []byte { return s.update(s.ids[at(client, i, len(s.ids))], i) },
-		func(client, i int, body []byte) error {
-			if !bytes.Contains(body, []byte(s.updated(s.ids[at(client, i, len(s.ids))]))) {
-				return fmt.Errorf("no document was changed: %.300s", body)
-			}
-			return nil
-		})
+	t := newTurns(clients)
+	return s.load(clients, func(client, _ int) []byte {
+		id := s.ids[t.next(client, len(s.ids))]
+		return s.update(id, t.last(client, math.MaxInt))
+	}, func(client, _ int, body []byte) error {
+		if !bytes.Contains(body, []byte(s.updated(s.ids[t.last(client, len(s.ids))]))) {
+			return fmt.Errorf("no document was changed: %.300s", body)
+		}
+		return nil
+	})
 }
 
 func (s *notes) gets(clients int) load {
-	return s.load(clients, func(client, i int) []byte { return s.get(s.ids[at(client, i, len(s.ids))]) },
-		func(client, i int, body []byte) error {
-			if !bytes.Contains(body, []byte(s.ids[at(client, i, len(s.ids))])) {
+	t := newTurns(clients)
+	return s.load(clients, func(client, _ int) []byte { return s.get(s.ids[t.next(client, len(s.ids))]) },
+		func(client, _ int, body []byte) error {
+			if !bytes.Contains(body, []byte(s.ids[t.last(client, len(s.ids))])) {
 				return fmt.Errorf("the reply is not the document: %.300s", body)
 			}
 			return nil
 		})
 }
 
-// lists asks for pages from anywhere in the index; the smallest collection that has them all is of 200 documents.
+// lists asks for pages from anywhere in the index. The first documents have no full page below them.
 func (s *notes) lists(clients int) load {
-	least := pageSize * len(statuses)
-	return s.load(clients, func(client, i int) []byte { return s.list(least + at(client, i, len(s.ids)-least)) },
+	t, least := newTurns(clients), pageSize*len(statuses)
+	return s.load(clients, func(client, _ int) []byte { return s.list(least + t.next(client, len(s.ids)-least)) },
 		func(_, _ int, body []byte) error {
 			if n := bytes.Count(body, []byte(`"status":"open"`)); n != pageSize {
 				return fmt.Errorf("%d documents in the page: %.300s", n, body)
