@@ -100,9 +100,9 @@ test('a page in a browser, and a watch that is refused', async () => {
   try {
     const page = await browser.newPage()
     await page.goto(`${server.url}/healthz`)
-    await page.addScriptTag({ content: `var module = { exports: {} }, exports = module.exports;${fs.readFileSync(path.join(work, 'web.js'), 'utf8')};var sdk = module.exports` })
+    await page.addScriptTag({ path: path.join(work, 'web.js') }) // which makes the global `yunduo`
     const result = await page.evaluate(async ({ app, url }) => {
-      const client = sdk.init({ app, endpoint: url })
+      const client = yunduo.init({ app, endpoint: url })
       await client.auth.signInAnonymously()
       const db = client.database()
       const seen = []
