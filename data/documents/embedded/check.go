@@ -11,14 +11,14 @@ import (
 )
 
 // Check compares everything that the store keeps twice: indexes and counters with the documents, the change log with
-// its bounds. It returns a sentence per difference; none means that the store is consistent. It reads one state and
-// disturbs nobody.
+// its bounds. It returns a sentence per difference; none means that the store is consistent. It reads one state, waits
+// for a change of the catalog in progress and disturbs nobody.
 func (e *Engine) Check(ctx context.Context) (problems []string, err error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer e.gate.leave()
-	r, release := e.newReader()
+	r, release := e.newSettledReader()
 	defer func() { err = errors.Join(err, storageError(release())) }()
 	c := checker{ctx: ctx, view: r.view.(*snapshot)}
 	for _, a := range r.catalog.apps {

@@ -36,6 +36,15 @@ func (e *Engine) newReader() (*reader, func() error) {
 	}
 }
 
+// newSettledReader is newReader for those who compare the catalog with what is stored, or with the change log: what it
+// returns is never from the middle of a change of the catalog, whose commit the snapshot shows and whose catalog does
+// not yet, or the other way round. For queries that makes no difference; they need not wait for such changes.
+func (e *Engine) newSettledReader() (*reader, func() error) {
+	e.schema.Lock()
+	defer e.schema.Unlock()
+	return e.newReader()
+}
+
 // search returns a search for what matches, of unlimited number and in no particular order.
 func (r *reader) search(ctx context.Context, coll *collection, filter *query.Filter) search {
 	return search{e: r.e, view: r.view, coll: coll, filter: filter, budget: driver.BudgetOf(ctx)}

@@ -46,7 +46,7 @@ func (e *Engine) CopyPast(ctx context.Context, name yunduo.AppID, at time.Time, 
 		return err
 	}
 	defer e.gate.leave()
-	r, release := e.newReader()
+	r, release := e.newSettledReader()
 	defer func() { err = errors.Join(err, storageError(release())) }()
 	a := r.catalog.apps[name]
 	if a == nil {
