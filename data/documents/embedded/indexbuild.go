@@ -175,7 +175,7 @@ func (e *Engine) runBuild(app yunduo.AppID, collection uint32, ix *index) {
 			err = failed
 		}
 		if e.lifetime.Err() != nil || e.failed() != nil {
-			ix.build.end(errClosed())
+			ix.build.end(firstError(e.failed(), errClosed()))
 			return
 		}
 		e.options.Logger.Warn("an index build pauses", "index", ix.Name, "error", err)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // writeUntilKilled writes counters for ever and prints each acknowledged one as "id value".
 func writeUntilKilled(dir string) error {
-	o := options(nil)
+	o := options(brokenDisk(os.Getenv(writerFault)))
 	o.MemtableBytes = 256 << 10 // flushes and compactions happen, too
 	e, err := embedded.Open(dir, o)
 	if err != nil {
@@ -113,21 +113,28 @@ func killOnce(t *testing.T, dir string, known state, after time.Duration) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), writerDir+"="+dir)
 	child.Stderr = os.Stderr
+	known.follow(t, child, func() {
+		time.AfterFunc(after, func() { _ = child.Process.Kill() }) // it may have ended by itself: Wait tells
+	})
+	require.Error(t, child.Wait(), "killed")
+	require.Equal(t, -1, child.ProcessState.ExitCode())
+}
+
+// follow starts a writer and adds what it acknowledges until it ends. It calls begun at the first acknowledged write.
+func (s state) follow(t *testing.T, child *exec.Cmd, begun func()) {
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
 	lines := bufio.NewScanner(out)
 	for first := true; lines.Scan(); first = false {
 		if first {
-			time.AfterFunc(after, func() { _ = child.Process.Kill() }) // it may have ended by itself: Wait tells
+			begun()
 		}
 		id, n, _ := strings.Cut(lines.Text(), " ")
 		value, err := strconv.ParseInt(n, 10, 64)
 		if err != nil {
 			break // the last line was cut
 		}
-		known[id] = max(known[id], value)
+		s[id] = max(s[id], value)
 	}
-	require.Error(t, child.Wait(), "killed")
-	require.Equal(t, -1, child.ProcessState.ExitCode())
 }
