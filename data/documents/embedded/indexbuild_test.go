@@ -315,7 +315,7 @@ func TestBuild_DiskFull(t *testing.T) {
 	require.NoError(t, e.Close())
 }
 
-// TestBuild_DiskBroken: the engine stops in the middle of a build, and the build goes on when the disk works again.
+// TestBuild_DiskBroken: the engine stops in the middle of a build, who waits for it hears why, and the build goes on when the disk works again.
 func TestBuild_DiskBroken(t *testing.T) {
 	e, f, fs, failures := openFaulty(t, syscall.EIO)
 	e.BuildInChunks(10)
@@ -328,7 +328,7 @@ func TestBuild_DiskBroken(t *testing.T) {
 			f.left.Store(1 << 40)
 		}
 	})
-	require.Equal(t, yunduo.ReasonShuttingDown, yunduo.ReasonOf(e.CreateIndex(t.Context(), things, buildIndexes[1])))
+	require.Equal(t, yunduo.ReasonInternal, yunduo.ReasonOf(e.CreateIndex(t.Context(), things, buildIndexes[1])))
 	require.EqualValues(t, 1, failures.Load())
 	left := fs.CrashClone(vfs.CrashCloneCfg{})
 	f.left.Store(0)
