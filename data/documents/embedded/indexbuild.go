@@ -257,7 +257,7 @@ func (e *Engine) buildChunk(app yunduo.AppID, collection uint32, ix *index) (com
 		return false, err
 	}
 	defer e.gate.leave()
-	coll := e.catalog.Load().building(app, collection, ix.id)
+	coll := e.catalog.Load().building(app, collection, ix)
 	if coll == nil {
 		ix.build.end(yunduo.Errorf(yunduo.ReasonIndexNotFound, "the index %q was dropped before it was built", ix.Name))
 		return true, nil
@@ -277,7 +277,7 @@ func (e *Engine) buildChunk(app yunduo.AppID, collection uint32, ix *index) (com
 	}
 	coll.latch.RLock()
 	defer coll.latch.RUnlock()
-	if e.catalog.Load().building(app, collection, ix.id) == nil {
+	if e.catalog.Load().building(app, collection, ix) == nil {
 		return false, nil // the next look tells
 	}
 	check := func() error {

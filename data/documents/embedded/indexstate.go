@@ -51,10 +51,10 @@ func (ix *index) definition(coll *collection) driver.Index {
 	return d
 }
 
-// building returns the collection if it is there and the index is being built.
-func (c *catalog) building(name yunduo.AppID, collection, id uint32) *collection {
+// building returns the collection if it is there and the index is being built by this very build.
+func (c *catalog) building(name yunduo.AppID, collection uint32, ix *index) *collection {
 	coll := c.byID(name, collection)
-	if coll != nil && slices.ContainsFunc(coll.indexes, func(ix *index) bool { return ix.id == id && ix.building() }) {
+	if coll != nil && slices.ContainsFunc(coll.indexes, func(i *index) bool { return i.id == ix.id && i.building() && i.build == ix.build }) {
 		return coll
 	}
 	return nil
@@ -74,6 +74,27 @@ func (c *collection) replaceIndex(id uint32, with *index) *collection {
 	return c.withIndexes(indexes)
 }
 
+// withNewBuilds returns a dropped collection's entry with builds that go on where those before the drop stopped: their
+// builders may not have seen the drop yet and must not go on, too.
+func (e *Engine) withNewBuilds(c *collection) *collection {
+	e.commitSection.Lock()
+	defer e.commitSection.Unlock()
+	for _, old := range c.indexes {
+		if !old.building() {
+			continue
+		}
+		ix := *old
+		ix.indexState = &indexState{multikeyStored: old.multikeyStored, build: newBuild()}
+		ix.multikey.Store(old.multikey.Load())
+		ix.entryCount.Store(old.entryCount.Load())
+		ix.entryBytes.Store(old.entryBytes.Load())
+		ix.build.frontier, ix.build.complete = old.build.frontier, old.build.complete
+		ix.build.done.Store(old.build.done.Load())
+		c = c.replaceIndex(ix.id, &ix)
+	}
+	return c
+}
+
 // finishBuild puts a complete index to use.
 func (e *Engine) finishBuild(app yunduo.AppID, collection uint32, ix *index) error {
 	if err := e.enter(e.lifetime); err != nil {
@@ -82,7 +103,7 @@ func (e *Engine) finishBuild(app yunduo.AppID, collection uint32, ix *index) err
 	defer e.gate.leave()
 	e.schema.Lock()
 	defer e.schema.Unlock()
-	coll := e.catalog.Load().building(app, collection, ix.id)
+	coll := e.catalog.Load().building(app, collection, ix)
 	if coll == nil {
 		ix.build.end(yunduo.Errorf(yunduo.ReasonIndexNotFound, "the index %q was dropped before it was built", ix.Name))
 		return nil
@@ -109,7 +130,7 @@ func (e *Engine) failBuild(app yunduo.AppID, collection uint32, ix *index, cause
 	defer e.gate.leave()
 	e.schema.Lock()
 	defer e.schema.Unlock()
-	coll := e.catalog.Load().building(app, collection, ix.id)
+	coll := e.catalog.Load().building(app, collection, ix)
 	if coll == nil {
 		ix.build.end(cause)
 		return nil

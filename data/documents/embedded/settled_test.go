@@ -121,9 +121,9 @@ func clashInIndex(t *testing.T, e *embedded.Engine) {
 func whileBuilding(t *testing.T, e *embedded.Engine, change func()) {
 	e.BuildInChunks(10)
 	begun, goOn := make(chan struct{}), make(chan struct{})
-	chunks := 0
+	var chunks atomic.Int32
 	e.BeforeChunk(func() {
-		if chunks++; chunks == 2 {
+		if chunks.Add(1) == 2 {
 			close(begun)
 			<-goOn
 		}
@@ -203,5 +203,24 @@ func TestCopyPast_WhileACollectionIsDropped(t *testing.T) {
 			return err
 		}, func() { require.NoError(t, e.DropCollection(t.Context(), things)) })
 	}
+	require.NoError(t, e.Close())
+}
+
+// TestUndrop_WhileTheBuilderPauses: a builder that did not see the drop does not go on beside the one that follows.
+func TestUndrop_WhileTheBuilderPauses(t *testing.T) {
+	e := openIn(t, "store", options(vfs.NewMem()))
+	require.NoError(t, e.CreateCollection(t.Context(), things, driver.CollectionOptions{}))
+	fill(t, e, 200)
+	again := make(chan error)
+	whileBuilding(t, e, func() {
+		require.NoError(t, e.DropCollection(t.Context(), things))
+		list, err := e.Dropped(t.Context(), things.App)
+		require.NoError(t, err)
+		require.NoError(t, e.Undrop(t.Context(), things.App, list[0].ID, things.Collection))
+		go func() { again <- e.CreateIndex(t.Context(), things, byN) }()
+	})
+	require.NoError(t, <-again)
+	consistent(t, e)
+	require.Nil(t, building(t, e, byN.Name))
 	require.NoError(t, e.Close())
 }

@@ -162,7 +162,7 @@ func (e *Engine) Undrop(ctx context.Context, name yunduo.AppID, id uint64, as st
 	if a.collections[as] != nil {
 		return yunduo.Errorf(yunduo.ReasonCollectionExists, "the collection %q exists already", as)
 	}
-	back := *t.collection
+	back := *e.withNewBuilds(t.collection)
 	back.name, back.created = as, e.options.Now().UnixMilli()
 	b := e.db.NewBatch()
 	defer b.Close()
