@@ -92,11 +92,16 @@ func (r *restoration) locate(ctx context.Context, to Restore) (err error) {
 			return err
 		}
 	}
-	feed, err := engine.Changes(ctx, r.s.app, then)
+	r.result.Position = then
+	return r.complete(ctx)
+}
+
+// complete returns position_lost unless the log has everything after the position to go back to.
+func (r *restoration) complete(ctx context.Context) error {
+	feed, err := r.s.db.engine.Changes(ctx, r.s.app, r.result.Position)
 	if err != nil {
 		return err
 	}
-	r.result.Position = then
 	return feed.Close()
 }
 
@@ -150,7 +155,10 @@ func (r *restoration) firstChanges(ctx context.Context) (offsets []uint64, err e
 	if dropped {
 		return nil, yunduo.Errorf(yunduo.ReasonPositionLost, "the collection %q was dropped since then; that one is in the trash", r.ns.Collection)
 	}
-	return offsets, err
+	if err != nil {
+		return nil, err
+	}
+	return offsets, r.complete(ctx) // what was cut off meanwhile was passed over in silence
 }
 
 func (r *restoration) read(ctx context.Context, offset uint64) (change driver.Change, err error) {

@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,18 +43,11 @@ func firstOffsetKey(app uint32) []byte { return append(key(prefixMeta, app), "fi
 
 // openChangeLog finds where an app's log begins and ends.
 func openChangeLog(db *pebble.DB, app uint32, epoch uint64) (*changeLog, error) {
-	l := &changeLog{app: app, epoch: epoch, first: 1}
-	v, closer, err := db.Get(firstOffsetKey(app))
-	switch {
-	case err == nil:
-		l.first = binary.BigEndian.Uint64(v)
-		err = closer.Close()
-	case errors.Is(err, pebble.ErrNotFound):
-		err = nil
-	}
+	first, _, err := readCut(db.Get, app)
 	if err != nil {
 		return nil, err
 	}
+	l := &changeLog{app: app, epoch: epoch, first: first}
 	prefix := key(prefixLog, app)
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: keyEnd(prefix)})
 	if err != nil {

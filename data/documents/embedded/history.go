@@ -42,13 +42,21 @@ func (e *Engine) PositionAt(ctx context.Context, name yunduo.AppID, at time.Time
 		return driver.Position{}, errBeforeLog(at, time.Time{})
 	}
 	s := a.log.span()
-	offset, err := offsetAt(e.db.Get, s, at)
-	return driver.Position{Epoch: s.epoch, Offset: offset}, err
+	view := e.newSnapshot()
+	offset, err := offsetAt(view.Get, &s, at)
+	return driver.Position{Epoch: s.epoch, Offset: offset}, errors.Join(err, storageError(view.release()))
 }
 
-// offsetAt returns the offset of the last entry up to a moment; position_lost if that may have been removed.
-func offsetAt(get getter, s span, at time.Time) (uint64, error) {
+// offsetAt returns the offset of the last entry up to a moment; position_lost if that may have been removed. Where the
+// log begins it reads in the same state as the entries, and puts that into the span: the log itself knows of a cut
+// earlier.
+func offsetAt(get getter, s *span, at time.Time) (uint64, error) {
 	limit := at.UnixMilli()
+	first, cut, err := readCut(get, s.app)
+	if err != nil {
+		return 0, storageError(err)
+	}
+	s.first = first
 	var failure error
 	later := func(i int) bool { // entries are in the order of their times
 		t, err := timeOf(get, s.app, s.first+uint64(i))
@@ -59,12 +67,8 @@ func offsetAt(get getter, s span, at time.Time) (uint64, error) {
 	if failure != nil {
 		return 0, storageError(failure)
 	}
-	cut, err := cutTime(get, s.app)
-	if err != nil {
-		return 0, storageError(err)
-	}
 	if n == 0 && cut > limit {
-		start, err := startOf(get, s)
+		start, err := startOf(get, *s)
 		if err != nil {
 			return 0, err
 		}
@@ -73,21 +77,25 @@ func offsetAt(get getter, s span, at time.Time) (uint64, error) {
 	return s.first - 1 + uint64(n), nil
 }
 
-// cutTime returns the time of the last entry that was removed from the beginning of a log, in milliseconds since 1970: 0
-// if there is none.
-func cutTime(get getter, app uint32) (int64, error) {
+// readCut returns the offset of the first entry of a log that is kept, and the time of the last that was removed, in
+// milliseconds since 1970: 0 if there is none.
+func readCut(get getter, app uint32) (first uint64, at int64, err error) {
 	v, closer, err := get(firstOffsetKey(app))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, nil
+		return 1, 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer closer.Close()
-	if len(v) < 16 { // as it was stored before times were
-		return math.MaxInt64, nil
+	if len(v) < 8 {
+		return 0, 0, errors.New("a record of a change log is damaged")
 	}
-	return int64(binary.BigEndian.Uint64(v[8:])), nil
+	first = binary.BigEndian.Uint64(v)
+	if len(v) < 16 { // as it was stored before times were
+		return first, math.MaxInt64, nil
+	}
+	return first, int64(binary.BigEndian.Uint64(v[8:])), nil
 }
 
 func errBeforeLog(at, start time.Time) error {
@@ -122,7 +130,7 @@ func startOf(get getter, s span) (time.Time, error) {
 }
 
 // LogStart returns the time of the oldest entry that is kept.
-func (e *Engine) LogStart(ctx context.Context, name yunduo.AppID) (time.Time, error) {
+func (e *Engine) LogStart(ctx context.Context, name yunduo.AppID) (start time.Time, err error) {
 	if err := e.enter(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -131,7 +139,13 @@ func (e *Engine) LogStart(ctx context.Context, name yunduo.AppID) (time.Time, er
 	if a == nil {
 		return time.Time{}, nil
 	}
-	return startOf(e.db.Get, a.log.span())
+	s := a.log.span()
+	view := e.newSnapshot()
+	defer func() { err = errors.Join(err, storageError(view.release())) }()
+	if s.first, _, err = readCut(view.Get, s.app); err != nil {
+		return time.Time{}, storageError(err)
+	}
+	return startOf(view.Get, s)
 }
 
 // ReadLog calls visit with the changes that q selects.

@@ -56,7 +56,7 @@ func (e *Engine) CopyPast(ctx context.Context, name yunduo.AppID, at time.Time, 
 	if w.log.last, err = lastOffset(r.view, a.id); err != nil {
 		return storageError(err)
 	}
-	if w.then, err = offsetAt(r.view.Get, w.log, at); err != nil {
+	if w.then, err = offsetAt(r.view.Get, &w.log, at); err != nil {
 		return err
 	}
 	if err := w.read(); err != nil {

@@ -224,3 +224,55 @@ func TestUndrop_WhileTheBuilderPauses(t *testing.T) {
 	require.Nil(t, building(t, e, byN.Name))
 	require.NoError(t, e.Close())
 }
+
+// TestPast_WhileTheLogIsCut: what is asked about a moment that is being cut off is answered rightly or not at all.
+func TestPast_WhileTheLogIsCut(t *testing.T) {
+	clock := &clock{}
+	look := func() {}
+	o := options(vfs.NewMem())
+	o.LogAge = time.Hour
+	o.Now = func() time.Time { // also asked in the middle of the cut
+		what := look
+		look = func() {}
+		what()
+		look = what
+		return clock.now()
+	}
+	e := openIn(t, "store", o)
+	require.NoError(t, e.CreateCollection(t.Context(), things, driver.CollectionOptions{}))
+	var at []time.Time
+	for i := range 4 {
+		clock.ms.Add(time.Minute.Milliseconds())
+		_, err := e.Update(t.Context(), things, driver.Update{
+			Filter: mustFilter(bson.D{{Key: "_id", Value: 1}}), Upsert: true, Change: mustUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: i}}}}),
+		}, driver.WriteOptions{})
+		require.NoError(t, err)
+		at = append(at, clock.now())
+	}
+	clock.ms.Store(at[2].Add(time.Hour + time.Second).UnixMilli())
+	before, err := e.PositionAt(t.Context(), things.App, at[1])
+	require.NoError(t, err)
+	answers, refusals := 0, 0
+	look = func() {
+		past := sink{content{}}
+		if err := e.CopyPast(t.Context(), things.App, at[1], past); err != nil {
+			requireReason(t, yunduo.ReasonPositionLost, err)
+			refusals++
+		} else {
+			require.Equal(t, content{things.Collection: {1: 1}}, past.content)
+			answers++
+		}
+		if position, err := e.PositionAt(t.Context(), things.App, at[1]); err != nil {
+			requireReason(t, yunduo.ReasonPositionLost, err)
+		} else {
+			require.Equal(t, before, position)
+		}
+	}
+	require.NoError(t, e.Sweep(t.Context()))
+	require.Positive(t, answers, "before the cut")
+	refusals = 0
+	look()
+	require.Equal(t, 1, refusals, "after the cut")
+	look = func() {}
+	require.NoError(t, e.Close())
+}
