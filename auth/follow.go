@@ -18,30 +18,16 @@ func (s *Service) Expires(accessToken string) (at time.Time, ok bool) {
 	return c.ExpiresAt.Time, true
 }
 
-// Ended calls ended with the ID of each session that is ended from now on, by this node or another, until ctx ends or
-// the change log cannot be followed any more.
-func (s *Service) Ended(ctx context.Context, ended func(session string)) error {
-	system := s.db.System()
-	at, err := system.Position(ctx)
-	if err != nil {
-		return err
-	}
-	feed, err := system.Changes(ctx, at)
-	if err != nil {
-		return err
-	}
-	defer feed.Close()
-	for {
-		c, err := feed.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if c.Collection != sessionsCollection {
-			continue
-		}
+// Ended calls ended with the ID of each session that is ended from now on, by this node or another, until ctx ends. It calls
+// missed when sessions may have ended unseen: at the beginning, and whenever the change log had to be followed anew. Both
+// return at once.
+func (s *Service) Ended(ctx context.Context, ended func(session string), missed func()) {
+	stop := s.db.Follow(sessionsCollection, func(c driver.Change) {
 		revoked, _ := c.Document.Lookup("revoked").BooleanOK()
 		if id, ok := c.ID.StringValueOK(); ok && (c.Kind == driver.ChangeDelete || revoked) {
 			ended(id)
 		}
-	}
+	}, missed)
+	defer stop()
+	<-ctx.Done()
 }

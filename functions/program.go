@@ -2,6 +2,8 @@ package functions
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,6 +218,9 @@ func (s *Service) followFeed(ctx context.Context) error {
 		return err
 	}
 	defer feed.Close()
+	for _, id := range s.loadedIDs() { // what changed before the feed began
+		s.changed(ctx, id, driver.ChangeUpdate)
+	}
 	for {
 		change, err := feed.Next(ctx)
 		if err != nil {
@@ -225,13 +230,20 @@ func (s *Service) followFeed(ctx context.Context) error {
 			continue
 		}
 		if id, ok := change.ID.StringValueOK(); ok {
-			s.changed(ctx, id, change)
+			s.changed(ctx, id, change.Kind)
 		}
 	}
 }
 
-// changed compares a change with what is loaded. Changes of this node are in place already, so nothing happens.
-func (s *Service) changed(ctx context.Context, id string, change driver.Change) {
+func (s *Service) loadedIDs() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.loaded))
+}
+
+// changed compares a change with what is loaded. Changes of this node are in place already, so nothing happens. A function
+// that was deleted may be back under the same number with other code.
+func (s *Service) changed(ctx context.Context, id string, kind driver.ChangeKind) {
 	unlock, err := s.changes.Lock(ctx, id)
 	if err != nil {
 		return
@@ -245,8 +257,8 @@ func (s *Service) changed(ctx context.Context, id string, change driver.Change) 
 	}
 	app, name, _ := strings.Cut(id, "/")
 	record, err := s.live.Get(ctx, id) // the latest, not the one of this change
-	if err != nil || record.Live != p.number {
-		s.log.Debug("function changed elsewhere", "app", app, "function", name, "kind", string(change.Kind), "live", strconv.FormatInt(record.Live, 10))
+	if err != nil || record.Live != p.number || kind == driver.ChangeDelete {
+		s.log.Debug("function changed elsewhere", "app", app, "function", name, "kind", string(kind), "live", strconv.FormatInt(record.Live, 10))
 		s.forget(id)
 	}
 }

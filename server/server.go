@@ -146,7 +146,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.buildFunctions(db, bucket); err != nil {
 		return err
 	}
-	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger})
+	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {

@@ -11,7 +11,7 @@ import (
 
 const (
 	millisecond = time.Millisecond
-	// poll is how often the loop looks without being told, for what other nodes have changed.
+	// poll is how often the loop looks without being told, for firings that a node left behind when it died.
 	poll = 20 * time.Second
 	// lease is how long a node that runs a firing may be silent, and heartbeat how often it speaks.
 	lease     = time.Minute

@@ -78,7 +78,7 @@ func New(db *documents.DB, invoker Invoker, parse Parser, options Options) *Sche
 		options.Drain = 20 * time.Second
 	}
 	field := func(path string) driver.IndexField { return driver.IndexField{Path: path} }
-	return &Scheduler{
+	s := &Scheduler{
 		db: db, invoker: invoker, parse: parse, options: options, wake: make(chan struct{}, 1),
 		triggers: documents.NewRecords[trigger](db, triggersCollection, documents.RecordOptions{Indexes: []driver.Index{
 			{Fields: []driver.IndexField{field("due")}},
@@ -89,6 +89,10 @@ func New(db *documents.DB, invoker Invoker, parse Parser, options Options) *Sche
 			{Fields: []driver.IndexField{field("dueAt")}, ExpireAfter: historyLife},
 		}}),
 	}
+	if options.SharedDatabase { // another node may have made something due earlier than this one thinks
+		db.Follow(triggersCollection, func(driver.Change) { s.nudge() }, s.nudge)
+	}
+	return s
 }
 
 // Overlap says what happens when a trigger is due while its last firing still runs.

@@ -23,18 +23,18 @@ func (s *Session) CreateCollection(ctx context.Context, collection string) error
 	if err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
-	exists, err := s.exists(ctx, collection)
-	if err != nil {
-		return err
-	}
-	if !exists { // rules that a crash left behind must not come to life again
-		if err := s.db.storeRules(ctx, ns, nil); err != nil {
+	return s.db.define(ctx, ns, func(ctx context.Context) error {
+		exists, err := s.exists(ctx, collection)
+		if err != nil {
 			return err
 		}
-	}
-	return s.db.engine.CreateCollection(ctx, ns, driver.CollectionOptions{})
+		if !exists { // rules that a crash left behind must not come to life again
+			if err := s.db.storeRules(ctx, ns, nil); err != nil {
+				return err
+			}
+		}
+		return s.db.engine.CreateCollection(ctx, ns, driver.CollectionOptions{})
+	})
 }
 
 // DropCollection removes a collection with its documents, indexes and rules; an engine that has a trash keeps it there
@@ -44,19 +44,19 @@ func (s *Session) DropCollection(ctx context.Context, collection string) error {
 	if err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
-	set, err := s.db.rulesOf(ctx, ns)
-	if err != nil {
-		return err
-	}
-	if err := s.db.engine.DropCollection(ctx, ns); err != nil {
-		return err
-	}
-	if err := s.db.keepRules(ctx, ns, set); err != nil {
-		return err
-	}
-	return s.db.storeRules(ctx, ns, nil)
+	return s.db.define(ctx, ns, func(ctx context.Context) error {
+		set, err := s.db.rulesOf(ctx, ns)
+		if err != nil {
+			return err
+		}
+		if err := s.db.engine.DropCollection(ctx, ns); err != nil {
+			return err
+		}
+		if err := s.db.keepRules(ctx, ns, set); err != nil {
+			return err
+		}
+		return s.db.storeRules(ctx, ns, nil)
+	})
 }
 
 // RenameCollection gives a collection another name; its documents, indexes and rules stay. Privileged callers only.
@@ -73,8 +73,13 @@ func (s *Session) RenameCollection(ctx context.Context, collection, to string) e
 	if !ok {
 		return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "this server's database cannot rename collections")
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
+	// All of the app: it is about two collections.
+	return s.db.define(ctx, driver.Namespace{App: s.app}, func(ctx context.Context) error {
+		return s.rename(ctx, renamer, ns, to)
+	})
+}
+
+func (s *Session) rename(ctx context.Context, renamer driver.Renamer, ns driver.Namespace, to string) error {
 	set, err := s.db.rulesOf(ctx, ns)
 	if err != nil {
 		return err
@@ -236,10 +241,10 @@ func (db *DB) DropApp(ctx context.Context, caller yunduo.Caller, app yunduo.AppI
 	if err := app.Validate(); err != nil {
 		return err
 	}
-	db.ddl.Lock()
-	defer db.ddl.Unlock()
-	db.open.abortApp(app)
-	db.watches.dropApp(app)
-	defer db.rules.clear()
-	return db.engine.DropApp(ctx, app)
+	return db.definitions.announced(ctx, notice{App: string(app), Gone: true}, func(ctx context.Context) error {
+		db.open.abortApp(app)
+		db.watches.dropApp(app)
+		defer db.rules.clear()
+		return db.engine.DropApp(ctx, app)
+	})
 }

@@ -4,7 +4,6 @@ package documents
 
 import (
 	"log/slog"
-	"sync"
 	"time"
 
 	"yunduo"
@@ -21,6 +20,7 @@ const (
 	DefaultMaxDocument  = 16 << 20         // bytes of BSON
 	TransactionLifetime = 60 * time.Second // from begin to commit
 	maxOpenTransactions = 500              // of one app
+	cachedRules         = 10_000           // collections whose rules are kept in memory
 
 	DefaultUserExamines     = 200_000   // documents that one operation of an end user may examine
 	DefaultFunctionExamines = 2_000_000 // the same for code of the app
@@ -46,10 +46,12 @@ type Options struct {
 type DB struct {
 	engine  driver.Engine
 	options Options
-	ddl     sync.Mutex // collections are made, dropped and given rules one at a time
 	rules   *cache[driver.Namespace, *rules.Rules]
 	open    *transactions
 	watches *watches
+
+	follower    *follower
+	definitions *definitions
 }
 
 // New makes the document service on an engine. The engine stays the caller's to close, after Close.
@@ -78,15 +80,24 @@ func New(engine driver.Engine, options Options) *DB {
 	if options.MaxReplay == 0 {
 		options.MaxReplay = defaultReplay
 	}
-	db := &DB{engine: engine, options: options, rules: newCache[driver.Namespace, *rules.Rules](10_000)}
+	db := &DB{engine: engine, options: options}
 	db.open = newTransactions(options.Logger)
 	db.watches = newWatches(db)
+	db.follower = newFollower(db)
+	db.definitions = newDefinitions(db)
+	if db.follower.shared {
+		db.rules = newCache[driver.Namespace, *rules.Rules](cachedRules, db.definitions.refuse)
+		db.definitions.follow()
+	} else {
+		db.rules = newCache[driver.Namespace, *rules.Rules](cachedRules, nil)
+	}
 	return db
 }
 
 // Close ends the watches, aborts the open transactions and waits for what still runs in them. Sessions fail afterwards
 // to begin new ones.
 func (db *DB) Close() {
+	db.follower.close()
 	db.watches.close()
 	db.open.close()
 }

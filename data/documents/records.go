@@ -15,8 +15,9 @@ import (
 type RecordOptions struct {
 	Indexes []driver.Index
 	Silent  bool // no change-log entries: for logs and metrics
-	// Cache is how many records Get keeps; 0 is none. Every write of these Records counts at once. What Get returns
-	// is then shared: do not change what its slices and maps hold.
+	// Cache is how many records Get keeps; 0 is none, and Silent ones cannot be kept. Every write of these Records counts
+	// at once, one by another node as soon as the change log tells. What Get returns is then shared: do not change what
+	// its slices and maps hold.
 	Cache int
 }
 
@@ -35,8 +36,8 @@ type Records[T any] struct {
 // NewRecords returns the records in a collection, which is made with its indexes on first use.
 func NewRecords[T any](db *DB, collection string, options RecordOptions) *Records[T] {
 	r := &Records[T]{db: db, ns: driver.Namespace{App: yunduo.SystemApp, Collection: collection}, options: options}
-	if options.Cache > 0 {
-		r.cache = newCache[string, T](options.Cache)
+	if options.Cache > 0 && !options.Silent {
+		r.cache = cached[string, T](db, collection, options.Cache)
 	}
 	return r
 }

@@ -68,10 +68,10 @@ func (db *DB) ReplaceApp(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		}
 		return err
 	}
-	db.ddl.Lock()
-	defer db.ddl.Unlock()
-	defer db.rules.clear()
-	return replacement.Commit(ctx)
+	return db.define(ctx, driver.Namespace{App: app}, func(ctx context.Context) error {
+		defer db.rules.clear()
+		return replacement.Commit(ctx)
+	})
 }
 
 // LoadApp is ReplaceApp for documents that come from outside: names, documents and rules are checked as if the owner had

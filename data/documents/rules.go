@@ -40,16 +40,19 @@ func (s *Session) SetRules(ctx context.Context, collection, text string) error {
 	if err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
-	ns, err := s.existing(ctx, collection)
-	if err != nil {
+	if _, err := s.existing(ctx, collection); err != nil {
 		return err
 	}
 	if !s.caller.MayManage(s.app) {
 		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app sets rules")
 	}
-	return s.db.storeRules(ctx, ns, parsed)
+	return s.db.define(ctx, driver.Namespace{App: s.app, Collection: collection}, func(ctx context.Context) error {
+		ns, err := s.existing(ctx, collection) // it may be gone by now
+		if err != nil {
+			return err
+		}
+		return s.db.storeRules(ctx, ns, parsed)
+	})
 }
 
 // existing checks that the session may define the collection and that there is one.
@@ -113,7 +116,7 @@ func settingsOf(ns driver.Namespace) driver.Namespace {
 	return driver.Namespace{App: ns.App, Collection: settingsCollection}
 }
 
-// storeRules replaces the rules of a collection; nil takes them away. The caller holds db.ddl.
+// storeRules replaces the rules of a collection; nil takes them away. It is part of a define.
 func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, set *rules.Rules) error {
 	defer db.rules.drop(ns)
 	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))

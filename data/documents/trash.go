@@ -46,8 +46,11 @@ func (s *Session) Undrop(ctx context.Context, id uint64, name string) error {
 	if err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
+	return s.db.define(ctx, ns, func(ctx context.Context) error { return s.undrop(ctx, trash, id, ns) })
+}
+
+func (s *Session) undrop(ctx context.Context, trash driver.Trash, id uint64, ns driver.Namespace) error {
+	name := ns.Collection
 	exists, err := s.exists(ctx, name)
 	if err == nil && exists {
 		err = yunduo.Errorf(yunduo.ReasonCollectionExists, "there is another collection %q by now; bring this one back under another name", name)
@@ -80,12 +83,12 @@ func (s *Session) Purge(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	s.db.ddl.Lock()
-	defer s.db.ddl.Unlock()
-	if err := trash.Purge(ctx, s.app, id); err != nil {
-		return err
-	}
-	return s.db.storeRules(ctx, s.keptRules(id), nil)
+	return s.db.define(ctx, s.keptRules(id), func(ctx context.Context) error {
+		if err := trash.Purge(ctx, s.app, id); err != nil {
+			return err
+		}
+		return s.db.storeRules(ctx, s.keptRules(id), nil)
+	})
 }
 
 func (s *Session) trash() (driver.Trash, error) {
@@ -122,7 +125,7 @@ func (s *Session) keptRules(id uint64) driver.Namespace {
 }
 
 // keepRules remembers the rules of a collection that was dropped a moment ago, and forgets those of collections that
-// are gone for good. The caller holds db.ddl.
+// are gone for good. It is part of a define.
 func (db *DB) keepRules(ctx context.Context, ns driver.Namespace, set *rules.Rules) error {
 	trash, ok := db.engine.(driver.Trash)
 	if !ok {

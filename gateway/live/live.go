@@ -37,8 +37,9 @@ const (
 
 // Authority judges credentials.
 type Authority interface {
-	// Ended calls ended with the ID of each session that is ended from now on, until ctx ends or it cannot know any more.
-	Ended(ctx context.Context, ended func(session string)) error
+	// Ended calls ended with the ID of each session that is ended from now on, until ctx ends, and missed at the beginning
+	// and when sessions may have ended unseen.
+	Ended(ctx context.Context, ended func(session string), missed func())
 }
 
 // Origins says which pages may connect.
@@ -75,22 +76,25 @@ func New(o Options) *Sockets {
 
 // followSessions closes the sockets of sessions that end.
 func (s *Sockets) followSessions(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := s.options.Authority.Ended(ctx, s.endSession)
-		if ctx.Err() != nil {
-			return
+	missed := make(chan struct{}, 1)
+	s.work.Go(func() {
+		for {
+			select {
+			case <-missed:
+				for _, socket := range s.list() { // one of them may have ended unseen
+					socket.recheck()
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
-		s.options.Logger.Warn("ended sessions cannot be followed; trying again", "error", err)
-		for _, socket := range s.list() { // one of them may have ended unseen
-			socket.recheck()
-		}
-		pause := time.NewTimer(time.Second)
+	})
+	s.options.Authority.Ended(ctx, s.endSession, func() {
 		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		case missed <- struct{}{}:
+		default: // it is to be done anyway
 		}
-	}
+	})
 }
 
 func (s *Sockets) endSession(id string) {

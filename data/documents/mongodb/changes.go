@@ -171,8 +171,17 @@ func (e *Engine) Position(ctx context.Context, id yunduo.AppID) (driver.Position
 	if err != nil {
 		return driver.Position{}, err
 	}
-	t, err := e.tail(ctx, id, a)
-	if err != nil {
+	e.mu.Lock()
+	t := a.tail
+	e.mu.Unlock()
+	if t != nil && t.stopped() && yunduo.ReasonOf(t.err) == yunduo.ReasonPositionLost {
+		// Another node has removed the app, and perhaps somebody has made it again: it has another epoch then.
+		e.Forget(driver.Namespace{App: id})
+		if a, err = e.app(ctx, id); err != nil {
+			return driver.Position{}, err
+		}
+	}
+	if t, err = e.tail(ctx, id, a); err != nil {
 		return driver.Position{}, err
 	}
 	at, err := t.end(ctx, e.own(id, logCollection))

@@ -203,12 +203,23 @@ func (e *Engine) sizes(ctx context.Context, ns driver.Namespace) (driver.Collect
 
 // DropApp removes an app's database. Who follows its changes has to read again.
 func (e *Engine) DropApp(ctx context.Context, id yunduo.AppID) error {
-	e.mu.Lock()
-	a := e.apps[id]
-	delete(e.apps, id)
-	e.mu.Unlock()
-	if a != nil && a.tail != nil {
-		a.tail.stop()
-	}
+	e.Forget(driver.Namespace{App: id})
 	return failure(e.database(id).Drop(ctx))
+}
+
+// Forget drops what is known of a collection or an app.
+func (e *Engine) Forget(ns driver.Namespace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.apps[ns.App]
+	switch {
+	case a == nil:
+	case ns.Collection != "":
+		delete(a.known, ns.Collection)
+	default:
+		delete(e.apps, ns.App)
+		if a.tail != nil {
+			a.tail.cancel()
+		}
+	}
 }

@@ -58,6 +58,7 @@ type Engine struct {
 var (
 	_ driver.Engine  = (*Engine)(nil)
 	_ driver.Brittle = (*Engine)(nil)
+	_ driver.Shared  = (*Engine)(nil)
 )
 
 // FailureEndsTransaction says that the deployment ends a transaction with the first operation that fails.
@@ -73,7 +74,8 @@ type app struct {
 	schema sync.RWMutex
 }
 
-// freshness is how long a collection is taken to be there without asking again, should another node drop it.
+// freshness is how long a collection is taken to be there without asking again, should another node drop it and nobody
+// call Forget.
 const freshness = 2 * time.Second
 
 // Open connects to a deployment. It must offer transactions and change streams: a replica set, a sharded cluster, or a
