@@ -2,9 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,9 +12,6 @@ import (
 
 	"yunduo"
 	"yunduo/apps"
-	"yunduo/data/documents"
-	"yunduo/data/documents/embedded"
-	"yunduo/gateway/mongowire"
 	client "yunduo/sdk/go"
 	"yunduo/server"
 )
@@ -54,22 +49,7 @@ func (deployment) Credential(context.Context, string) (yunduo.Caller, string, er
 
 // The whole platform runs on the MongoDB engine, and a second node on the same deployment knows all that the first knew.
 func TestServerOnMongoDB(t *testing.T) {
-	t.Setenv("YUNDUO_SECRET", base64.StdEncoding.EncodeToString(make([]byte, 32)))
-	engine, err := embedded.Open(t.TempDir(), embedded.Options{TransactionBytes: 64 << 20})
-	require.NoError(t, err)
-	db := documents.New(engine, documents.Options{})
-	wire := mongowire.New(mongowire.Options{Documents: db, Credentials: deployment{}})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- wire.Serve(l) }()
-	t.Cleanup(func() {
-		wire.Close()
-		require.NoError(t, <-served)
-		db.Close()
-		require.NoError(t, engine.Close())
-	})
-	on := func(c *server.Config) { c.MongoDB = "mongodb://platform:secret@" + l.Addr().String() }
+	on := startDeployment(t)
 	first := start(t, on)
 	w := first.open(t)
 	things := "/v1/apps/" + string(w.app) + "/documents/things/"
