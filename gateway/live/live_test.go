@@ -21,13 +21,14 @@ import (
 // authority ends sessions when it is told to.
 type authority struct{ ended chan string }
 
-func (a authority) Ended(ctx context.Context, ended func(string)) error {
+func (a authority) Ended(ctx context.Context, ended func(string), missed func()) {
+	missed()
 	for {
 		select {
 		case id := <-a.ended:
 			ended(id)
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
 	}
 }
