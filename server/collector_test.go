@@ -11,3 +11,23 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 }
+
+func TestIdleSince(t *testing.T) {
+	const mb = 1 << 20
+	before := heapUse{allocated: 1000 * mb, held: 150 * mb, live: 40 * mb}
+	for name, test := range map[string]struct {
+		now  heapUse
+		idle bool
+	}{
+		"idle with garbage":    {heapUse{1001 * mb, 151 * mb, 40 * mb}, true},
+		"busy":                 {heapUse{1100 * mb, 180 * mb, 40 * mb}, false},
+		"idle without garbage": {heapUse{1001 * mb, 45 * mb, 40 * mb}, false},
+	} {
+		if got := test.now.idleSince(before); got != test.idle {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if u := readHeapUse(); u.allocated == 0 || u.held == 0 {
+		t.Errorf("%+v", u)
+	}
+}

@@ -285,6 +285,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.mongo.serve(ctx) })
 	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
+	group.Go(func() error { return giveBackMemory(ctx) })
 	group.Go(func() error {
 		select {
 		case err := <-s.failed:
