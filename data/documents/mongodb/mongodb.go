@@ -78,6 +78,9 @@ type app struct {
 // call Forget.
 const freshness = 2 * time.Second
 
+// maxConnections is how many connections are opened to a server at the most, unless the URI says otherwise.
+const maxConnections = 2000
+
 // Open connects to a deployment. It must offer transactions and change streams: a replica set, a sharded cluster, or a
 // server that shows itself as one.
 func Open(ctx context.Context, uri string, o Options) (*Engine, error) {
@@ -104,7 +107,11 @@ func Open(ctx context.Context, uri string, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("mongodb: %q cannot begin the name of a database: 1 to 14 bytes without /\\. \"$*<>:|?", o.Prefix)
 	}
 	journal := true
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).
+	settings := options.Client().ApplyURI(uri)
+	if settings.MaxPoolSize == nil { // every feed holds a connection while it waits
+		settings.SetMaxPoolSize(maxConnections)
+	}
+	client, err := mongo.Connect(settings.
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
 		SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary()).
 		SetRetryWrites(true).SetRetryReads(true).SetAppName("yunduo"))
