@@ -26,11 +26,14 @@ function Themed() {
   })
   document.documentElement.dataset.theme = dark ? 'dark' : 'light'
   return (
-    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm, token: { borderRadius: 8, fontSize: 14, ...(dark ? night : {}) } }}>
+    <ConfigProvider locale={language === 'zh' ? zhCN : enUS} theme={{ algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm, token: { borderRadius: 8, fontSize: 14, motion: !calm, ...(dark ? night : {}) } }}>
       <AntApp><Console dark={dark} toggleDark={toggle} /></AntApp>
     </ConfigProvider>
   )
 }
+
+/** Who has asked the system for less motion gets none. */
+const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -14,7 +14,7 @@ const problems = []
 before(async () => {
   server = await startServer()
   browser = await startBrowser()
-  const context = await browser.newContext({ viewport: sizes.desktop, locale: 'en-US', colorScheme: 'light' })
+  const context = await browser.newContext({ viewport: sizes.desktop, locale: 'en-US', colorScheme: 'light', reducedMotion: 'reduce' })
   page = await context.newPage()
   page.setDefaultTimeout(30000)
   page.on('console', m => { if (m.type() === 'error') problems.push(m.text()) })
@@ -87,7 +87,7 @@ test('functions: an edited function answers anew', async () => {
   await page.getByLabel('Result').getByText('yes indeed').waitFor()
   await page.getByRole('tab', { name: 'Versions' }).click()
   await page.getByRole('button', { name: 'Make live' }).click()
-  await page.getByText('v1 live').waitFor()
+  await page.getByText('v1 live').first().waitFor()
   await shoot('function-versions')
 })
 

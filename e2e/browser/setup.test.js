@@ -15,7 +15,7 @@ after(async () => {
 })
 
 async function visitor () {
-  const page = await (await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-US' })).newPage()
+  const page = await (await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-US', reducedMotion: 'reduce' })).newPage()
   page.setDefaultTimeout(30000)
   return page
 }
