@@ -83,7 +83,8 @@ type parsedWatch struct {
 
 // Watch begins to watch. notify is called when there is something to Take; it must neither block nor call the watch.
 // The rules of the collection hold for every event: a document that the caller may no longer read leaves. The caller
-// closes the watch.
+// closes the watch. It ends if an $expr of the filter cannot be computed for a document that the other conditions, rules
+// first, match.
 //
 // Reasons: permission_denied, invalid_filter, unknown_operator, invalid_request, too_many_watches, shutting_down. What
 // is found out later, such as collection_not_found, is returned by Take.
@@ -114,6 +115,9 @@ func (s *Session) parseWatch(collection string, q WatchQuery) (parsedWatch, erro
 	}
 	var err error
 	if p.filter, err = s.parseFilter(nil, q.Filter); err != nil {
+		return p, err
+	}
+	if err := p.filter.Failed(); err != nil {
 		return p, err
 	}
 	if p.filter.Near() != nil {

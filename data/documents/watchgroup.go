@@ -174,26 +174,54 @@ func (wc *watchedCollection) concerned(c *driver.Change, round uint64, look func
 	}
 }
 
-// look delivers what a change means for the group. The caller holds the hub's mu.
+// look delivers what a change means for the group, and ends its watches if that cannot be told. The caller holds the
+// hub's mu.
 func (g *watchGroup) look(c *driver.Change) {
-	switch {
-	case c.Kind == driver.ChangeDrop:
+	if c.Kind == driver.ChangeDrop {
 		for w := range g.users {
 			g.hub.rejoin(w, ResetDropped)
 		}
-	case g.window != nil:
-		g.lookAtWindow(c)
-	default:
-		if e := g.event(c); e != nil {
+		return
+	}
+	var err error
+	if g.window != nil {
+		err = g.lookAtWindow(c)
+	} else {
+		var e *WatchEvent
+		if e, err = g.event(c); e != nil {
 			g.deliver(e)
+		}
+	}
+	if err != nil {
+		for w := range g.users {
+			g.hub.drop(w, err)
 		}
 	}
 }
 
+// matches reports whether a document, if there is one, is part of the group's result.
+func (g *watchGroup) matches(doc bson.Raw) (bool, error) {
+	if doc == nil {
+		return false, nil
+	}
+	return g.filter.Match(doc)
+}
+
+// moved reports whether the document of a change was part of the group's result and whether it is now. A state for
+// which that cannot be told ends watches when it comes, not when it goes: there was no result that it was part of.
+func (g *watchGroup) moved(c *driver.Change) (before, after bool, err error) {
+	was, err := g.matches(c.Before)
+	before = was && err == nil
+	after, err = g.matches(c.Document)
+	return before, after, err
+}
+
 // event returns what a change means for an unlimited result, nil if nothing.
-func (g *watchGroup) event(c *driver.Change) *WatchEvent {
-	before := c.Before != nil && g.filter.Match(c.Before)
-	after := c.Document != nil && g.filter.Match(c.Document)
+func (g *watchGroup) event(c *driver.Change) (*WatchEvent, error) {
+	before, after, err := g.moved(c)
+	if err != nil {
+		return nil, err
+	}
 	change := WatchChange{Cause: causeOf(c.Kind), ID: c.ID, Document: c.Document}
 	switch {
 	case after && before:
@@ -203,9 +231,9 @@ func (g *watchGroup) event(c *driver.Change) *WatchEvent {
 	case before:
 		change.Move, change.Document = MoveLeave, nil
 	default:
-		return nil
+		return nil, nil
 	}
-	return newChangesEvent(g, c.Position, []WatchChange{change})
+	return newChangesEvent(g, c.Position, []WatchChange{change}), nil
 }
 
 func causeOf(k driver.ChangeKind) Cause {

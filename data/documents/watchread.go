@@ -162,7 +162,11 @@ func (r *watchRead) apply(ctx context.Context, before, after driver.Position) er
 			r.rows = nil
 			continue
 		}
-		r.rows = replaceRow(r.rows, c.ID, c.Document, c.Document != nil && g.filter.Match(c.Document))
+		keep, err := g.matches(c.Document)
+		if err != nil {
+			return err
+		}
+		r.rows = replaceRow(r.rows, c.ID, c.Document, keep)
 	}
 	return nil
 }
@@ -307,8 +311,9 @@ func (w *Watch) pass(turn uint64, g *watchGroup, c *driver.Change) (Reset, error
 	case c.Kind == driver.ChangeDrop:
 		return ResetDropped, nil
 	}
-	if e := g.event(c); e != nil {
-		return ResetNone, w.put(turn, e)
+	e, err := g.event(c)
+	if e == nil || err != nil {
+		return ResetNone, err
 	}
-	return ResetNone, nil
+	return ResetNone, w.put(turn, e)
 }

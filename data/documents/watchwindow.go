@@ -51,21 +51,21 @@ func idKey(id bson.RawValue) string {
 }
 
 // lookAtWindow reads the window again if a change may concern it. The caller holds the hub's mu.
-func (g *watchGroup) lookAtWindow(c *driver.Change) {
-	before := c.Before != nil && g.filter.Match(c.Before)
-	after := c.Document != nil && g.filter.Match(c.Document)
-	if !before && !after {
-		return
+func (g *watchGroup) lookAtWindow(c *driver.Change) error {
+	before, after, err := g.moved(c)
+	if !before && !after || err != nil {
+		return err
 	}
 	w, key := g.window, idKey(c.ID)
 	w.touch(key, c, after)
 	if g.read == nil && !w.concerns(g, key, c.Document, after) {
-		return
+		return nil
 	}
 	w.dirty = c.Position.Offset
 	if g.read == nil && len(g.members) > 0 {
 		g.start()
 	}
+	return nil
 }
 
 func (w *watchWindow) touch(key string, c *driver.Change, matches bool) {

@@ -189,7 +189,10 @@ func (a *application) selected(c *change, i int, element bson.RawValue) (inside 
 			return nil, invalidUpdate("the path '%s' names the array filter '%s', which is not given", selection.path, selection.name)
 		}
 		wrapped := value.EndDocument(value.Append(value.BeginDocument(nil), selection.name, element), 0)
-		if !filter.Match(wrapped) {
+		if ok, err := filter.Match(wrapped); err != nil || !ok {
+			if err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if inside, err = merge(inside, &selection.change); err != nil {

@@ -42,10 +42,10 @@ func TestFilterByCollation(t *testing.T) {
 		f, err := query.ParseFilterBy(texts(t, loose), doc(t, c.filter))
 		require.NoError(t, err)
 		for _, text := range strings.Fields(c.matching) {
-			require.True(t, f.Match(doc(t, text)), "%s on %s", c.filter, text)
+			require.True(t, matches(t, f, doc(t, text)), "%s on %s", c.filter, text)
 		}
 		for _, text := range strings.Fields(c.others) {
-			require.False(t, f.Match(doc(t, text)), "%s on %s", c.filter, text)
+			require.False(t, matches(t, f, doc(t, text)), "%s on %s", c.filter, text)
 		}
 	}
 }
@@ -81,8 +81,8 @@ func TestFilterCollationIsKept(t *testing.T) {
 	require.NoError(t, err)
 	simple := filter(t, `{"who":"Li"}`)
 	both := query.And(collated, simple)
-	require.True(t, both.Match(doc(t, `{"a":"x","who":"Li"}`)))
-	require.False(t, both.Match(doc(t, `{"a":"x","who":"li"}`)), "a rule compares bytes whatever the query's collation is")
+	require.True(t, matches(t, both, doc(t, `{"a":"x","who":"Li"}`)))
+	require.False(t, matches(t, both, doc(t, `{"a":"x","who":"li"}`)), "a rule compares bytes whatever the query's collation is")
 	_, uniform := both.Collation()
 	require.False(t, uniform)
 	by, uniform := query.And(collated, collated).Collation()

@@ -2,6 +2,8 @@ package query
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -18,6 +20,9 @@ type Filter struct {
 	near  *NearQuery
 	by    *collation.Collation
 	mixed bool // parts have different collations
+	// computes: there is an $expr, which may fail. failed is what one fails with whatever the document is.
+	computes bool
+	failed   error
 }
 
 var emptyDocument = bson.Raw{5, 0, 0, 0, 0}
@@ -40,11 +45,32 @@ func ParseFilterBy(by *collation.Collation, raw bson.Raw) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{raw: raw, root: root, near: p.near, by: by}, nil
+	return &Filter{raw: raw, root: root, near: p.near, by: by, computes: p.computes, failed: p.failed}, nil
 }
 
-// Match reports whether doc satisfies the filter. A document for which an $expr cannot be computed does not.
-func (f *Filter) Match(doc bson.Raw) bool { return f == nil || f.root.match(doc) }
+// Match reports whether doc satisfies the filter. An $expr that is reached and cannot be computed for doc is
+// expression_failed or query_too_expensive; all other conditions beside it are looked at before.
+func (f *Filter) Match(doc bson.Raw) (bool, error) {
+	switch {
+	case f == nil:
+		return true, nil
+	case f.computes:
+		return check(f.root, doc)
+	}
+	return f.root.match(doc), nil
+}
+
+// Computes reports whether matching a document may fail: there is an $expr in the filter.
+func (f *Filter) Computes() bool { return f != nil && f.computes }
+
+// Failed returns why the filter cannot be used on any collection, an empty one included: an $expr that refers to no
+// field and cannot be computed.
+func (f *Filter) Failed() error {
+	if f == nil {
+		return nil
+	}
+	return f.failed
+}
 
 // Raw returns the filter as it was given, an empty document for nil. It must not be changed.
 func (f *Filter) Raw() bson.Raw {
@@ -64,7 +90,8 @@ func (f *Filter) Collation() (by *collation.Collation, uniform bool) {
 }
 
 // And returns the filter that matches what all of filters match; nil filters count as matching everything. Only one
-// of them may have a $near condition that orders results; the first one's counts.
+// of them may have a $near condition that orders results; the first one's counts. An $expr of an earlier one is computed
+// only for documents that the later ones match: who must not see a document does not learn by a failure what is in it.
 func And(filters ...*Filter) *Filter {
 	var kept []*Filter
 	for _, f := range filters {
@@ -88,6 +115,12 @@ func And(filters ...*Filter) *Filter {
 		if both.near == nil {
 			both.near = f.near
 		}
+		both.computes = both.computes || f.computes
+		both.failed = cmp.Or(both.failed, f.failed)
+	}
+	if both.computes {
+		slices.Reverse(children)
+		slices.Reverse(raws)
 	}
 	both.root = conjunction(children)
 	both.raw = value.EndDocument(value.Append(value.BeginDocument(nil), "$and", value.ArrayOf(raws...)), 0)

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -19,6 +20,8 @@ type filterParser struct {
 	near      *NearQuery
 	nested    int // how many of $or, $nor, $not and $elemMatch surround the current place: no $near in there
 	inElement int // how many of $elemMatch do: no $expr in there
+	computes  bool
+	failed    error // of an $expr that is the same for every document
 }
 
 func invalidFilter(format string, args ...any) error {
@@ -57,13 +60,13 @@ func (p *filterParser) clause(key string, v bson.RawValue) (node, error) {
 		p.nested++
 		children, err := p.clauses(key, v)
 		p.nested--
+		if err != nil {
+			return nil, err
+		}
 		if key == "$nor" {
-			return notNode{anyNode(children)}, err
+			return notNode{disjunction(children)}, nil
 		}
-		if len(children) == 1 {
-			return children[0], err
-		}
-		return anyNode(children), err
+		return disjunction(children), nil
 	case "$expr":
 		if p.inElement > 0 {
 			return nil, invalidFilter("$expr cannot be used inside $elemMatch")
@@ -74,6 +77,10 @@ func (p *filterParser) clause(key string, v bson.RawValue) (node, error) {
 				err = yunduo.Wrap(err, yunduo.ReasonInvalidFilter, "%s", yunduo.AsError(err).Message)
 			}
 			return nil, err
+		}
+		p.computes = true
+		if _, constant, err := expression.Constant(); constant {
+			p.failed = cmp.Or(p.failed, err)
 		}
 		return exprNode{expression}, nil
 	case "$jsonSchema":

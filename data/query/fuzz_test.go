@@ -26,7 +26,7 @@ func FuzzParseFilter(f *testing.F) {
 			}
 			return
 		}
-		matched := parsed.Match(document)
+		matched, failed := parsed.Match(document)
 		parsed.Bounds()
 		parsed.Branches()
 		parsed.Equalities()
@@ -34,8 +34,11 @@ func FuzzParseFilter(f *testing.F) {
 			near.Distance(document)
 		}
 		again, err := query.ParseFilter(parsed.Raw())
-		if err != nil || again.Match(document) != matched {
+		if err != nil {
 			t.Fatalf("parsing %v again: %v", parsed.Raw(), err)
+		}
+		if now, err := again.Match(document); now != matched || (err == nil) != (failed == nil) {
+			t.Fatalf("%v parsed again matches %v, %v", parsed.Raw(), now, err)
 		}
 	})
 }

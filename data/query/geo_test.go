@@ -56,12 +56,12 @@ func TestGeoFilters(t *testing.T) {
 	} {
 		f := filter(t, c.filter)
 		for _, d := range c.matching {
-			if !f.Match(doc(t, d)) {
+			if !matches(t, f, doc(t, d)) {
 				t.Errorf("%s does not match %s", c.filter, d)
 			}
 		}
 		for _, d := range c.others {
-			if f.Match(doc(t, d)) {
+			if matches(t, f, doc(t, d)) {
 				t.Errorf("%s matches %s", c.filter, d)
 			}
 		}
@@ -130,7 +130,7 @@ func TestGeoFiltersAreSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 50 {
-				if !f.Match(inside) || !f.Match(point) || f.Match(outside) {
+				if !matches(t, f, inside) || !matches(t, f, point) || matches(t, f, outside) {
 					t.Error("a wrong answer")
 				}
 			}

@@ -32,3 +32,13 @@ func filter(t testing.TB, text string) *query.Filter {
 }
 
 func text(d bson.Raw) string { return string(ejson.Append(nil, d)) }
+
+// matches is Match of a filter that must not fail.
+func matches(t testing.TB, f *query.Filter, doc bson.Raw) bool {
+	t.Helper()
+	ok, err := f.Match(doc)
+	if err != nil {
+		t.Fatalf("%s on %s: %v", f.Raw(), doc, err)
+	}
+	return ok
+}

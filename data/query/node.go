@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/expr"
@@ -30,7 +32,8 @@ func (n allNode) match(doc bson.Raw) bool {
 	return true
 }
 
-// conjunction flattens nested conjunctions into one.
+// conjunction flattens nested conjunctions into one. What may fail comes last: it need not be computed for documents
+// that do not match otherwise, which is what conditions beside an $expr are written for.
 func conjunction(children []node) node {
 	var flat allNode
 	for _, child := range children {
@@ -43,7 +46,73 @@ func conjunction(children []node) node {
 	if len(flat) == 1 {
 		return flat[0]
 	}
+	fallibleLast(flat)
 	return flat
+}
+
+// disjunction matches when one of the children does; what may fail comes last.
+func disjunction(children []node) node {
+	if len(children) == 1 {
+		return children[0]
+	}
+	fallibleLast(children)
+	return anyNode(children)
+}
+
+func fallibleLast(nodes []node) {
+	if slices.ContainsFunc(nodes, fallible) {
+		slices.SortStableFunc(nodes, func(a, b node) int {
+			switch af, bf := fallible(a), fallible(b); {
+			case af == bf:
+				return 0
+			case af:
+				return 1
+			}
+			return -1
+		})
+	}
+}
+
+// fallible reports whether matching a document may fail: there is an $expr in the condition.
+func fallible(n node) bool {
+	switch n := n.(type) {
+	case exprNode:
+		return true
+	case allNode:
+		return slices.ContainsFunc(n, fallible)
+	case anyNode:
+		return slices.ContainsFunc(n, fallible)
+	case notNode:
+		return fallible(n.child)
+	}
+	return false
+}
+
+// check is match for a condition that may fail.
+func check(n node, doc bson.Raw) (bool, error) {
+	switch n := n.(type) {
+	case exprNode:
+		v, err := n.expression.Eval(doc, expr.Vars{})
+		return err == nil && value.Truthy(v), err
+	case allNode:
+		for _, child := range n {
+			if ok, err := check(child, doc); !ok || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case anyNode:
+		for _, child := range n {
+			if ok, err := check(child, doc); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
+	case notNode:
+		ok, err := check(n.child, doc)
+		return !ok && err == nil, err
+	}
+	return n.match(doc), nil
 }
 
 // anyNode matches when a child does.
@@ -75,7 +144,7 @@ func (n *pathNode) match(doc bson.Raw) bool {
 	return n.path.Any(doc, !n.whole, n.pred.matches)
 }
 
-// exprNode matches when an aggregation expression is true.
+// exprNode matches when an aggregation expression is true. Its match is for those who only guess; see check.
 type exprNode struct{ expression *expr.Expr }
 
 func (n exprNode) match(doc bson.Raw) bool {

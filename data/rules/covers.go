@@ -200,5 +200,9 @@ func demands(filter *query.Filter, value bson.RawValue) bool {
 		return false
 	}
 	doc, err := bson.Marshal(bson.D{{Key: "v", Value: value}})
-	return err == nil && filter != nil && filter.Match(doc)
+	if err != nil || filter == nil {
+		return false
+	}
+	ok, err := filter.Match(doc)
+	return ok && err == nil
 }

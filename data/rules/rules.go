@@ -177,7 +177,11 @@ type Decision struct {
 
 // Allows reports whether the decision allows the operation on doc.
 func (d Decision) Allows(doc bson.Raw) bool {
-	return !d.Denied && (d.Filter == nil || d.Filter.Match(doc))
+	if d.Denied {
+		return false
+	}
+	ok, err := d.Filter.Match(doc)
+	return ok && err == nil
 }
 
 // Decide returns what the rules let the caller do. It fails only when a look-up does.

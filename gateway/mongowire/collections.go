@@ -27,7 +27,11 @@ func matching(list []bson.D, filter bson.Raw) ([]bson.Raw, error) {
 		if err != nil {
 			return nil, err
 		}
-		if parsed.Match(raw) {
+		ok, err := parsed.Match(raw)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			found = append(found, raw)
 		}
 	}

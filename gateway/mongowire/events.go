@@ -203,8 +203,8 @@ func (s single) Find(_ context.Context, collection string, filter *query.Filter,
 	if collection != s.collection {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidPipeline, "this pipeline may not read other collections")
 	}
-	if !filter.Match(s.doc) {
-		return &memory{}, nil
+	if ok, err := filter.Match(s.doc); !ok || err != nil {
+		return &memory{}, err
 	}
 	return &memory{rows: []bson.Raw{s.doc}}, nil
 }

@@ -50,7 +50,7 @@ func (m *model) insert(docs []bson.Raw) bool {
 func (m *model) find(filter *query.Filter, sort *query.Sort) []int {
 	var found []int
 	for i, doc := range m.docs {
-		if filter.Match(doc) {
+		if ok, err := filter.Match(doc); ok && err == nil {
 			found = append(found, i)
 		}
 	}

@@ -169,7 +169,11 @@ func (q question) find(filter *query.Filter) ([]bson.Raw, error) {
 	}
 	var found []bson.Raw
 	for _, doc := range q.docs {
-		if filter.Match(doc) {
+		ok, err := filter.Match(doc)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			found = append(found, doc)
 		}
 	}
@@ -194,7 +198,11 @@ func (q question) change(filter *query.Filter) ([]bson.Raw, error) {
 	}
 	docs := slices.Clone(q.docs)
 	for i, doc := range docs {
-		if !filter.Match(doc) {
+		ok, err := filter.Match(doc)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
 			continue
 		}
 		if docs[i], _, err = update.Apply(doc, query.ApplyContext{Filter: filter}); err != nil {
@@ -228,7 +236,11 @@ func (q question) Find(_ context.Context, collection string, filter *query.Filte
 	}
 	var found []bson.Raw
 	for _, doc := range docs {
-		if filter.Match(doc) {
+		ok, err := filter.Match(doc)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			found = append(found, doc)
 		}
 	}

@@ -34,8 +34,8 @@ func (ix *index) prefix(c *collection) []byte {
 // entries returns a document's entries, sorted, each once, and whether it has an array along an indexed path. It
 // returns invalid_document if the document cannot be indexed.
 func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []indexEntry, multikey bool, err error) {
-	if !ix.partial.Match(doc) {
-		return nil, false, nil
+	if in, err := ix.partial.Match(doc); !in || err != nil {
+		return nil, false, err
 	}
 	components := make([][][]byte, len(ix.paths))
 	missing, total := true, 1

@@ -69,7 +69,11 @@ func (r *rows) next(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, storageError(err)
 		}
-		if r.filter.Match(doc) {
+		matches, err := r.filter.Match(doc)
+		if err != nil {
+			return false, err
+		}
+		if matches {
 			r.id, r.document = id, doc
 			return true, nil
 		}

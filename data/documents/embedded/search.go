@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
 
@@ -30,7 +31,7 @@ type search struct {
 func newRows(s search) (*rows, error) {
 	o := orderOf(s.sort)
 	p, rejected, err := s.choose(o)
-	if err != nil {
+	if err = cmp.Or(s.filter.Failed(), err); err != nil {
 		return nil, err
 	}
 	r := &rows{search: s, plan: p, rejected: rejected}

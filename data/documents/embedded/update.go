@@ -76,8 +76,8 @@ func (e *Engine) updateFirst(ctx context.Context, w writer, ns driver.Namespace,
 // updateOne changes the document under an encoded _id if it still matches.
 func (e *Engine) updateOne(ctx context.Context, w writer, ns driver.Namespace, id []byte, u driver.Update, o driver.WriteOptions) (result driver.UpdateResult, matched bool, err error) {
 	err = w.mutate(ctx, ns, id, o, func(before bson.Raw) (bson.Raw, bool, error) {
-		if before == nil || !u.Filter.Match(before) {
-			return nil, false, nil
+		if ok, err := matches(u.Filter, before); !ok || err != nil {
+			return nil, false, err
 		}
 		after, differs, err := u.Change.Apply(before, query.ApplyContext{Now: e.options.Now(), Filter: u.Filter})
 		if err != nil {
@@ -102,6 +102,14 @@ func (e *Engine) updateOne(ctx context.Context, w writer, ns driver.Namespace, i
 		return after, differs, nil
 	})
 	return result, matched, err
+}
+
+// matches reports whether there is a document and it satisfies a filter.
+func matches(filter *query.Filter, doc bson.Raw) (bool, error) {
+	if doc == nil {
+		return false, nil
+	}
+	return filter.Match(doc)
 }
 
 // maxDocument is the largest document that an update may make, in bytes of BSON.
@@ -134,13 +142,14 @@ func (e *Engine) upsert(ctx context.Context, w writer, ns driver.Namespace, u dr
 		other = before
 		return doc, before == nil, nil
 	})
-	switch {
-	case err != nil:
+	if err == nil && other != nil {
+		if again, err = matches(u.Filter, other); err == nil && !again {
+			err = duplicateID(ns.Collection)
+		}
+		return result, again, err
+	}
+	if err != nil {
 		return result, false, err
-	case other != nil && u.Filter.Match(other):
-		return result, true, nil
-	case other != nil:
-		return result, false, duplicateID(ns.Collection)
 	}
 	if u.Return == driver.ReturnAfter {
 		result.Document = doc
@@ -193,8 +202,8 @@ func removeFirst(ctx context.Context, w writer, ns driver.Namespace, d driver.De
 
 func removeOne(ctx context.Context, w writer, ns driver.Namespace, id []byte, filter *query.Filter, o driver.WriteOptions) (removed bson.Raw, ok bool, err error) {
 	err = w.mutate(ctx, ns, id, o, func(before bson.Raw) (bson.Raw, bool, error) {
-		if before == nil || !filter.Match(before) {
-			return nil, false, nil
+		if ok, err := matches(filter, before); !ok || err != nil {
+			return nil, false, err
 		}
 		removed, ok = before, true
 		return nil, true, nil

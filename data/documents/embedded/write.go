@@ -146,6 +146,9 @@ func firstMatch(ctx context.Context, w writer, ns driver.Namespace, filter *quer
 	if err != nil {
 		return nil, false, err
 	}
+	if err := filter.Failed(); err != nil {
+		return nil, false, err
+	}
 	if id, ok := coll.singleID(filter); ok {
 		return id, true, nil
 	}

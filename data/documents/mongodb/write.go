@@ -210,9 +210,10 @@ func (t *transaction) upsert(ctx context.Context, ns driver.Namespace, u driver.
 	return r, nil
 }
 
-// mistakeOf is what is wrong when the server cannot apply the change.
+// mistakeOf is what is wrong when the server cannot apply the change. The server does not tell a filter that cannot be
+// computed from a change that cannot be applied.
 func mistakeOf(u driver.Update) yunduo.Reason {
-	if u.Change.Raw().Type == bson.TypeArray {
+	if u.Change.Raw().Type == bson.TypeArray || u.Filter.Computes() {
 		return yunduo.ReasonExpressionFailed
 	}
 	return yunduo.ReasonUpdateNotApplicable

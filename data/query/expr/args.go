@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"yunduo"
 	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
@@ -17,11 +16,6 @@ type operator func(c *compiler, name string, arg bson.RawValue) (node, error)
 
 // function computes an operator from its evaluated arguments.
 type function func(op string, a []bson.RawValue) (bson.RawValue, error)
-
-// failed says why an operator cannot be computed.
-func failed(op, format string, args ...any) error {
-	return yunduo.Errorf(yunduo.ReasonExpressionFailed, op+": "+format, args...)
-}
 
 // absent stands for a named argument that was not written, as opposed to one that is missing in the document.
 var absent = bson.RawValue{Type: 0xE0}

@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -39,7 +40,7 @@ func add(op string, a []bson.RawValue) (bson.RawValue, error) {
 		case v.Type == bson.TypeDateTime:
 			date = v.DateTime()
 			if dates++; dates > 1 {
-				return v, failed(op, "only one of the arguments may be a date")
+				return v, failedAs(16612, op, "only one of the arguments may be a date")
 			}
 			continue
 		}
@@ -124,7 +125,11 @@ func quotient(op string, a []bson.RawValue, compute func(a, b bson.RawValue) (bs
 	}
 	v, ok := compute(a[0], a[1])
 	if !ok {
-		return v, failed(op, "the divisor is zero")
+		code := language.BadValue
+		if op == "$mod" {
+			code = 16610
+		}
+		return v, failedAs(code, op, "the divisor is zero")
 	}
 	if v.Type != bson.TypeDecimal128 || op == "$mod" {
 		return v, nil
@@ -159,7 +164,7 @@ func abs(op string, a []bson.RawValue) (bson.RawValue, error) {
 		n, _ := value.Int64(v)
 		switch {
 		case n == math.MinInt64:
-			return v, failed(op, "the smallest long has no absolute value")
+			return v, failedAs(28680, op, "the smallest long has no absolute value")
 		case n >= 0:
 			return v, nil
 		case v.Type == bson.TypeInt32:

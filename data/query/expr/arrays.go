@@ -44,7 +44,7 @@ func arrayElemAt(op string, a []bson.RawValue) (bson.RawValue, error) {
 	}
 	i, ok := integer(a[1])
 	if !ok {
-		return a[1], failed(op, "the second argument must be a whole number of 32 bits, not %s", describe(a[1]))
+		return a[1], failedAs(28690, op, "the second argument must be a whole number of 32 bits, not %s", describe(a[1]))
 	}
 	return elementAt(a[0], i), nil
 }
@@ -158,7 +158,7 @@ func rangeOf(op string, a []bson.RawValue) (bson.RawValue, error) {
 	}
 	start, end, step := limits[0], limits[1], limits[2]
 	if step == 0 {
-		return a[2], failed(op, "the step must not be 0")
+		return a[2], failedAs(34449, op, "the step must not be 0")
 	}
 	b := newArray(op)
 	for n := start; step > 0 && n < end || step < 0 && n > end; n += step {
@@ -208,7 +208,7 @@ func slice(op string, a []bson.RawValue) (bson.RawValue, error) {
 	switch {
 	case len(a) == 3:
 		if start, n = numbers[0], numbers[1]; n <= 0 {
-			return a[2], failed(op, "the number of elements must be positive, not %d", n)
+			return a[2], failedAs(28729, op, "the number of elements must be positive, not %d", n)
 		}
 		if start < 0 {
 			start = max(0, len(items)+start)

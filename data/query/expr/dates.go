@@ -144,7 +144,7 @@ func (z *zones) find(op string, v bson.RawValue) (*time.Location, error) {
 		return time.UTC, nil
 	}
 	if v.Type != bson.TypeString {
-		return nil, failed(op, "timezone must be a string, not %s", typeName(v))
+		return nil, failedAs(zoneTypeCode, op, "timezone must be a string, not %s", typeName(v))
 	}
 	if z.location != nil && z.name == text(v) {
 		return z.location, nil
@@ -158,7 +158,7 @@ func findZone(op, name string) (*time.Location, error) {
 	case "UTC", "GMT", "Z":
 		return time.UTC, nil
 	case "", "Local":
-		return nil, failed(op, "there is no time zone %q", name)
+		return nil, failedAs(unknownZoneCode, op, "there is no time zone %q", name)
 	}
 	if name[0] == '+' || name[0] == '-' {
 		for _, layout := range []string{"-07:00", "-0700", "-07"} {
@@ -167,11 +167,11 @@ func findZone(op, name string) (*time.Location, error) {
 				return time.FixedZone("", offset), nil
 			}
 		}
-		return nil, failed(op, "%q is not an offset of the form +08:00", name)
+		return nil, failedAs(unknownZoneCode, op, "%q is not an offset of the form +08:00", name)
 	}
 	location, err := time.LoadLocation(name)
 	if err != nil || strings.ContainsAny(name, "\\") {
-		return nil, failed(op, "there is no time zone %q", name)
+		return nil, failedAs(unknownZoneCode, op, "there is no time zone %q", name)
 	}
 	return location, nil
 }

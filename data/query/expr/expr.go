@@ -67,13 +67,14 @@ func ParseWith(v bson.RawValue, scope Scope) (*Expr, error) {
 	return e, nil
 }
 
-// Constant returns the value of an expression that depends on nothing, such as a literal.
-func (e *Expr) Constant() (bson.RawValue, bool) {
+// Constant returns the value of an expression that depends on nothing, such as a literal, or why it cannot be computed;
+// constant is false for others.
+func (e *Expr) Constant() (v bson.RawValue, constant bool, err error) {
 	if !e.root.constant {
-		return bson.RawValue{}, false
+		return bson.RawValue{}, false, nil
 	}
-	v, err := e.Eval(nil, Vars{})
-	return v, err == nil
+	v, err = e.Eval(nil, Vars{})
+	return v, true, err
 }
 
 // Eval computes the expression for a document. The zero RawValue means that the result is missing. The result may

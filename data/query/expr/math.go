@@ -54,7 +54,7 @@ func realFunction(double func(float64) float64, decimal func(c *apd.Context, d, 
 		}
 		x, _ := value.Float64(a[0])
 		if !domain(x) {
-			return a[0], failed(op, "the argument must be %s, not %s", must, describe(a[0]))
+			return a[0], failedAs(domainCodes[op], op, "the argument must be %s, not %s", must, describe(a[0]))
 		}
 		if a[0].Type != bson.TypeDecimal128 {
 			return value.Double(double(x)), nil
@@ -101,9 +101,9 @@ func logarithm(op string, a []bson.RawValue) (bson.RawValue, error) {
 	case done || err != nil:
 		return value.Null, err
 	case x <= 0:
-		return a[0], failed(op, "the argument must be positive, not %s", describe(a[0]))
+		return a[0], failedAs(28758, op, "the argument must be positive, not %s", describe(a[0]))
 	case base <= 0 || base == 1:
-		return a[1], failed(op, "the base must be positive and not 1, but is %s", describe(a[1]))
+		return a[1], failedAs(28759, op, "the base must be positive and not 1, but is %s", describe(a[1]))
 	}
 	if a[0].Type == bson.TypeDecimal128 || a[1].Type == bson.TypeDecimal128 {
 		return decimalLogarithm(op, a)
@@ -135,7 +135,7 @@ func pow(op string, a []bson.RawValue) (bson.RawValue, error) {
 	case done || err != nil:
 		return value.Null, err
 	case x == 0 && y < 0:
-		return a[1], failed(op, "a base of 0 cannot have a negative exponent")
+		return a[1], failedAs(28764, op, "a base of 0 cannot have a negative exponent")
 	case a[0].Type == bson.TypeDecimal128 || a[1].Type == bson.TypeDecimal128:
 		base, _ := value.Apd(a[0])
 		exponent, _ := value.Apd(a[1])

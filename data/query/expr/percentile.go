@@ -55,8 +55,8 @@ func parsePercentile(op string, arg bson.RawValue, scope Scope) (*Accumulation, 
 		if err != nil {
 			return v, false, err
 		}
-		list, ok := e.Constant()
-		return list, ok, nil
+		list, ok, err := e.Constant()
+		return list, ok && err == nil, nil
 	})
 	if err != nil {
 		return nil, err

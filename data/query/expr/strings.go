@@ -112,7 +112,7 @@ func split(op string, a []bson.RawValue) (bson.RawValue, error) {
 		}
 	}
 	if text(a[1]) == "" {
-		return a[1], failed(op, "the separator must not be empty")
+		return a[1], failedAs(40087, op, "the separator must not be empty")
 	}
 	b := newArray(op)
 	for part := range strings.SplitSeq(text(a[0]), text(a[1])) {

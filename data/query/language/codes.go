@@ -16,6 +16,7 @@ const (
 	InvalidOptions             = 72
 	CommandNotSupported        = 115
 	DocumentValidationFailure  = 121
+	ConversionFailure          = 241
 	InvalidPipelineOperator    = 168
 	MemoryLimitExceeded        = 292
 	UnknownGroupOperator       = 15952

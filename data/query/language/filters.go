@@ -17,7 +17,7 @@ var filters = []Entry{
 	{Kind: Filter, Topic: "Logic", Name: "$not", Example: `{"n":{"$not":{"$gt":1}}}`},
 	{Kind: Filter, Topic: "Fields", Name: "$exists", Example: `{"n":{"$exists":true}}`},
 	{Kind: Filter, Topic: "Fields", Name: "$type", Example: `{"n":{"$type":["int","string"]}}`},
-	{Kind: Filter, Topic: "Evaluation", Name: "$expr", Example: `{"$expr":{"$gt":["$a","$b"]}}`, Status: Partial, Note: "a document for which the expression cannot be computed does not match; MongoDB ends the query"},
+	{Kind: Filter, Topic: "Evaluation", Name: "$expr", Example: `{"$expr":{"$gt":["$a","$b"]}}`, Note: "computed after the conditions beside it; one that cannot be computed ends the operation"},
 	{Kind: Filter, Topic: "Evaluation", Name: "$jsonSchema", Example: `{"$jsonSchema":{"required":["a"],"properties":{"a":{"bsonType":"int"}}}}`, Note: "draft 4 with `bsonType`, without `$ref`, `default`, `definitions` and `format`, as MongoDB"},
 	{Kind: Filter, Topic: "Evaluation", Name: "$mod", Example: `{"n":{"$mod":[4,0]}}`},
 	{Kind: Filter, Topic: "Evaluation", Name: "$regex", Example: `{"s":{"$regex":"^a"}}`, Status: Partial, Note: "RE2 syntax: linear time, no look-around, no back-references"},

@@ -27,7 +27,7 @@ type sliceCursor struct {
 func (c *sliceCursor) Next(context.Context) bool {
 	for len(c.rest) > 0 {
 		c.current, c.rest = c.rest[0], c.rest[1:]
-		if c.filter.Match(c.current) {
+		if ok, _ := c.filter.Match(c.current); ok {
 			return true
 		}
 	}

@@ -39,8 +39,8 @@ func (p *parser) constant(name, argument string, v bson.RawValue) (bson.RawValue
 	if err != nil {
 		return v, err
 	}
-	c, ok := e.Constant()
-	if !ok {
+	c, ok, err := e.Constant()
+	if !ok || err != nil {
 		return v, invalid("%s: %s must be constant", name, argument)
 	}
 	return c, nil

@@ -131,7 +131,7 @@ func (r *joinRows) find(ctx context.Context, rows []bson.Raw, b *budget) (*join,
 		}
 		n := len(j.documents)
 		j.documents = append(j.documents, doc)
-		if nulls != nil && nulls.Match(doc) {
+		if null, _ := nulls.Match(doc); null && nulls != nil { // an equality cannot fail
 			j.byKey[nullKey] = append(j.byKey[nullKey], n)
 		}
 		path.Any(doc, true, func(v bson.RawValue) bool {

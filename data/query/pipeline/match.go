@@ -80,6 +80,9 @@ func (s *matchStage) bind(env *environment) (*query.Filter, error) {
 
 func (s *matchStage) run(env *environment, in iterator) (iterator, error) {
 	filter, err := s.bind(env)
+	if err == nil {
+		err = filter.Failed()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +97,15 @@ type matchRows struct {
 func (r *matchRows) next(ctx context.Context) (bson.Raw, error) {
 	for {
 		row, err := r.in.next(ctx)
-		if err != nil || row == nil || r.filter.Match(row) {
+		if err != nil || row == nil {
 			return row, err
+		}
+		matches, err := r.filter.Match(row)
+		if err != nil {
+			return nil, err
+		}
+		if matches {
+			return row, nil
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err

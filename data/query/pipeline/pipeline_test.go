@@ -39,7 +39,9 @@ func (m *memory) Find(_ context.Context, collection string, filter *query.Filter
 	}
 	var found []bson.Raw
 	for _, doc := range m.collections[collection] {
-		if filter.Match(doc) {
+		if ok, err := filter.Match(doc); err != nil {
+			return nil, err
+		} else if ok {
 			found = append(found, doc)
 		}
 	}
