@@ -344,11 +344,11 @@ func count(ctx context.Context, a *API, call *Call, req *wire.CountRequest) (*wi
 	if err != nil {
 		return nil, err
 	}
-	collation, err := a.document("collation", req.Collation)
-	if err != nil {
+	q := documents.CountQuery{Filter: filter}
+	if q.Collation, q.Hint, err = a.reading(req.Collation, req.Hint); err != nil {
 		return nil, err
 	}
-	total, err := s.CountBy(ctx, req.Collection, filter, collation)
+	total, err := s.CountBy(ctx, req.Collection, q)
 	if err != nil {
 		return nil, err
 	}
@@ -360,20 +360,31 @@ func aggregate(ctx context.Context, a *API, call *Call, req *wire.AggregateReque
 	if err != nil {
 		return nil, err
 	}
-	stages, err := a.documentList("pipeline", req.Pipeline)
-	if err != nil {
+	q := documents.AggregateQuery{}
+	if q.Pipeline, err = a.documentList("pipeline", req.Pipeline); err != nil {
 		return nil, err
 	}
-	collation, err := a.document("collation", req.Collation)
-	if err != nil {
+	if q.Collation, q.Hint, err = a.reading(req.Collation, req.Hint); err != nil {
 		return nil, err
 	}
-	cursor, err := s.AggregateBy(ctx, req.Collection, stages, collation)
+	cursor, err := s.AggregateBy(ctx, req.Collection, q)
 	return rows(ctx, cursor, err)
+}
+
+// reading parses what requests that read have in common.
+func (a *API) reading(collation, hint json.RawMessage) (texts bson.Raw, index bson.RawValue, err error) {
+	if texts, err = a.document("collation", collation); err == nil && len(hint) > 0 {
+		index, err = a.value("hint", hint)
+	}
+	return texts, index, err
 }
 
 func explain(ctx context.Context, a *API, call *Call, req *wire.ExplainRequest) (*wire.ExplainResponse, error) {
 	s, filter, err := a.filtered(call, "", req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	collation, hint, err := a.reading(req.Collation, req.Hint)
 	if err != nil {
 		return nil, err
 	}
@@ -384,11 +395,11 @@ func explain(ctx context.Context, a *API, call *Call, req *wire.ExplainRequest) 
 		if err != nil {
 			return nil, err
 		}
-		if x, err = s.ExplainAggregate(ctx, req.Collection, stages); err != nil {
+		if x, err = s.ExplainAggregate(ctx, req.Collection, documents.AggregateQuery{Pipeline: stages, Collation: collation, Hint: hint}); err != nil {
 			return nil, err
 		}
 	case req.Count:
-		if x, err = s.ExplainCount(ctx, req.Collection, filter); err != nil {
+		if x, err = s.ExplainCount(ctx, req.Collection, documents.CountQuery{Filter: filter, Collation: collation, Hint: hint}); err != nil {
 			return nil, err
 		}
 	default:
@@ -396,7 +407,7 @@ func explain(ctx context.Context, a *API, call *Call, req *wire.ExplainRequest) 
 		if err != nil {
 			return nil, err
 		}
-		q.Skip, q.Limit = req.Skip, req.Limit
+		q.Skip, q.Limit, q.Collation = req.Skip, req.Limit, collation
 		if x, err = s.ExplainFind(ctx, req.Collection, q); err != nil {
 			return nil, err
 		}

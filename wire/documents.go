@@ -136,6 +136,7 @@ type DeleteResponse struct {
 type CountRequest struct {
 	Collection  string          `json:"collection"`
 	Filter      json.RawMessage `json:"filter,omitempty"`
+	Hint        json.RawMessage `json:"hint,omitempty"`
 	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 }
@@ -149,6 +150,7 @@ type CountResponse struct {
 type AggregateRequest struct {
 	Collection  string            `json:"collection"`
 	Pipeline    []json.RawMessage `json:"pipeline"`
+	Hint        json.RawMessage   `json:"hint,omitempty"`
 	Collation   json.RawMessage   `json:"collation,omitempty"`
 	Transaction string            `json:"transaction,omitempty"`
 }
@@ -164,6 +166,7 @@ type ExplainRequest struct {
 	Hint       json.RawMessage   `json:"hint,omitempty"`
 	Count      bool              `json:"count,omitempty"`
 	Pipeline   []json.RawMessage `json:"pipeline,omitempty"`
+	Collation  json.RawMessage   `json:"collation,omitempty"`
 }
 
 // ExplainResponse says how a query was run, in MongoDB's form.

@@ -17,39 +17,24 @@ import (
 // pipeline names. The caller closes the cursor. Reasons: collection_not_found, permission_denied, invalid_pipeline,
 // unknown_operator, expression_failed, query_too_expensive.
 func (s *Session) Aggregate(ctx context.Context, collection string, stages []bson.Raw) (driver.Cursor, error) {
-	return s.AggregateBy(ctx, collection, stages, nil)
+	return s.AggregateBy(ctx, collection, AggregateQuery{Pipeline: stages})
 }
 
-// AggregateBy is Aggregate for a pipeline that compares texts by a collation.
-func (s *Session) AggregateBy(ctx context.Context, collection string, stages []bson.Raw, texts bson.Raw) (driver.Cursor, error) {
+// AggregateBy is Aggregate by a collation, or with a hint.
+func (s *Session) AggregateBy(ctx context.Context, collection string, q AggregateQuery) (driver.Cursor, error) {
 	ns, err := s.namespace(collection)
 	if err != nil {
 		return nil, err
 	}
-	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
-	for _, stage := range stages {
-		if err := form.check(stage, yunduo.ReasonInvalidPipeline, "pipeline"); err != nil {
-			return nil, err
-		}
-	}
-	by, err := collation.Parse(texts)
+	p, hint, err := s.parsePipeline(ctx, ns, q)
 	if err != nil {
 		return nil, err
-	}
-	p, err := pipeline.ParseBy(by, stages)
-	if err != nil {
-		return nil, err
-	}
-	for _, foreign := range p.Collections() {
-		if err := s.validName(foreign); err != nil {
-			return nil, err
-		}
 	}
 	run := func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
-		return on.Aggregate(ctx, ns, p)
+		return on.Aggregate(ctx, ns, p, hint)
 	}
 	if !s.caller.Privileged() {
-		if run, err = s.ruledAggregate(ctx, ns, p, leading(stages)); err != nil {
+		if run, err = s.ruledAggregate(ctx, ns, p, hint, leading(q.Pipeline)); err != nil {
 			return nil, err
 		}
 	}
@@ -59,6 +44,34 @@ func (s *Session) AggregateBy(ctx context.Context, collection string, stages []b
 		return s.detach(ctx, &cursor, err)
 	})
 	return cursor, err
+}
+
+func (s *Session) parsePipeline(ctx context.Context, ns driver.Namespace, q AggregateQuery) (p *pipeline.Pipeline, hint string, err error) {
+	form := shape{operators: true, limit: s.db.options.MaxDocumentBytes}
+	for _, stage := range q.Pipeline {
+		if err := form.check(stage, yunduo.ReasonInvalidPipeline, "pipeline"); err != nil {
+			return nil, "", err
+		}
+	}
+	by, err := collation.Parse(q.Collation)
+	if err != nil {
+		return nil, "", err
+	}
+	if p, err = pipeline.ParseBy(by, q.Pipeline); err != nil {
+		return nil, "", err
+	}
+	for _, foreign := range p.Collections() {
+		if err := s.validName(foreign); err != nil {
+			return nil, "", err
+		}
+	}
+	if hint, err = s.hint(ctx, ns, q.Hint); err != nil {
+		return nil, "", err
+	}
+	if hint != "" && len(q.Pipeline) > 0 && q.Pipeline[0].Lookup("$geoNear").Type != 0 {
+		return nil, "", yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: $geoNear finds its index by itself; name the field with key")
+	}
+	return p, hint, nil
 }
 
 // leading returns the condition that a pipeline begins with, nil if it begins with none.
@@ -79,7 +92,7 @@ func leading(stages []bson.Raw) *query.Filter {
 
 // ruledAggregate lets the engine run the pipeline where the rules speak of the first collection only. Where they
 // narrow a foreign one too, the pipeline runs here, over a source that narrows each read.
-func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, leading *query.Filter) (func(context.Context, driver.Operations) (driver.Cursor, error), error) {
+func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string, leading *query.Filter) (func(context.Context, driver.Operations) (driver.Cursor, error), error) {
 	own, err := s.decide(ctx, ns, rules.Read)
 	if err != nil {
 		return nil, err
@@ -105,11 +118,11 @@ func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pi
 			p = p.Prepend(own.Filter)
 		}
 		return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
-			return on.Aggregate(ctx, ns, p)
+			return on.Aggregate(ctx, ns, p, hint)
 		}, nil
 	}
 	return func(ctx context.Context, on driver.Operations) (driver.Cursor, error) {
-		source := &ruledSource{app: s.app, main: ns.Collection, on: on, narrowed: narrowed, budget: driver.BudgetOf(ctx)}
+		source := &ruledSource{app: s.app, main: ns.Collection, hint: hint, on: on, narrowed: narrowed, budget: driver.BudgetOf(ctx)}
 		return p.Run(ctx, ns.Collection, source, pipeline.Options{Now: s.db.options.Now()})
 	}, nil
 }
@@ -118,6 +131,7 @@ func (s *Session) ruledAggregate(ctx context.Context, ns driver.Namespace, p *pi
 type ruledSource struct {
 	app      yunduo.AppID
 	main     string
+	hint     string // for the first find of main; empty from then on
 	on       driver.Operations
 	narrowed map[string]*query.Filter // nil filter: everything
 	budget   *driver.Budget           // of the whole pipeline
@@ -131,7 +145,11 @@ func (r *ruledSource) Find(ctx context.Context, collection string, filter *query
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the pipeline reads %q, which it did not name before", collection)
 	}
 	ns := driver.Namespace{App: r.app, Collection: collection}
-	cursor, err := r.on.Find(driver.WithBudget(ctx, r.budget), ns, driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit})
+	find := driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit}
+	if collection == r.main {
+		find.Hint, r.hint = r.hint, ""
+	}
+	cursor, err := r.on.Find(driver.WithBudget(ctx, r.budget), ns, find)
 	if yunduo.ReasonOf(err) == yunduo.ReasonCollectionNotFound && collection != r.main {
 		return &sliceCursor{}, nil
 	}

@@ -117,16 +117,25 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"SORT", "COLLSCAN"}, stages(x)[len(stages(x))-2:])
 
-	x, err = o.ExplainCount(t.Context(), "notes", raw(t, d("n", d("$gte", 8))))
+	x, err = o.ExplainCount(t.Context(), "notes", documents.CountQuery{Filter: raw(t, d("n", d("$gte", 8)))})
 	require.NoError(t, err)
 	require.Equal(t, []string{"COUNT", "COUNT_SCAN"}, stages(x))
 	require.EqualValues(t, 20, x.KeysExamined)
 	require.Zero(t, x.DocumentsExamined)
 
-	x, err = o.ExplainAggregate(t.Context(), "notes", raws(t, d("$match", d("n", 3)), d("$group", d("_id", "$x"))))
+	x, err = o.ExplainAggregate(t.Context(), "notes", documents.AggregateQuery{Pipeline: raws(t, d("$match", d("n", 3)), d("$group", d("_id", "$x")))})
 	require.NoError(t, err)
 	require.Equal(t, []string{"FETCH", "IXSCAN"}, stages(x))
 	require.EqualValues(t, 10, x.DocumentsExamined)
+
+	x, err = o.ExplainCount(t.Context(), "notes", documents.CountQuery{Filter: raw(t, d("n", d("$gte", 8))), Hint: id("$natural")})
+	require.NoError(t, err)
+	require.Equal(t, []string{"COUNT", "COLLSCAN"}, stages(x))
+	x, err = o.ExplainAggregate(t.Context(), "notes", documents.AggregateQuery{Pipeline: raws(t, d("$match", d("x", 3))), Hint: id(d("n", 1, "x", -1))})
+	require.NoError(t, err)
+	require.Equal(t, "n_1_x_-1", x.Index)
+	_, err = o.AggregateBy(t.Context(), "notes", documents.AggregateQuery{Pipeline: raws(t, d("$geoNear", d("near", bson.A{0, 0}, "distanceField", "far"))), Hint: id("n_1_x_-1")})
+	requireReason(t, yunduo.ReasonInvalidRequest, err)
 
 	_, err = o.ExplainFind(t.Context(), "notes", documents.Query{Hint: id(d("n", 1, "x", 1))})
 	requireReason(t, yunduo.ReasonInvalidRequest, err)

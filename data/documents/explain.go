@@ -9,6 +9,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/language"
 	"yunduo/data/query/pipeline"
 )
 
@@ -27,26 +28,26 @@ func (s *Session) ExplainFind(ctx context.Context, collection string, q Query) (
 }
 
 // ExplainCount is ExplainFind for a count.
-func (s *Session) ExplainCount(ctx context.Context, collection string, filter bson.Raw) (driver.Explanation, error) {
+func (s *Session) ExplainCount(ctx context.Context, collection string, q CountQuery) (driver.Explanation, error) {
 	ns, err := s.explained(collection)
 	if err != nil {
 		return driver.Explanation{}, err
 	}
-	parsed, err := query.ParseFilter(filter)
+	parsed, hint, err := s.parseCount(ctx, ns, q)
 	if err != nil {
 		return driver.Explanation{}, err
 	}
-	return s.explain(ctx, ns, driver.Find{Filter: parsed}, true)
+	return s.explain(ctx, ns, driver.Find{Filter: parsed, Hint: hint}, true)
 }
 
 // ExplainAggregate is ExplainFind for what a pipeline's first stages leave to the engine: the documents of the
 // collection that it reads, in which order and how many at most.
-func (s *Session) ExplainAggregate(ctx context.Context, collection string, stages []bson.Raw) (driver.Explanation, error) {
+func (s *Session) ExplainAggregate(ctx context.Context, collection string, q AggregateQuery) (driver.Explanation, error) {
 	ns, err := s.explained(collection)
 	if err != nil {
 		return driver.Explanation{}, err
 	}
-	p, err := pipeline.Parse(stages)
+	p, hint, err := s.parsePipeline(ctx, ns, q)
 	if err != nil {
 		return driver.Explanation{}, err
 	}
@@ -59,6 +60,7 @@ func (s *Session) ExplainAggregate(ctx context.Context, collection string, stage
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return driver.Explanation{}, err
 	}
+	first.find.Hint = hint
 	return s.explain(ctx, ns, first.find, false)
 }
 
@@ -123,7 +125,7 @@ func (s *Session) hint(ctx context.Context, ns driver.Namespace, hint bson.RawVa
 			return index.Name, nil
 		}
 	}
-	return "", yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: %q has no index with these fields", ns.Collection)
+	return "", yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: %q has no index with these fields", ns.Collection).WithMongoCode(language.BadValue)
 }
 
 func hasFields(index driver.Index, fields []bson.RawElement) bool {

@@ -105,20 +105,16 @@ func idFilter(id bson.RawValue) bson.Raw {
 
 // Count counts the documents that match and that the caller may read; a nil filter counts all. Reasons: those of Find.
 func (s *Session) Count(ctx context.Context, collection string, filter bson.Raw) (int64, error) {
-	return s.CountBy(ctx, collection, filter, nil)
+	return s.CountBy(ctx, collection, CountQuery{Filter: filter})
 }
 
-// CountBy is Count for a filter that compares texts by a collation.
-func (s *Session) CountBy(ctx context.Context, collection string, filter, texts bson.Raw) (int64, error) {
+// CountBy is Count by a collation, or with a hint.
+func (s *Session) CountBy(ctx context.Context, collection string, q CountQuery) (int64, error) {
 	ns, err := s.namespace(collection)
 	if err != nil {
 		return 0, err
 	}
-	by, err := collation.Parse(texts)
-	if err != nil {
-		return 0, err
-	}
-	parsed, err := s.parseFilter(by, filter)
+	parsed, hint, err := s.parseCount(ctx, ns, q)
 	if err != nil {
 		return 0, err
 	}
@@ -127,10 +123,22 @@ func (s *Session) CountBy(ctx context.Context, collection string, filter, texts 
 	}
 	var n int64
 	err = s.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
-		n, err = on.Count(ctx, ns, parsed)
+		n, err = on.Count(ctx, ns, parsed, hint)
 		return err
 	})
 	return n, err
+}
+
+func (s *Session) parseCount(ctx context.Context, ns driver.Namespace, q CountQuery) (filter *query.Filter, hint string, err error) {
+	by, err := collation.Parse(q.Collation)
+	if err != nil {
+		return nil, "", err
+	}
+	if hint, err = s.hint(ctx, ns, q.Hint); err != nil {
+		return nil, "", err
+	}
+	filter, err = s.parseFilter(by, q.Filter)
+	return filter, hint, err
 }
 
 // detach reads the cursor of a transaction to its end: the transaction may run its next operation before the caller

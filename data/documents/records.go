@@ -209,7 +209,7 @@ func (r *Records[T]) Count(ctx context.Context, filter bson.D) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return r.db.engine.Count(ctx, r.ns, parsed)
+	return r.db.engine.Count(ctx, r.ns, parsed, "")
 }
 
 // prepare makes the collection and its indexes once.

@@ -154,6 +154,20 @@ type Query struct {
 	Hint bson.RawValue
 }
 
+// CountQuery says which documents to count.
+type CountQuery struct {
+	Filter    bson.Raw
+	Collation bson.Raw
+	Hint      bson.RawValue // as in Query
+}
+
+// AggregateQuery is a pipeline and how to run it.
+type AggregateQuery struct {
+	Pipeline  []bson.Raw
+	Collation bson.Raw
+	Hint      bson.RawValue // as in Query, for the documents that the pipeline begins with; not with $geoNear
+}
+
 // Update says which documents to change and how.
 type Update struct {
 	Filter bson.Raw

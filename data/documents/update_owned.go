@@ -189,11 +189,11 @@ func (s *Session) mayCreate(ctx context.Context, ns driver.Namespace, update dri
 
 // hidden reports whether an upsert met a document that the caller asked for but may not change.
 func (s *Session) hidden(ctx context.Context, ns driver.Namespace, asked, allowed *query.Filter) bool {
-	all, err := s.db.engine.Count(ctx, ns, asked)
+	all, err := s.db.engine.Count(ctx, ns, asked, "")
 	if err != nil || all == 0 {
 		return false
 	}
-	visible, err := s.db.engine.Count(ctx, ns, allowed)
+	visible, err := s.db.engine.Count(ctx, ns, allowed, "")
 	return err == nil && visible == 0
 }
 

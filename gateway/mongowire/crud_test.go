@@ -70,6 +70,23 @@ func TestCRUD(t *testing.T) {
 	require.EqualValues(t, 242, doc["_id"])
 	require.ErrorIs(t, c.FindOneAndDelete(ctx, d("n", 77)).Err(), mongo.ErrNoDocuments)
 
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("n", 1), Options: options.Index().SetName("by n")})
+	require.NoError(t, err)
+	for _, hint := range []any{"by n", d("n", 1), d("$natural", 1), "_id_"} {
+		n, err = c.CountDocuments(ctx, d("n", d("$gt", 5)), options.Count().SetHint(hint))
+		require.NoError(t, err)
+		require.EqualValues(t, 100, n, hint)
+		require.NoError(t, c.Database().RunCommand(ctx, d("count", "things", "query", d("n", d("$gt", 5)), "hint", hint)).Err())
+	}
+	for _, command := range []bson.D{
+		d("count", "things", "hint", "none"), d("distinct", "things", "key", "n", "hint", "none"), d("find", "things", "hint", d("n", -1)),
+		d("aggregate", "things", "pipeline", bson.A{}, "cursor", d(), "hint", "none"),
+	} {
+		var failed mongo.CommandError
+		require.ErrorAs(t, c.Database().RunCommand(ctx, command).Err(), &failed, command)
+		require.EqualValues(t, 2, failed.Code, command)
+	}
+
 	var tags []string
 	require.NoError(t, c.Distinct(ctx, "tags", d()).Decode(&tags))
 	require.Equal(t, []string{"green", "hot", "sold"}, tags)

@@ -52,11 +52,14 @@ func (c *command) explained(ctx context.Context, docs *documents.Session) ([]byt
 			return nil, err
 		}
 	case "aggregate":
-		stages, err := asList("pipeline", c.field("pipeline"))
-		if err != nil {
+		q := documents.AggregateQuery{Hint: c.field("hint")}
+		if q.Pipeline, err = asList("pipeline", c.field("pipeline")); err != nil {
 			return nil, err
 		}
-		x, err = docs.ExplainAggregate(ctx, collection, stages)
+		if q.Collation, err = optional("collation", c.field("collation")); err != nil {
+			return nil, err
+		}
+		x, err = docs.ExplainAggregate(ctx, collection, q)
 		if notMissing(err) != nil {
 			return nil, err
 		}
@@ -64,7 +67,11 @@ func (c *command) explained(ctx context.Context, docs *documents.Session) ([]byt
 		if filter, err = optional("query", c.field("query")); err != nil {
 			return nil, err
 		}
-		if x, err = docs.ExplainCount(ctx, collection, filter); notMissing(err) != nil {
+		q := documents.CountQuery{Filter: filter, Hint: c.field("hint")}
+		if q.Collation, err = optional("collation", c.field("collation")); err != nil {
+			return nil, err
+		}
+		if x, err = docs.ExplainCount(ctx, collection, q); notMissing(err) != nil {
 			return nil, err
 		}
 	case "distinct", "findandmodify", "update", "delete":

@@ -96,12 +96,12 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	var filter, collation bson.Raw
+	var q documents.CountQuery
 	var skip, limit int64
 	for key, v := range c.arguments() {
 		switch key {
 		case "query":
-			filter, err = asDocument(key, v)
+			q.Filter, err = asDocument(key, v)
 		case "skip":
 			skip, err = asCount(key, v)
 		case "limit":
@@ -109,8 +109,10 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 				limit = -max(limit, math.MinInt64+1)
 			}
 		case "collation":
-			collation, err = asDocument(key, v)
-		case "hint", "fields":
+			q.Collation, err = asDocument(key, v)
+		case "hint":
+			q.Hint = v
+		case "fields":
 		default:
 			err = c.unknown(key)
 		}
@@ -118,7 +120,7 @@ func count(ctx context.Context, c *command, docs *documents.Session) ([]byte, er
 			return nil, err
 		}
 	}
-	n, err := docs.CountBy(ctx, collection, filter, collation)
+	n, err := docs.CountBy(ctx, collection, q)
 	if err = notMissing(err); err != nil {
 		return nil, err
 	}
@@ -153,6 +155,7 @@ func distinct(ctx context.Context, c *command, docs *documents.Session) ([]byte,
 		case "collation":
 			err = plainCollation(v)
 		case "hint":
+			q.Hint = v
 		default:
 			err = c.unknown(key)
 		}
@@ -223,22 +226,23 @@ func distinctValues(ctx context.Context, found driver.Cursor, field string) (bso
 }
 
 func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte, error) {
-	var stages []bson.Raw
-	var collation bson.Raw
+	var q documents.AggregateQuery
 	b := defaultBatching()
 	explained := false
 	var err error
 	for key, v := range c.arguments() {
 		switch key {
 		case "pipeline":
-			stages, err = asList(key, v)
+			q.Pipeline, err = asList(key, v)
 		case "cursor":
 			err = b.parse(v)
 		case "explain":
 			explained, err = asBool(key, v)
 		case "collation":
-			collation, err = asDocument(key, v)
-		case "allowDiskUse", "hint", "fromMongos", "needsMerge", "bypassDocumentValidation":
+			q.Collation, err = asDocument(key, v)
+		case "hint":
+			q.Hint = v
+		case "allowDiskUse", "fromMongos", "needsMerge", "bypassDocumentValidation":
 		default:
 			err = refuseTrue(key, v)
 		}
@@ -249,12 +253,12 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 	if explained {
 		return c.explained(ctx, docs)
 	}
-	first := ""
+	first, stages := "", q.Pipeline
 	if len(stages) > 0 {
 		key, _, _ := stageOf(stages[0])
 		first = key
 	}
-	if (first == "$changeStream" || first == "$collStats") && collation != nil {
+	if (first == "$changeStream" || first == "$collStats") && q.Collation != nil {
 		return nil, failf(codeBadValue, "collation: not supported with %s", first)
 	}
 	if first == "$changeStream" {
@@ -267,7 +271,7 @@ func aggregate(ctx context.Context, c *command, docs *documents.Session) ([]byte
 	if first == "$collStats" {
 		return c.collStatsStage(ctx, docs, collection, stages, b)
 	}
-	found, err := docs.AggregateBy(ctx, collection, stages, collation)
+	found, err := docs.AggregateBy(ctx, collection, q)
 	if err != nil {
 		if notMissing(err) != nil {
 			return nil, err

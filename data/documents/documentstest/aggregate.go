@@ -13,7 +13,7 @@ var aggregateTests = map[string]func(f *fixture){
 			f.insert(d("_id", i, "a", i%3))
 		}
 		c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(
-			d("$match", d("a", d("$gt", 0))), d("$group", d("_id", "$a", "n", d("$sum", 1))), d("$sort", d("_id", -1))))
+			d("$match", d("a", d("$gt", 0))), d("$group", d("_id", "$a", "n", d("$sum", 1))), d("$sort", d("_id", -1))), "")
 		require.NoError(f, err)
 		require.Equal(f, texts(f, d("_id", 2, "n", 10), d("_id", 1, "n", 10)), f.drain(c))
 	},
@@ -23,14 +23,14 @@ var aggregateTests = map[string]func(f *fixture){
 		require.NoError(f, f.e.Insert(f.ctx, orders, raws(nil), driver.WriteOptions{}))
 		require.NoError(f, f.e.Insert(f.ctx, orders, []bson.Raw{raw(d("_id", 10, "who", 1)), raw(d("_id", 11, "who", 1))}, driver.WriteOptions{}))
 		c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(
-			d("$lookup", d("from", "orders", "localField", "_id", "foreignField", "who", "as", "orders")), d("$project", d("n", d("$size", "$orders")))))
+			d("$lookup", d("from", "orders", "localField", "_id", "foreignField", "who", "as", "orders")), d("$project", d("n", d("$size", "$orders")))), "")
 		require.NoError(f, err)
 		require.Equal(f, texts(f, d("_id", 1, "n", 2), d("_id", 2, "n", 0)), f.drain(c))
 	},
 	"LookupIntoNothing": func(f *fixture) {
 		f.insert(d("_id", 1))
 		c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(
-			d("$lookup", d("from", "none", "localField", "_id", "foreignField", "who", "as", "orders")), d("$project", d("n", d("$size", "$orders")))))
+			d("$lookup", d("from", "none", "localField", "_id", "foreignField", "who", "as", "orders")), d("$project", d("n", d("$size", "$orders")))), "")
 		require.NoError(f, err)
 		require.Equal(f, texts(f, d("_id", 1, "n", 0)), f.drain(c))
 	},
@@ -39,7 +39,7 @@ var aggregateTests = map[string]func(f *fixture){
 		for i := range 100 {
 			f.insert(d("_id", i, "a", 100-i))
 		}
-		c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(d("$match", d("a", d("$gt", 10))), d("$sort", d("a", 1)), d("$limit", 2)))
+		c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(d("$match", d("a", d("$gt", 10))), d("$sort", d("a", 1)), d("$limit", 2)), "")
 		require.NoError(f, err)
 		require.Equal(f, texts(f, d("_id", 89, "a", 11), d("_id", 88, "a", 12)), f.drain(c))
 	},

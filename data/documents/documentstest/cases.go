@@ -147,7 +147,7 @@ func (f *fixture) open(c *conformanceCase, o driver.Operations, hint string) (cu
 		if err != nil {
 			return nil, false, err
 		}
-		cursor, err = o.Aggregate(f.ctx, f.ns, p)
+		cursor, err = o.Aggregate(f.ctx, f.ns, p, "")
 		return cursor, keepsOrder(c.pipeline), err
 	}
 	find := driver.Find{Skip: c.skip, Limit: c.limit, Hint: hint}

@@ -57,7 +57,7 @@ var collectionTests = map[string]func(f *fixture){
 		list, err := f.e.Collections(f.ctx, f.ns.App)
 		require.NoError(f, err)
 		require.Empty(f, list)
-		_, err = f.e.Count(f.ctx, ns, nil)
+		_, err = f.e.Count(f.ctx, ns, nil, "")
 		f.reason(yunduo.ReasonCollectionNotFound, err)
 	},
 	"AppsAreSeparate": func(f *fixture) {
@@ -73,11 +73,11 @@ var collectionTests = map[string]func(f *fixture){
 		ns := driver.Namespace{App: f.ns.App, Collection: "none"}
 		_, err := f.e.Find(f.ctx, ns, driver.Find{})
 		f.reason(yunduo.ReasonCollectionNotFound, err)
-		_, err = f.e.Count(f.ctx, ns, nil)
+		_, err = f.e.Count(f.ctx, ns, nil, "")
 		f.reason(yunduo.ReasonCollectionNotFound, err)
-		_, err = f.e.Count(f.ctx, ns, f.filter(d("a", 1)))
+		_, err = f.e.Count(f.ctx, ns, f.filter(d("a", 1)), "")
 		f.reason(yunduo.ReasonCollectionNotFound, err)
-		_, err = f.e.Aggregate(f.ctx, ns, f.pipeline())
+		_, err = f.e.Aggregate(f.ctx, ns, f.pipeline(), "")
 		f.reason(yunduo.ReasonCollectionNotFound, err)
 		f.reason(yunduo.ReasonCollectionNotFound, f.e.Insert(f.ctx, ns, []bson.Raw{raw(d("_id", 1))}, driver.WriteOptions{}))
 		_, err = f.e.Update(f.ctx, ns, driver.Update{Change: f.change(d("$set", d("a", 1))), Upsert: true, NewID: value(1)}, driver.WriteOptions{})
@@ -105,7 +105,7 @@ func renameTest(f *fixture) {
 	f.reason(yunduo.ReasonInvalidCollectionName, renamer.RenameCollection(f.ctx, f.ns, ""))
 	require.NoError(f, renamer.RenameCollection(f.ctx, f.ns, "new"))
 	f.reason(yunduo.ReasonCollectionNotFound, renamer.RenameCollection(f.ctx, f.ns, "newer"))
-	_, err := f.e.Count(f.ctx, f.ns, nil)
+	_, err := f.e.Count(f.ctx, f.ns, nil, "")
 	f.reason(yunduo.ReasonCollectionNotFound, err)
 	if err := tx.Commit(f.ctx); err != nil { // an engine may demand that it is run again
 		f.reason(yunduo.ReasonTransactionConflict, err)

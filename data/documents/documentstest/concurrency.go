@@ -93,7 +93,7 @@ var concurrencyTests = map[string]func(f *fixture){
 				if err := f.e.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", id, "w", i))}, driver.WriteOptions{}); err != nil {
 					return err
 				}
-				got, err := f.e.Count(f.ctx, f.ns, f.filter(d("w", i)))
+				got, err := f.e.Count(f.ctx, f.ns, f.filter(d("w", i)), "")
 				if err != nil || got != int64(n+1) {
 					return fmt.Errorf("worker %d counts %d after %d inserts: %w", i, got, n+1, err)
 				}
@@ -143,7 +143,7 @@ var concurrencyTests = map[string]func(f *fixture){
 			}
 			return nil
 		})
-		n, err := f.e.Count(f.ctx, f.ns, nil)
+		n, err := f.e.Count(f.ctx, f.ns, nil, "")
 		require.NoError(f, err)
 		require.Len(f, f.all(), int(n))
 	},

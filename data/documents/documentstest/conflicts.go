@@ -274,7 +274,7 @@ func bankTest(f *fixture) {
 			if err != nil && yunduo.ReasonOf(err) != yunduo.ReasonTransactionConflict {
 				return err
 			}
-			c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(d("$group", d("_id", nil, "sum", d("$sum", "$money")))))
+			c, err := f.e.Aggregate(f.ctx, f.ns, f.pipeline(d("$group", d("_id", nil, "sum", d("$sum", "$money")))), "")
 			if err != nil {
 				return err
 			}

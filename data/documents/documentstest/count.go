@@ -17,7 +17,7 @@ var countTests = map[string]func(f *fixture){
 			{nil, 50}, {d(), 50}, {d("a", 0), 10}, {d("a", d("$gt", 2)), 20}, {d("_id", 7), 1}, {d("_id", 77), 0},
 			{d("_id", d("$lt", 7)), 7}, {d("tags", 1), 33}, {d("tags", d("$gte", 0)), 50}, {d("b", nil), 50},
 		} {
-			n, err := f.e.Count(f.ctx, f.ns, f.filter(c.filter))
+			n, err := f.e.Count(f.ctx, f.ns, f.filter(c.filter), "")
 			require.NoError(f, err)
 			require.Equal(f, c.want, n, "%v", c.filter)
 		}

@@ -28,7 +28,7 @@ var deleteTests = map[string]func(f *fixture){
 		r, err := f.e.Delete(f.ctx, f.ns, driver.Delete{Filter: f.filter(d("a", d("$gt", 0))), Multi: true}, driver.WriteOptions{})
 		require.NoError(f, err)
 		require.EqualValues(f, 400, r.Deleted)
-		n, err := f.e.Count(f.ctx, f.ns, nil)
+		n, err := f.e.Count(f.ctx, f.ns, nil, "")
 		require.NoError(f, err)
 		require.EqualValues(f, 200, n)
 		r, err = f.e.Delete(f.ctx, f.ns, driver.Delete{Multi: true}, driver.WriteOptions{})

@@ -58,7 +58,7 @@ func equivalent(f *fixture, seed int64, arrays bool) {
 			if got := f.rawFound(find); !slices.EqualFunc(want[i], got, func(a, b bson.Raw) bool { return string(a) == string(b) }) {
 				require.Equal(f, want[i], got, "%s with %s", names[i], with)
 			}
-			n, err := f.e.Count(f.ctx, f.ns, find.Filter)
+			n, err := f.e.Count(f.ctx, f.ns, find.Filter, "")
 			require.NoError(f, err)
 			require.Equal(f, counts[i], n, "count of %s with %s", names[i], with)
 		}

@@ -120,7 +120,7 @@ func (f *fixture) brittle() bool {
 // ended requires that a failure has ended a transaction and that nothing is left of it.
 func (f *fixture) ended(tx driver.Transaction) {
 	f.Helper()
-	_, err := tx.Count(f.ctx, f.ns, nil)
+	_, err := tx.Count(f.ctx, f.ns, nil, "")
 	f.reason(yunduo.ReasonTransactionNotFound, err)
 	f.reason(yunduo.ReasonTransactionNotFound, tx.Commit(f.ctx))
 }
@@ -194,6 +194,9 @@ func (f *fixture) begin() driver.Transaction {
 	f.Cleanup(func() { require.NoError(f, tx.Abort(context.Background())) })
 	return tx
 }
+
+// places are the engine and a transaction that has just begun.
+func (f *fixture) places() []driver.Operations { return []driver.Operations{f.e, f.begin()} }
 
 // reason requires that err has the reason.
 func (f *fixture) reason(want yunduo.Reason, err error) {

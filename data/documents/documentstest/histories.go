@@ -106,7 +106,7 @@ func (h *history) compare(o driver.Operations, want state) {
 		}
 	}
 	require.Equal(h, docs, h.found(o, driver.Find{}))
-	n, err := o.Count(h.ctx, h.ns, h.filter(d("n", d("$gte", h.next/2))))
+	n, err := o.Count(h.ctx, h.ns, h.filter(d("n", d("$gte", h.next/2))), "")
 	require.NoError(h, err)
 	require.Equal(h, above, n)
 	for id, thing := range want {

@@ -88,7 +88,7 @@ var insertTests = map[string]func(f *fixture){
 			docs[i] = raw(d("_id", i, "a", i%7))
 		}
 		require.NoError(f, f.e.Insert(f.ctx, f.ns, docs, driver.WriteOptions{}))
-		n, err := f.e.Count(f.ctx, f.ns, nil)
+		n, err := f.e.Count(f.ctx, f.ns, nil, "")
 		require.NoError(f, err)
 		require.EqualValues(f, 3000, n)
 		require.Len(f, f.all(), 3000)

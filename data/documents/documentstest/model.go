@@ -136,7 +136,7 @@ func (m *model) check(f *fixture, o driver.Operations, filter *query.Filter, sor
 		want = append(want, text(f, m.docs[i]))
 	}
 	require.Equal(f, want, f.found(o, driver.Find{Filter: filter, Sort: sort}), "filter %v", filter.Raw())
-	n, err := o.Count(f.ctx, f.ns, filter)
+	n, err := o.Count(f.ctx, f.ns, filter, "")
 	require.NoError(f, err)
 	require.EqualValues(f, len(want), n)
 }

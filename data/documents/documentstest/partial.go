@@ -86,8 +86,39 @@ var hintTests = map[string]func(f *fixture){
 			require.Equal(f, want, f.rawFound(driver.Find{Filter: filter, Sort: f.sort(d("b", -1)), Hint: hint}), hint)
 		}
 	},
+	"CountsAndPipelines_Followed": func(f *fixture) {
+		for i := range 100 {
+			f.insert(d("_id", i, "a", i%2, "b", i%50))
+		}
+		f.createIndex(driver.Index{Name: "a", Fields: fields("a")})
+		f.createIndex(driver.Index{Name: "b", Fields: fields("b")})
+		p := f.pipeline(d("$match", d("a", 1, "b", 7)), d("$lookup", d("from", f.ns.Collection, "localField", "_id", "foreignField", "_id", "as", "self")), d("$unwind", "$self"))
+		for _, hint := range []string{"", "a", "b", driver.HintNatural, driver.HintID} {
+			for _, o := range f.places() {
+				n, err := o.Count(f.ctx, f.ns, f.filter(d("a", 1, "b", 7)), hint)
+				require.NoError(f, err)
+				require.EqualValues(f, 2, n, hint)
+				n, err = o.Count(f.ctx, f.ns, nil, hint)
+				require.NoError(f, err)
+				require.EqualValues(f, 100, n, hint)
+				c, err := o.Aggregate(f.ctx, f.ns, p, hint)
+				require.NoError(f, err)
+				require.Len(f, f.drain(c), 2)
+			}
+		}
+	},
 	"Unknown_Refused": func(f *fixture) {
-		_, err := f.e.Find(f.ctx, f.ns, driver.Find{Hint: "none"})
-		f.reason(yunduo.ReasonInvalidRequest, err)
+		for _, o := range f.places() {
+			_, err := o.Find(f.ctx, f.ns, driver.Find{Hint: "none"})
+			f.reason(yunduo.ReasonInvalidRequest, err)
+		}
+		for _, o := range f.places() {
+			_, err := o.Count(f.ctx, f.ns, nil, "none")
+			f.reason(yunduo.ReasonInvalidRequest, err)
+		}
+		for _, o := range f.places() {
+			_, err := o.Aggregate(f.ctx, f.ns, f.pipeline(d("$match", d("a", 1))), "none")
+			f.reason(yunduo.ReasonInvalidRequest, err)
+		}
 	},
 }

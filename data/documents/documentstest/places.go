@@ -137,7 +137,7 @@ func placesEquivalent(f *fixture) {
 		f.createIndex(index)
 		for i, find := range finds {
 			require.Equal(f, want[i], f.rawFound(find), "%s with %s", names[i], index.Name)
-			n, err := f.e.Count(f.ctx, f.ns, find.Filter)
+			n, err := f.e.Count(f.ctx, f.ns, find.Filter, "")
 			require.NoError(f, err)
 			if find.Limit == 0 {
 				require.EqualValues(f, len(want[i]), n, "count of %s with %s", names[i], index.Name)

@@ -63,10 +63,10 @@ type Operations interface {
 	// Find streams the documents that match. The result order is total: equal sort keys are ordered by _id.
 	// Without a sort the order is that of _id.
 	Find(ctx context.Context, ns Namespace, find Find) (Cursor, error)
-	// Count counts the documents that match; a nil filter counts all.
-	Count(ctx context.Context, ns Namespace, filter *query.Filter) (int64, error)
-	// Aggregate runs a pipeline and streams its rows.
-	Aggregate(ctx context.Context, ns Namespace, p *pipeline.Pipeline) (Cursor, error)
+	// Count counts the documents that match; a nil filter counts all. The hint is that of Find.
+	Count(ctx context.Context, ns Namespace, filter *query.Filter, hint string) (int64, error)
+	// Aggregate runs a pipeline and streams its rows. The hint is that of Find, for the documents it begins with.
+	Aggregate(ctx context.Context, ns Namespace, p *pipeline.Pipeline, hint string) (Cursor, error)
 
 	// Insert stores documents that have an _id, all or nothing; duplicate_key if one exists.
 	Insert(ctx context.Context, ns Namespace, documents []bson.Raw, options WriteOptions) error

@@ -5,6 +5,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/language"
 )
 
 // What reading takes, in index entries: to fetch a document by its _id, and to read one of a scan.
@@ -68,10 +69,10 @@ func (s *search) hinted(d *demands, o order) (plan, error) {
 	}
 	ix := s.coll.index(s.hint)
 	if ix == nil || !ix.ready() {
-		return plan{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: %q has no index %q that is in use", s.coll.name, s.hint)
+		return plan{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: %q has no index %q that is in use", s.coll.name, s.hint).WithMongoCode(language.BadValue)
 	}
 	if !ix.holdsAll(d) {
-		return plan{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: the index %q lacks documents that may match: it is sparse, partial or one of places", s.hint)
+		return plan{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "hint: the index %q lacks documents that may match: it is sparse, partial or one of places", s.hint).WithMongoCode(language.BadValue)
 	}
 	p, _ := s.planIndex(ix, d, o)
 	return p, nil

@@ -81,7 +81,7 @@ func diskFails(t *testing.T, cause error, want yunduo.Reason) {
 	for range 3 {
 		require.Equal(t, want, yunduo.ReasonOf(write(t, e, 4)))
 	}
-	_, err := e.Count(t.Context(), things, nil)
+	_, err := e.Count(t.Context(), things, nil, "")
 	require.Equal(t, want, yunduo.ReasonOf(err), "what memory shows may not be on disk")
 	require.EqualValues(t, 1, failures.Load())
 	left := fs.CrashClone(vfs.CrashCloneCfg{})

@@ -61,7 +61,7 @@ func (r *reader) explainCount(ctx context.Context, ns driver.Namespace, find dri
 	if err != nil {
 		return driver.Explanation{}, err
 	}
-	if matchesAll(find.Filter) {
+	if matchesAll(find.Filter) && find.Hint == "" {
 		x := driver.Explanation{Returned: 1}
 		err := describe(&x, bson.D{{Key: "stage", Value: "RECORD_STORE_FAST_COUNT"}}, nil)
 		return x, err

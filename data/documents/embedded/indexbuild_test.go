@@ -176,7 +176,7 @@ func abandon(t *testing.T, e *embedded.Engine, index driver.Index) {
 }
 
 func count(t *testing.T, e *embedded.Engine) int64 {
-	n, err := e.Count(t.Context(), things, nil)
+	n, err := e.Count(t.Context(), things, nil, "")
 	require.NoError(t, err)
 	return n
 }

@@ -144,7 +144,7 @@ func TestClose(t *testing.T) {
 	require.NoError(t, c.Close())
 	require.Equal(t, yunduo.ReasonShuttingDown, yunduo.ReasonOf(tx.Commit(t.Context())))
 	require.NoError(t, tx.Abort(t.Context()))
-	_, err = e.Count(t.Context(), things, nil)
+	_, err = e.Count(t.Context(), things, nil, "")
 	require.Equal(t, yunduo.ReasonShuttingDown, yunduo.ReasonOf(err))
 	_, err = feed.Next(t.Context())
 	require.Error(t, err)

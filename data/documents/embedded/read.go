@@ -39,12 +39,12 @@ func (e *Engine) readerFor(ns driver.Namespace, filter *query.Filter) (*reader, 
 }
 
 // Count counts the documents that match; without a filter it reads a counter.
-func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter, hint string) (int64, error) {
 	if err := e.enter(ctx); err != nil {
 		return 0, err
 	}
 	defer e.gate.leave()
-	if matchesAll(filter) {
+	if matchesAll(filter) && hint == "" {
 		coll, err := e.catalog.Load().collection(ns)
 		if err != nil {
 			return 0, err
@@ -52,20 +52,20 @@ func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.F
 		return coll.documents.Load(), nil
 	}
 	r, release := e.newReader()
-	n, err := r.count(ctx, ns, filter)
+	n, err := r.count(ctx, ns, filter, hint)
 	return n, errors.Join(err, storageError(release()))
 }
 
 func matchesAll(f *query.Filter) bool { return f == nil || len(f.Raw()) <= 5 }
 
 // Aggregate runs a pipeline and streams its rows.
-func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer e.gate.leave()
 	r, release := e.newReader()
-	c, err := r.aggregate(ctx, ns, p)
+	c, err := r.aggregate(ctx, ns, p, hint)
 	if err := errors.Join(err, storageError(release())); err != nil {
 		return nil, err
 	}

@@ -51,13 +51,13 @@ func (r *reader) search(ctx context.Context, coll *collection, filter *query.Fil
 }
 
 // aggregate runs a pipeline in the reader's state.
-func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	if _, err := r.catalog.collection(ns); err != nil {
 		return nil, err
 	}
 	release := r.retain()
 	options := pipeline.Options{Now: r.e.options.Now(), MemoryLimit: r.e.options.QueryBytes}
-	rows, err := p.Run(ctx, ns.Collection, source{reader: r, ns: ns, budget: driver.BudgetOf(ctx)}, options)
+	rows, err := p.Run(ctx, ns.Collection, source{reader: r, ns: ns, hint: &hint, budget: driver.BudgetOf(ctx)}, options)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
@@ -67,13 +67,13 @@ func (r *reader) aggregate(ctx context.Context, ns driver.Namespace, p *pipeline
 }
 
 // count counts matching documents.
-func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (n int64, err error) {
+func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.Filter, hint string) (n int64, err error) {
 	coll, err := r.catalog.collection(ns)
 	if err != nil {
 		return 0, err
 	}
 	s := r.search(ctx, coll, filter)
-	s.count = true
+	s.count, s.hint = true, hint
 	p, _, err := s.choose(order{})
 	if err != nil {
 		return 0, err
@@ -114,6 +114,7 @@ func (s *search) countKeys(ctx context.Context, w *keyWalk) (n int64, err error)
 type source struct {
 	reader *reader
 	ns     driver.Namespace
+	hint   *string        // for the first find of the collection; empty from then on
 	budget *driver.Budget // of the whole pipeline, which asks under the contexts of its readers
 }
 
@@ -141,5 +142,9 @@ func (s source) Find(ctx context.Context, collection string, filter *query.Filte
 	if _, err := s.reader.catalog.collection(ns); err != nil {
 		return emptyCursor{}, nil
 	}
-	return s.reader.find(driver.WithBudget(ctx, s.budget), ns, driver.Find{Filter: filter, Sort: sort, Limit: limit})
+	find := driver.Find{Filter: filter, Sort: sort, Limit: limit}
+	if ns == s.ns {
+		find.Hint, *s.hint = *s.hint, ""
+	}
+	return s.reader.find(driver.WithBudget(ctx, s.budget), ns, find)
 }

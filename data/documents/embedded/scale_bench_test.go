@@ -105,7 +105,7 @@ func BenchmarkScale(b *testing.B) {
 	b.Run("CountByIndex", func(b *testing.B) {
 		filter := mustFilter(bson.D{{Key: "user", Value: bson.D{{Key: "$lt", Value: 500}}}})
 		for b.Loop() {
-			_, err := e.Count(b.Context(), ns, filter)
+			_, err := e.Count(b.Context(), ns, filter, "")
 			require.NoError(b, err)
 		}
 	})

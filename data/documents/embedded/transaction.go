@@ -123,14 +123,14 @@ func (t *transaction) Find(ctx context.Context, ns driver.Namespace, find driver
 }
 
 // Count counts the documents that match.
-func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter, hint string) (int64, error) {
 	if err := t.enter(ctx, ns); err != nil {
 		return 0, err
 	}
 	defer t.leave()
 	t.adopt(ns)
-	if !matchesAll(filter) {
-		return t.reader().count(ctx, ns, filter)
+	if !matchesAll(filter) || hint != "" {
+		return t.reader().count(ctx, ns, filter, hint)
 	}
 	coll, err := t.catalog.collection(ns)
 	if err != nil {
@@ -147,13 +147,13 @@ func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *qu
 }
 
 // Aggregate runs a pipeline and streams its rows.
-func (t *transaction) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (t *transaction) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	if err := t.enter(ctx, ns); err != nil {
 		return nil, err
 	}
 	defer t.leave()
 	t.adopt(ns)
-	return t.reader().aggregate(ctx, ns, p)
+	return t.reader().aggregate(ctx, ns, p, hint)
 }
 
 // Abort drops the writes.

@@ -29,7 +29,7 @@ func TestTrash_BringsBack(t *testing.T) {
 	require.NoError(t, e.CreateIndex(t.Context(), things, index))
 	insert(t, e, bson.D{{Key: "_id", Value: 1}, {Key: "a", Value: bson.A{1, 2}}}, bson.D{{Key: "_id", Value: 2}, {Key: "a", Value: 3}})
 	require.NoError(t, e.DropCollection(t.Context(), things))
-	_, err := e.Count(t.Context(), things, nil)
+	_, err := e.Count(t.Context(), things, nil, "")
 	requireReason(t, yunduo.ReasonCollectionNotFound, err)
 	require.NoError(t, e.Close())
 
@@ -65,7 +65,7 @@ func TestTrash_BringsBack(t *testing.T) {
 		indexes, err := e.Indexes(t.Context(), back)
 		require.NoError(t, err)
 		require.Equal(t, []driver.Index{index}, indexes)
-		n, err := e.Count(t.Context(), back, mustFilter(bson.D{{Key: "a", Value: 2}}))
+		n, err := e.Count(t.Context(), back, mustFilter(bson.D{{Key: "a", Value: 2}}), "")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		dropped, err = e.Dropped(t.Context(), things.App)

@@ -43,15 +43,12 @@ func (e *Engine) find(ctx, within context.Context, ns driver.Namespace, find dri
 	if find.Limit > 0 {
 		o.SetLimit(find.Limit)
 	}
-	if h := hint(find.Hint); h != nil {
-		o.SetHint(h)
+	if find.Hint != "" {
+		o.SetHint(hinted(find.Hint))
 	}
 	found, err := e.collection(ns).Find(within, find.Filter.Raw(), o)
-	if find.Hint != "" && codeOf(err) != 0 && strings.Contains(strings.ToLower(err.Error()), "hint") {
-		return nil, failed(err, yunduo.ReasonInvalidRequest)
-	}
 	if err != nil {
-		return nil, failed(err, yunduo.ReasonExpressionFailed)
+		return nil, failed(err, mistakeIn(find.Hint, err))
 	}
 	return e.opened(ctx, ns, found)
 }
@@ -75,14 +72,20 @@ func order(s *query.Sort, f *query.Filter) bson.D {
 	return d
 }
 
-func hint(name string) any {
-	switch name {
-	case "":
-		return nil
-	case driver.HintNatural:
+// hinted is a hint as the driver takes it.
+func hinted(name string) any {
+	if name == driver.HintNatural {
 		return bson.D{{Key: "$natural", Value: 1}}
 	}
 	return name
+}
+
+// mistakeIn is what is wrong when the server cannot read: the hint, if there is one and the error speaks of it.
+func mistakeIn(hint string, err error) yunduo.Reason {
+	if hint != "" && codeOf(err) != 0 && strings.Contains(strings.ToLower(err.Error()), "hint") {
+		return yunduo.ReasonInvalidRequest
+	}
+	return yunduo.ReasonExpressionFailed
 }
 
 // opened is a cursor on what was found. A result without rows is checked to be of a collection that is there.
@@ -96,15 +99,15 @@ func (e *Engine) opened(ctx context.Context, ns driver.Namespace, found *mongo.C
 }
 
 // Count counts the documents that match.
-func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+func (e *Engine) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter, hint string) (int64, error) {
 	if err := e.require(ctx, ns); err != nil {
 		return 0, err
 	}
-	return e.count(ctx, ns, filter)
+	return e.count(ctx, ns, filter, hint)
 }
 
 // count counts within a context that may be a transaction's. By nearness nothing is counted but what a find finds.
-func (e *Engine) count(within context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+func (e *Engine) count(within context.Context, ns driver.Namespace, filter *query.Filter, hint string) (int64, error) {
 	if filter.Near() != nil {
 		ids, err := e.matching(within, ns, filter)
 		return int64(len(ids)), err
@@ -113,27 +116,35 @@ func (e *Engine) count(within context.Context, ns driver.Namespace, filter *quer
 	if err != nil {
 		return 0, err
 	}
-	n, err := e.collection(ns).CountDocuments(within, filter.Raw(), options.Count().SetCollation(by))
-	return n, failed(err, yunduo.ReasonExpressionFailed)
+	o := options.Count().SetCollation(by)
+	if hint != "" {
+		o.SetHint(hinted(hint))
+	}
+	n, err := e.collection(ns).CountDocuments(within, filter.Raw(), o)
+	return n, failed(err, mistakeIn(hint, err))
 }
 
 // Aggregate runs a pipeline.
-func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	if err := e.require(ctx, ns); err != nil {
 		return nil, err
 	}
-	return e.aggregate(ctx, ns, p)
+	return e.aggregate(ctx, ns, p, hint)
 }
 
 // aggregate runs a pipeline within a context that may be a transaction's.
-func (e *Engine) aggregate(within context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (e *Engine) aggregate(within context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	by, err := collationIn(p.Collation())
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.collection(ns).Aggregate(within, p.Raw(), options.Aggregate().SetCollation(by))
+	o := options.Aggregate().SetCollation(by)
+	if hint != "" {
+		o.SetHint(hinted(hint))
+	}
+	found, err := e.collection(ns).Aggregate(within, p.Raw(), o)
 	if err != nil {
-		return nil, failed(err, yunduo.ReasonExpressionFailed)
+		return nil, failed(err, mistakeIn(hint, err))
 	}
 	return &cursor{found: found}, nil
 }

@@ -135,25 +135,25 @@ func (t *transaction) Find(ctx context.Context, ns driver.Namespace, find driver
 }
 
 // Count counts the documents that match, as the transaction sees them.
-func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter) (int64, error) {
+func (t *transaction) Count(ctx context.Context, ns driver.Namespace, filter *query.Filter, hint string) (int64, error) {
 	if err := t.enter(ns); err != nil {
 		return 0, err
 	}
 	if err := t.e.require(ctx, ns); err != nil {
 		return 0, err
 	}
-	return t.e.count(t.within(ctx), ns, filter)
+	return t.e.count(t.within(ctx), ns, filter, hint)
 }
 
 // Aggregate runs a pipeline on what the transaction sees.
-func (t *transaction) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline) (driver.Cursor, error) {
+func (t *transaction) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
 	if err := t.enter(ns); err != nil {
 		return nil, err
 	}
 	if err := t.e.require(ctx, ns); err != nil {
 		return nil, err
 	}
-	return t.e.aggregate(t.within(ctx), ns, p)
+	return t.e.aggregate(t.within(ctx), ns, p, hint)
 }
 
 // Commit makes the writes durable and visible.
