@@ -56,7 +56,7 @@ function storage () {
 module.exports = () => {
   const [local, session] = [storage(), storage()]
   return {
-    genAdapter: () => ({ root: globalThis, reqClass: Requests, wsClass: Socket, localStorage: local, primaryStorage: 'localStorage', sessionStorage: session }),
+    genAdapter: () => ({ root: globalThis, reqClass: Requests, wsClass: Socket, localStorage: local, primaryStorage: 'local', sessionStorage: session }),
     isMatch: () => true,
     runtime: 'node'
   }

@@ -8,7 +8,9 @@ const path = require('node:path')
 const functions = {
   echo: 'exports.main = async event => ({ event, code: 0 })',
   who: "const cloud = require('wx-server-sdk')\ncloud.init()\nexports.main = async () => cloud.getWXContext()",
-  secret: "exports.main = async () => 'secret'"
+  uid: "const cloud = require('@cloudbase/node-sdk')\nconst app = cloud.init({ env: cloud.SYMBOL_CURRENT_ENV })\nexports.main = async () => app.auth().getUserInfo().uid",
+  secret: "exports.main = async () => 'secret'",
+  throws: "exports.main = async () => { throw new Error('on purpose') }"
 }
 const rules = `rules:
   notes: private
@@ -68,4 +70,11 @@ async function until (look) {
   throw new Error('waited in vain')
 }
 
-module.exports = { start }
+/** A package as if it was never loaded before: most keep one client, and its session, in their module. */
+function reload (name) {
+  const root = path.join(__dirname, 'node_modules', name) + path.sep
+  for (const file of Object.keys(require.cache)) if (file.startsWith(root)) delete require.cache[file]
+  return require(name)
+}
+
+module.exports = { start, reload, until }
