@@ -13,7 +13,7 @@ MINGO    := data/documents/documentstest/mingo
 CONSOLE  := console/dist/index.html
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page conformance go-test js-test sdk-test driver-test browser-test
+.PHONY: help run test build build-all console generate lint check-tools bench clean soak conformance-page conformance go-test js-test sdk-test driver-test browser-test compatibility-page
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ driver-test: build
 sdk-test: build
 	@echo "== official client SDKs"
 	@scripts/sdk-test $(BIN)
+
+compatibility-page: build ## write docs/compatibility.md from what the official SDKs' tests find
+	@scripts/sdk-test $(BIN) --write
 
 browser-test: build
 	@echo "== browser"

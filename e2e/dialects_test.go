@@ -82,6 +82,7 @@ func TestUploads_OfTheSDKs(t *testing.T) {
 	require.Equal(t, 403, put(info[0].Authorization, "another", "text"))
 	require.Equal(t, 413, put(info[0].Authorization, info[0].CloudObjectMeta, "texts"))
 	require.Equal(t, 200, put(info[0].Authorization, info[0].CloudObjectMeta, "text"))
+	header := http.Header{}
 	form := func(fields ...string) int {
 		t.Helper()
 		var body bytes.Buffer
@@ -94,7 +95,11 @@ func TestUploads_OfTheSDKs(t *testing.T) {
 		_, err = part.Write([]byte("form"))
 		require.NoError(t, err)
 		require.NoError(t, writer.Close())
-		response, err := http.Post(info[0].UploadURL, writer.FormDataContentType(), &body)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, info[0].UploadURL, &body)
+		require.NoError(t, err)
+		request.Header = header.Clone()
+		request.Header.Set("Content-Type", writer.FormDataContentType())
+		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		return response.StatusCode
@@ -104,6 +109,13 @@ func TestUploads_OfTheSDKs(t *testing.T) {
 	require.Equal(t, 403, form("key", "a"))
 	require.Equal(t, 403, form("signature", info[0].Authorization, "x-cos-meta-fileid", "another"))
 	require.Equal(t, 400, form("signature", strings.Repeat("x", 20<<10)))
+	// Mini-programs send what they mean as PUT as a form, with the permission in a header.
+	header = http.Header{"Authorization": {info[0].Authorization}, "X-Cos-Meta-Fileid": {info[0].CloudObjectMeta}}
+	require.Equal(t, 204, form())
+	header.Set("X-Cos-Meta-Fileid", "another")
+	require.Equal(t, 403, form())
+	header = http.Header{"Authorization": {info[0].Authorization + "x"}}
+	require.Equal(t, 403, form())
 	for _, path := range []string{"../escape", "a/../../b", "a\u0000b", "", strings.Repeat("x", 900)} {
 		text, err := json.Marshal([]map[string]string{{"objectId": path}})
 		require.NoError(t, err)

@@ -14,6 +14,8 @@ class Requests {
 
   get (options) { return this.send('GET', options) }
   post (options) { return this.send('POST', options) }
+  patch (options) { return this.send('PATCH', options) }
+  delete (options) { return this.send('DELETE', options) }
 
   async upload ({ url, file, data, headers = {}, method = 'post' }) {
     if (method === 'put') return this.send('PUT', { url, headers, body: file })

@@ -68,11 +68,12 @@ function clientCases ({ works, lacks }, client) {
     const _ = c.db.command
     const notes = c.db.collection(await collection())
     const at = new Date('2024-05-06T07:08:09.123Z')
-    const { id } = await notes.add({ n: 1, at, sd: c.db.serverDate(), loc: new c.db.Geo.Point(113, 23), big: 2 ** 40, s: 'Hello', deep: { a: [1, { b: '云' }], no: null } })
+    const { id } = await notes.add({ n: 1, at, sd: c.db.serverDate(), loc: new c.db.Geo.Point(113, 23), big: 2 ** 40, s: 'Hello', zero: new Date(0), deep: { a: [1, { b: '云' }], no: null } })
     await notes.add({ n: 2, tags: ['a', 'b'] })
     const doc = (await notes.doc(id).get()).data[0]
     assert.equal(new Date(doc.at).getTime(), at.getTime())
     assert.ok(Math.abs(new Date(doc.sd) - Date.now()) < 60000)
+    assert.equal(new Date(doc.zero).getTime(), 0)
     assert.equal(doc.big, 2 ** 40)
     assert.deepEqual(doc.deep, { a: [1, { b: '云' }], no: null })
     assert.deepEqual(doc.loc.coordinates || [doc.loc.longitude, doc.loc.latitude], [113, 23])
@@ -142,10 +143,10 @@ function clientCases ({ works, lacks }, client) {
     const [li, han] = [await guest(), await guest()]
     const bytes = Buffer.from([0, 255, 13, 10, 0xe4])
     const cloudPath = `clients/${made++}/照片 1.bin`
-    const { fileID } = await li.app.uploadFile({ cloudPath, filePath: client.file(bytes) })
+    const { fileID } = await li.app.uploadFile({ cloudPath, filePath: client.file(bytes, li) })
     assert.ok(fileID.endsWith(`/${cloudPath}`), fileID)
     await han.app.deleteFile({ fileList: [fileID] }).catch(() => {})
-    await han.app.uploadFile({ cloudPath, filePath: client.file(Buffer.from('other')) }).catch(() => {})
+    await han.app.uploadFile({ cloudPath, filePath: client.file(Buffer.from('other'), han) }).catch(() => {})
     const { tempFileURL } = (await li.app.getTempFileURL({ fileList: [fileID] })).fileList[0]
     assert.deepEqual(Buffer.from(await (await fetch(tempFileURL)).arrayBuffer()), bytes)
     const part = await fetch(tempFileURL, { headers: { range: 'bytes=1-2' } })

@@ -75,14 +75,14 @@ clientCases(row({ package: '@cloudbase/js-sdk', setting: endpoints }), { ...thre
 clientCases(row({ package: '@cloudbase/js-sdk', setting: `${endpoints}; \`endPointMode: 'CLOUD_API'\`` }), {
   ...three, open: () => opened('@cloudbase/js-sdk', { endPointMode: 'CLOUD_API' })
 })
-clientCases(row({ package: '@cloudbase/js-sdk', from: 'js-sdk-2', setting: endpoints }), {
+clientCases(row({ package: '@cloudbase/js-sdk', from: 'js-sdk-2', setting: `own adapter (\`useAdapters\`), ${endpoints}` }), {
   ...newer,
   open: () => opened('js-sdk-2', {}, true),
   enter: async (c, username, password) => refusedBy(await c.auth.signIn({ username, password })),
   file: bytes => bytes,
   inTransaction: r => r.data
 })
-clientCases(row({ package: '@cloudbase/js-sdk', from: 'js-sdk-1', setting: '`registerEndPoint`' }), {
+clientCases(row({ package: '@cloudbase/js-sdk', from: 'js-sdk-1', setting: 'own adapter (`useAdapters`), `registerEndPoint`' }), {
   ...shared,
   open: () => {
     const app = sdk('js-sdk-1', true).init({ env: server.app, appSign: 'tests', appSecret: { appAccessKeyId: '1', appAccessKey: 'key' } })

@@ -25,9 +25,9 @@ function render (results) {
     if (x[1] !== y[1]) return x[1] < y[1] ? 1 : -1
     return x[2] < y[2] ? -1 : 1
   })
-  let text = fs.readFileSync(path.join(__dirname, 'page.md'), 'utf8')
+  let text = fs.readFileSync(path.join(__dirname, 'page.txt'), 'utf8')
   text += '\n| package | version | setting | works | does not |\n| --- | --- | --- | --- | --- |\n'
-  for (const r of sorted) text += `| \`${r.package}\` | ${r.version} | ${r.setting} | ${list(r.works).join(', ')} | ${list(r.lacks).join(', ') || '-'} |\n`
+  for (const r of sorted) text += `| \`${r.package}\` | ${r.version} | ${r.setting} | ${list(r.works).join(', ') || '-'} | ${list(r.lacks).join(', ') || '-'} |\n`
   text += '\n## What stands behind each row\n'
   for (const r of sorted) {
     text += `\n### ${r.package} ${r.version}: ${r.setting.replaceAll('`', '')}\n\n`
@@ -37,7 +37,7 @@ function render (results) {
   return text
 }
 
-const item = (area, titles) => `- ${area}: ${[...titles].sort().join('; ')}\n`
+const item = (area, titles) => `- ${area}: ${[...titles].sort().join(' · ')}\n`
 
 const [folder, mode] = process.argv.slice(2)
 const results = fs.readdirSync(folder).flatMap(name => fs.readFileSync(path.join(folder, name), 'utf8').trim().split('\n').filter(Boolean).map(line => JSON.parse(line)))

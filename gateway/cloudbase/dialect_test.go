@@ -20,7 +20,7 @@ func TestPlainJSON_DatesAndLongsAsOldClientsReadThem(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"at":{"$date":1709210096789},"before":{"$date":-1},"far":{"$date":253402300800000},"big":1152921504606846976,
-		"text":"{\"$date\":\"2024-02-29T12:34:56Z\"} {\\\"$","nested":[{"at":{"$date":0}}],"id":{"$oid":"010000000000000000000000"}}`,
+		"text":"{\"$date\":\"2024-02-29T12:34:56Z\"} {\\\"$","nested":[{"at":{"$date":"1970-01-01T00:00:00Z"}}],"id":{"$oid":"010000000000000000000000"}}`,
 		string(plainJSON(ejson.Append(nil, doc))))
 }
 

@@ -40,6 +40,9 @@ func plainValue(text []byte) (value, rest []byte, ok bool) {
 	}
 	if inner, rest, ok := wrapped(text, `{"$date":"`, `"}`); ok {
 		at, err := time.Parse(time.RFC3339Nano, string(inner))
+		if at.UnixMilli() == 0 { // a zero is no date to these clients, who ask whether there is one at all
+			return text[:len(text)-len(rest)], rest, err == nil
+		}
 		return append(strconv.AppendInt([]byte(`{"$date":`), at.UnixMilli(), 10), '}'), rest, err == nil
 	}
 	return nil, nil, false
