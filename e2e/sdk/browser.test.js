@@ -2,14 +2,13 @@
 'use strict'
 const { before, after } = require('node:test')
 const assert = require('node:assert/strict')
-const fs = require('node:fs')
 const http = require('node:http')
 const esbuild = require('esbuild')
 const { chromium } = require('playwright-core')
+const { executablePath } = require('./chromium')
 const { row } = require('./results')
 const { start } = require('./server')
 
-const executablePath = process.env.CHROMIUM || ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(p => fs.existsSync(p))
 
 /** The SDK as a web project's bundler makes it. */
 const sdk = esbuild.buildSync({
