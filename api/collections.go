@@ -127,6 +127,9 @@ func wireIndex(index driver.Index) wire.Index {
 	if len(index.Partial) > 0 {
 		w.PartialFilter = ejson.Append(nil, index.Partial)
 	}
+	if len(index.Collation) > 0 {
+		w.Collation = ejson.Append(nil, index.Collation)
+	}
 	if b := index.Build; b != nil {
 		w.State, w.Done, w.Total, w.Failure = "building", b.Done, b.Total, b.Failed
 		if b.Failed != "" {
@@ -146,6 +149,9 @@ func createIndex(ctx context.Context, a *API, call *Call, req *wire.CreateIndexR
 		index.Fields = append(index.Fields, driver.IndexField(f))
 	}
 	if index.Partial, err = a.document("partialFilter", req.Index.PartialFilter); err != nil {
+		return nil, err
+	}
+	if index.Collation, err = a.document("collation", req.Index.Collation); err != nil {
 		return nil, err
 	}
 	return &wire.Empty{}, s.CreateIndex(ctx, req.Collection, index)

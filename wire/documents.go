@@ -290,14 +290,15 @@ type IndexField struct {
 	Kind       string `json:"kind,omitempty" enum:"2dsphere,hashed"`
 }
 
-// Index defines a secondary index. Documents that do not match PartialFilter are not in it. State is ready, building
-// or failed; the rest says how far a build is, or why it was given up.
+// Index defines a secondary index. Documents that do not match PartialFilter are not in it. It serves requests of the
+// same Collation. State is ready, building or failed; the rest says how far a build is, or why it was given up.
 type Index struct {
 	Name               string          `json:"name,omitempty"`
 	Fields             []IndexField    `json:"fields"`
 	Unique             bool            `json:"unique,omitempty"`
 	Sparse             bool            `json:"sparse,omitempty"`
 	PartialFilter      json.RawMessage `json:"partialFilter,omitempty"`
+	Collation          json.RawMessage `json:"collation,omitempty"`
 	ExpireAfterSeconds int64           `json:"expireAfterSeconds,omitempty"`
 	State              string          `json:"state,omitempty"`
 	Done               int64           `json:"done,omitempty"`

@@ -109,6 +109,9 @@ func dbIndexList(l language) *cobra.Command {
 			if len(i.PartialFilter) > 0 {
 				properties = append(properties, "partial "+string(i.PartialFilter))
 			}
+			if len(i.Collation) > 0 {
+				properties = append(properties, "collation "+string(i.Collation))
+			}
 			switch i.State {
 			case "building":
 				i.State = fmt.Sprintf("building, %d of %d", i.Done, i.Total)
@@ -123,14 +126,14 @@ func dbIndexList(l language) *cobra.Command {
 func dbIndexCreate(l language) *cobra.Command {
 	var index wire.Index
 	var expire time.Duration
-	var partial string
+	var partial, texts string
 	cmd := verb("create COLLECTION FIELD...", l.say(dataTexts.indexCreate), cobra.MinimumNArgs(2), func(cmd *cobra.Command, c *client.Client, args []string) error {
 		for _, field := range args[1:] {
 			path, kind := project.IndexKind(field)
 			path, descending := strings.CutPrefix(path, "-")
 			index.Fields = append(index.Fields, wire.IndexField{Path: path, Descending: descending, Kind: kind})
 		}
-		index.PartialFilter = json.RawMessage(partial)
+		index.PartialFilter, index.Collation = json.RawMessage(partial), json.RawMessage(texts)
 		index.ExpireAfterSeconds = int64(expire / time.Second)
 		if err := c.CreateIndex(cmd.Context(), args[0], index); err != nil {
 			return err
@@ -140,6 +143,7 @@ func dbIndexCreate(l language) *cobra.Command {
 	})
 	cmd.Long = cmd.Short + "\n\nFIELD is a path, \"-\" before it means descending: put \"--\" in front of the first such one.\n\"place:2dsphere\" makes an index of places."
 	cmd.Flags().StringVar(&partial, "partial", "", "only documents that match this filter, such as {\"open\":true}")
+	cmd.Flags().StringVar(&texts, "collation", "", "the order of texts, such as {\"locale\":\"zh\"}; default: by bytes")
 	cmd.Flags().StringVar(&index.Name, "name", "", "its name; default: made of the fields")
 	cmd.Flags().BoolVar(&index.Unique, "unique", false, "no two documents may have the same values")
 	cmd.Flags().BoolVar(&index.Sparse, "sparse", false, "leave out documents without the fields")

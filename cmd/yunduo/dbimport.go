@@ -221,6 +221,9 @@ func wireIndex(index driver.Index) wire.Index {
 	if len(index.Partial) > 0 {
 		w.PartialFilter = ejson.AppendCanonical(nil, index.Partial)
 	}
+	if len(index.Collation) > 0 {
+		w.Collation = ejson.AppendCanonical(nil, index.Collation)
+	}
 	return w
 }
 

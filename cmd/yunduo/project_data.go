@@ -62,7 +62,7 @@ func applyData(ctx context.Context, p *project.Project, target dataTarget, repor
 func statedIndex(index project.Index) wire.Index {
 	made := wire.Index{
 		Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: index.ExpireAfterSeconds,
-		PartialFilter: json.RawMessage(index.PartialFilter),
+		PartialFilter: json.RawMessage(index.PartialFilter), Collation: json.RawMessage(index.Collation),
 	}
 	names := []string{}
 	for _, f := range index.Fields {

@@ -96,7 +96,7 @@ export interface LogLine { time: string; level: string; message: string }
 export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
 export interface Collection { name: string; documents: number; bytes: number; indexBytes: number }
 export interface Index {
-  name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown
+  name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown; collation?: unknown
   expireAfterSeconds?: number; state: 'ready' | 'building' | 'failed'; done?: number; total?: number; failure?: string
 }
 export interface DocumentVersion { position: number; time: string; kind: 'insert' | 'update' | 'delete' | 'drop'; actor?: string; id?: unknown; changed?: string[]; before?: unknown; after?: unknown }

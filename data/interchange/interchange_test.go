@@ -242,6 +242,7 @@ func TestMetadata(t *testing.T) {
 		{Name: "a_1_b_-1", Fields: []driver.IndexField{{Path: "a"}, {Path: "b.c", Descending: true}}, Unique: true, Sparse: true},
 		{Name: "at", Fields: []driver.IndexField{{Path: "at"}}, ExpireAfter: time.Hour},
 		{Name: "place", Fields: []driver.IndexField{{Path: "place", Kind: driver.KindPlaces}}},
+		{Name: "zh", Fields: []driver.IndexField{{Path: "s"}}, Collation: raw(t, bson.D{{Key: "locale", Value: "zh"}, {Key: "strength", Value: int32(2)}})},
 		{Name: "part", Fields: []driver.IndexField{{Path: "a"}}, Partial: raw(t, bson.D{{Key: "a", Value: bson.D{{Key: "$gt", Value: int32(5)}}}})},
 	}
 	text := interchange.Metadata(interchange.Collection{Name: "notes", Indexes: indexes})
@@ -252,9 +253,10 @@ func TestMetadata(t *testing.T) {
 
 	got, skipped, err = interchange.ParseMetadata([]byte(`{"options":{},"indexes":[{"v":2,"key":{"_id":1},"name":"_id_","ns":"a.b"},
 		{"v":{"$numberInt":"2"},"key":{"t":"text"},"name":"t","weights":{"t":1}},{"key":{"a":1.0},"name":"a"},{"key":{"$**":1},"name":"all"},
-		{"key":{"c":1},"name":"c","collation":{"locale":"fr"}},{"name":"none"}]}`))
+		{"key":{"c":1},"name":"c","collation":{"locale":"nowhere"}},{"name":"none"},
+		{"key":{"d":1},"name":"d","collation":{"locale":"simple"}}]}`))
 	require.NoError(t, err)
-	require.Equal(t, []driver.Index{{Name: "a", Fields: []driver.IndexField{{Path: "a"}}}}, got)
+	require.Equal(t, []driver.Index{{Name: "a", Fields: []driver.IndexField{{Path: "a"}}}, {Name: "d", Fields: []driver.IndexField{{Path: "d"}}}}, got)
 	require.Len(t, skipped, 4)
 	for _, bad := range []string{``, `{`, `{"indexes":[1]}`} {
 		_, _, err = interchange.ParseMetadata([]byte(bad))

@@ -9,6 +9,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/ejson"
 	"yunduo/data/query/value"
 )
@@ -70,7 +71,11 @@ func parseIndex(doc bson.Raw) (index driver.Index, why string) {
 			index.ExpireAfter = time.Duration(max(seconds, 1)) * time.Second
 		case "partialFilterExpression":
 			index.Partial = v.Value
-		case "collation", "weights", "wildcardProjection":
+		case "collation":
+			if index.Collation, why = parseTexts(v); why != "" {
+				return index, why
+			}
+		case "weights", "wildcardProjection":
 			return index, string(key) + " is not supported"
 		}
 	}
@@ -78,6 +83,19 @@ func parseIndex(doc bson.Raw) (index driver.Index, why string) {
 		return index, "it has no fields"
 	}
 	return index, ""
+}
+
+// parseTexts reads the collation of an index; nil is the simple one.
+func parseTexts(v bson.RawValue) (texts bson.Raw, why string) {
+	doc, ok := v.DocumentOK()
+	if !ok {
+		return nil, "its collation is no object"
+	}
+	by, err := collation.Parse(doc)
+	if err != nil {
+		return nil, yunduo.AsError(err).Message
+	}
+	return by.Raw(), ""
 }
 
 func parseKeys(v bson.RawValue) (fields []driver.IndexField, why string) {
@@ -149,6 +167,9 @@ func indexDocument(index driver.Index) bson.D {
 	}
 	if len(index.Partial) > 0 {
 		doc = append(doc, bson.E{Key: "partialFilterExpression", Value: index.Partial})
+	}
+	if len(index.Collation) > 0 {
+		doc = append(doc, bson.E{Key: "collation", Value: index.Collation})
 	}
 	return doc
 }

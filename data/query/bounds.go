@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/collation"
 	"yunduo/data/query/internal/pattern"
 	"yunduo/data/query/value"
 )
@@ -37,22 +38,31 @@ type Range struct {
 	Missing bool
 }
 
-// Bounds returns per path what an index scan may restrict itself to.
-func (f *Filter) Bounds() Bounds {
+// Bounds returns per path what a scan of an index in the order of bytes may restrict itself to.
+func (f *Filter) Bounds() Bounds { return f.BoundsBy(nil) }
+
+// BoundsBy is Bounds for an index whose texts are in the order of a collation. Their place in the intervals is taken by
+// texts that hold their keys, see value.Keyed. Conditions on texts that compare them in another way give no bounds.
+func (f *Filter) BoundsBy(by *collation.Collation) Bounds {
 	if f == nil {
 		return Bounds{Complete: true}
 	}
-	b := boundsMaker{ranges: map[string]Range{}, inexact: map[string]bool{}, complete: true}
+	b := newBoundsMaker(by)
 	b.add(f.root, "")
 	return b.bounds()
 }
 
 // boundsMaker collects the bounds of a conjunction.
 type boundsMaker struct {
+	by         *collation.Collation // of the index
 	ranges     map[string]Range
 	inexact    map[string]bool // paths of which the filter says more than their range
 	allInexact bool
 	complete   bool
+}
+
+func newBoundsMaker(by *collation.Collation) boundsMaker {
+	return boundsMaker{by: by, ranges: map[string]Range{}, inexact: map[string]bool{}, complete: true}
 }
 
 func (b *boundsMaker) bounds() Bounds {
@@ -107,7 +117,7 @@ func (b *boundsMaker) addPath(n *pathNode, prefix string) {
 		b.addElement(element.asDocument, path)
 		return
 	}
-	r, ok := predicateRange(n.pred)
+	r, ok := predicateRange(b.by, n.pred)
 	if !ok {
 		b.leaveOut(n, prefix)
 		return
@@ -145,7 +155,7 @@ func allPoints(list []Interval) bool {
 // satisfies. That does not hold for what an element may satisfy that is itself an array (it has indexes for fields
 // and lacks all others), as such elements have no keys on the longer path.
 func (b *boundsMaker) addElement(n node, path string) {
-	inner := boundsMaker{ranges: map[string]Range{}, inexact: map[string]bool{}}
+	inner := newBoundsMaker(b.by)
 	inner.add(n, "")
 	for name, r := range inner.ranges {
 		if !r.Missing && value.ParsePath(name).Parts()[0].Index < 0 {
@@ -161,7 +171,7 @@ func (b *boundsMaker) addElement(n node, path string) {
 func (b *boundsMaker) addUnion(n anyNode, prefix string) {
 	branches := make([]Bounds, 0, len(n))
 	for _, child := range n {
-		inner := boundsMaker{ranges: map[string]Range{}, inexact: map[string]bool{}, complete: true}
+		inner := newBoundsMaker(b.by)
 		inner.add(child, prefix)
 		branches = append(branches, inner.bounds())
 	}
@@ -190,20 +200,21 @@ func (b *boundsMaker) addUnion(n anyNode, prefix string) {
 }
 
 // predicateRange returns the keys of a path under which documents that satisfy a predicate are found.
-func predicateRange(pred predicate) (r Range, ok bool) {
+func predicateRange(by *collation.Collation, pred predicate) (r Range, ok bool) {
 	switch pred := pred.(type) {
 	case *comparison:
-		if pred.by != nil {
-			return Range{}, false // index keys are in the order of bytes
+		if hasTexts(pred.class) && !collation.Same(by, pred.by) {
+			return Range{}, false // index keys are in another order
 		}
-		r.Intervals, ok = pred.intervals()
+		r.Intervals, ok = pred.intervals(value.Keyed(by, pred.value))
 		r.Missing, r.Exact = pred.class == value.ClassNull && pred.same, pred.class != value.ClassArray
 	case *membership:
-		if pred.by != nil {
+		texts := slices.ContainsFunc(pred.values, func(v bson.RawValue) bool { return hasTexts(value.ClassOf(v.Type)) })
+		if texts && !collation.Same(by, pred.by) || len(pred.regexes) > 0 && by != nil {
 			return Range{}, false
 		}
 		for _, v := range pred.values {
-			r.Intervals = append(r.Intervals, equalTo(v)...)
+			r.Intervals = append(r.Intervals, equalTo(value.Keyed(by, v))...)
 		}
 		for _, regex := range pred.regexes {
 			r.Intervals = append(r.Intervals, regex.intervals()...)
@@ -212,9 +223,9 @@ func predicateRange(pred predicate) (r Range, ok bool) {
 		r.Missing, ok = pred.null, true
 		r.Exact = len(pred.regexes) == 0 && !slices.ContainsFunc(pred.values, isArray)
 	case *regexPredicate:
-		r.Intervals, ok = pred.intervals(), true
+		r.Intervals, ok = pred.intervals(), by == nil // patterns look at the texts themselves
 	case *elementPredicate:
-		return elementRange(pred.asValue)
+		return elementRange(by, pred.asValue)
 	case nothing:
 		r.Exact, ok = true, true
 	}
@@ -227,7 +238,7 @@ func predicateRange(pred predicate) (r Range, ok bool) {
 }
 
 // elementRange is predicateRange for one element of an array: all that is said of it holds for one key.
-func elementRange(pred predicate) (Range, bool) {
+func elementRange(by *collation.Collation, pred predicate) (Range, bool) {
 	all, ok := pred.(allPredicate)
 	if !ok {
 		all = allPredicate{pred}
@@ -238,7 +249,7 @@ func elementRange(pred predicate) (Range, bool) {
 		if _, nested := inner.(*elementPredicate); nested {
 			continue // looks into an element, whose own elements have no keys
 		}
-		r, ok := predicateRange(inner)
+		r, ok := predicateRange(by, inner)
 		switch {
 		case !ok:
 			continue
@@ -264,11 +275,11 @@ func equalTo(v bson.RawValue) []Interval {
 	return []Interval{point(v)}
 }
 
-// intervals returns the keys that satisfy the comparison; ok is false where they are no interval.
-func (c *comparison) intervals() (list []Interval, ok bool) {
+// intervals returns the keys that satisfy the comparison with v; ok is false where they are no interval.
+func (c *comparison) intervals(v bson.RawValue) (list []Interval, ok bool) {
 	switch {
 	case c.operator == "$eq", c.class == value.ClassNull && c.same, c.nan && c.same:
-		return equalTo(c.value), true
+		return equalTo(v), true
 	case c.class == value.ClassNull, c.nan:
 		return nil, true
 	case c.class == value.ClassArray, c.class == value.ClassMinKey, c.class == value.ClassMaxKey:
@@ -276,9 +287,9 @@ func (c *comparison) intervals() (list []Interval, ok bool) {
 	}
 	i := bracket(c.class)
 	if c.over {
-		i.Low, i.LowOpen = c.value, !c.same
+		i.Low, i.LowOpen = v, !c.same
 	} else {
-		i.High, i.HighOpen = c.value, !c.same
+		i.High, i.HighOpen = v, !c.same
 	}
 	return []Interval{i}, true
 }
@@ -324,7 +335,9 @@ func (f *Filter) Branches() []*Filter {
 	rest := slices.Delete(slices.Clone(all), at, at+1)
 	var branches []*Filter
 	for _, child := range all[at].(anyNode) {
-		branches = append(branches, &Filter{raw: f.raw, root: conjunction(append(slices.Clone(rest), child))})
+		branches = append(branches, &Filter{
+			raw: f.raw, root: conjunction(append(slices.Clone(rest), child)), by: f.by, mixed: f.mixed, computes: f.computes, failed: f.failed,
+		})
 	}
 	return branches
 }

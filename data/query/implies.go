@@ -18,9 +18,12 @@ func (f *Filter) Implies(condition *Filter) bool {
 	if bytes.Equal(f.raw, condition.raw) && f.sameTexts(condition) {
 		return true
 	}
-	demands := f.Bounds()
+	if condition.mixed {
+		return false
+	}
+	demands := f.BoundsBy(condition.by)
 	for _, n := range conjuncts(condition.root) {
-		if !demands.imply(n) {
+		if !demands.imply(condition.by, n) {
 			return false
 		}
 	}
@@ -41,14 +44,14 @@ func conjuncts(n node) []node {
 
 // imply reports whether a document that has a key inside every range satisfies n. One key inside the range of a
 // single condition is enough for it, whether or not there are arrays on the path.
-func (b Bounds) imply(n node) bool {
+func (b Bounds) imply(by *collation.Collation, n node) bool {
 	if p, ok := n.(*pathNode); ok {
 		if _, exists := p.pred.(existsPredicate); exists {
 			r, restricted := b.Paths[p.path.String()]
 			return restricted && !r.Missing
 		}
 	}
-	want := (&Filter{raw: emptyDocument, root: n}).Bounds()
+	want := (&Filter{raw: emptyDocument, root: n}).BoundsBy(by)
 	if !want.Complete || len(want.Paths) == 0 {
 		return false
 	}

@@ -223,6 +223,40 @@ func TestCollationsAndStages(t *testing.T) {
 	u, err := c.UpdateMany(ctx, d("s", "A"), mongo.Pipeline{d("$set", d("t", d("$concat", bson.A{"$s", "!"})))}, options.UpdateMany().SetCollation(blind))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, u.ModifiedCount)
+	var values []string
+	require.NoError(t, c.Distinct(ctx, "s", d(), options.Distinct().SetCollation(blind)).Decode(&values))
+	require.Equal(t, []string{"a", "b"}, values)
+
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("s", 1), Options: options.Index().SetName("blind").SetCollation(blind)})
+	require.NoError(t, err)
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("s", 1), Options: options.Index().SetName("bytes")})
+	require.NoError(t, err, "the same keys in another order are another index")
+	_, err = c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: d("s", 1), Options: options.Index().SetName("again").SetCollation(blind)})
+	require.Equal(t, 85, code(t, err))
+	cursor, err = c.Indexes().List(ctx)
+	require.NoError(t, err)
+	var indexes []struct {
+		Name      string
+		Collation struct {
+			Locale   string
+			Strength int
+		}
+	}
+	require.NoError(t, cursor.All(ctx, &indexes))
+	require.Equal(t, "blind", indexes[1].Name)
+	require.Equal(t, "en", indexes[1].Collation.Locale)
+	require.Equal(t, 2, indexes[1].Collation.Strength)
+	require.Empty(t, indexes[2].Collation.Locale)
+	for _, command := range []bson.D{
+		d("find", "things", "filter", d("s", "A"), "collation", d("locale", "en", "strength", 2)),
+		d("count", "things", "query", d("s", "A"), "collation", d("locale", "en", "strength", 2)),
+		d("aggregate", "things", "pipeline", bson.A{d("$match", d("s", "A"))}, "cursor", d(), "collation", d("locale", "en", "strength", 2)),
+	} {
+		var x bson.Raw
+		require.NoError(t, c.Database().RunCommand(ctx, d("explain", command)).Decode(&x))
+		require.Contains(t, x.Lookup("queryPlanner", "winningPlan").String(), `"indexName": "blind"`)
+	}
+
 	r, err := c.DeleteMany(ctx, d("t", "A!"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.DeletedCount, "by bytes where nothing else is said")

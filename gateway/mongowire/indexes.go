@@ -12,6 +12,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -35,6 +36,9 @@ func indexDocument(index driver.Index) bson.D {
 	}
 	if index.Partial != nil {
 		d = append(d, bson.E{Key: "partialFilterExpression", Value: index.Partial})
+	}
+	if index.Collation != nil {
+		d = append(d, bson.E{Key: "collation", Value: index.Collation})
 	}
 	return d
 }
@@ -163,6 +167,11 @@ func conflicting(known []driver.Index, index driver.Index) error {
 		sameKey := slices.Equal(k.Fields, index.Fields)
 		sameOptions := k.Unique == index.Unique && k.Sparse == index.Sparse && k.ExpireAfter.Milliseconds() == index.ExpireAfter.Milliseconds() &&
 			bytes.Equal(k.Partial, index.Partial)
+		texts, err := sameTexts(k.Collation, index.Collation)
+		if err != nil {
+			return err
+		}
+		sameOptions = sameOptions && texts
 		switch {
 		case k.Name == index.Name && !sameKey:
 			return failf(codeIndexSpecsConflict, "An existing index has the same name as the requested index: %q, with other keys", index.Name)
@@ -173,6 +182,16 @@ func conflicting(known []driver.Index, index driver.Index) error {
 		}
 	}
 	return nil
+}
+
+// sameTexts reports whether two collations order texts alike.
+func sameTexts(a, b bson.Raw) (bool, error) {
+	one, err := collation.Parse(a)
+	if err != nil {
+		return false, err
+	}
+	other, err := collation.Parse(b)
+	return err == nil && collation.Same(one, other), err
 }
 
 // parseIndex reads one element of createIndexes.
@@ -198,7 +217,7 @@ func parseIndex(spec bson.Raw) (driver.Index, error) {
 		case "partialFilterExpression":
 			index.Partial, err = asDocument(key, v)
 		case "collation":
-			err = plainCollation(v)
+			index.Collation, err = asDocument(key, v)
 		case "v", "background", "ns", "dropDups", "2dsphereIndexVersion":
 		default: // hidden, weights, wildcardProjection, ...
 			err = refuseTrue(key, v)

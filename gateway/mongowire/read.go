@@ -9,6 +9,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -141,7 +142,7 @@ func compact(n int64) any {
 
 // distinct collects the values of a field. They must fit into one reply.
 func distinct(ctx context.Context, c *command, docs *documents.Session) ([]byte, error) {
-	collection, err := c.collection()
+	name, err := c.collection()
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func distinct(ctx context.Context, c *command, docs *documents.Session) ([]byte,
 		case "query":
 			q.Filter, err = asDocument(key, v)
 		case "collation":
-			err = plainCollation(v)
+			q.Collation, err = asDocument(key, v)
 		case "hint":
 			q.Hint = v
 		default:
@@ -166,7 +167,11 @@ func distinct(ctx context.Context, c *command, docs *documents.Session) ([]byte,
 	if field == "" {
 		return nil, failf(codeMissingField, "BSON field 'distinct.key' is missing but a required field")
 	}
-	found, err := docs.Find(ctx, collection, q)
+	by, err := collation.Parse(q.Collation)
+	if err != nil {
+		return nil, err
+	}
+	found, err := docs.Find(ctx, name, q)
 	if err != nil {
 		if notMissing(err) != nil {
 			return nil, err
@@ -174,20 +179,20 @@ func distinct(ctx context.Context, c *command, docs *documents.Session) ([]byte,
 		found = &memory{}
 	}
 	defer found.Close()
-	values, err := distinctValues(ctx, found, field)
+	values, err := distinctValues(ctx, found, field, by)
 	if err != nil {
 		return nil, err
 	}
 	return ok(bson.E{Key: "values", Value: values})
 }
 
-func distinctValues(ctx context.Context, found driver.Cursor, field string) (bson.RawValue, error) {
+func distinctValues(ctx context.Context, found driver.Cursor, field string, by *collation.Collation) (bson.RawValue, error) {
 	seen := map[string]bool{}
 	path := value.ParsePath(field)
 	array, n := value.BeginDocument(nil), 0
 	var failed error
 	add := func(v bson.RawValue) {
-		key, err := value.AppendKey(nil, v)
+		key, err := value.AppendKeyBy(by, nil, v)
 		if err != nil {
 			key = append([]byte{byte(v.Type)}, v.Value...) // too long to be a key: told apart by its bytes
 		}

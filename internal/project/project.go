@@ -68,6 +68,7 @@ type Index struct {
 	Sparse             bool
 	ExpireAfterSeconds int64
 	PartialFilter      string // EJSON; empty is none
+	Collation          string // JSON; empty is by bytes
 }
 
 // IndexField is one component of an index.

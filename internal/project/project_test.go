@@ -170,7 +170,7 @@ rules:
   open: READONLY
 storageRules: {read: true}
 indexes:
-  notes: [{fields: [_openid, -createdAt], unique: true, expireAfterSeconds: 60}]
+  notes: [{fields: [_openid, -createdAt], unique: true, expireAfterSeconds: 60, collation: {locale: zh, strength: 1}}]
 `})
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(p.Dir, "web"), p.HostingDir)
@@ -181,5 +181,5 @@ indexes:
 	require.JSONEq(t, `{"read":true,"write":"doc._openid == auth.openid"}`, p.Rules["notes"])
 	require.Equal(t, "READONLY", p.Rules["open"])
 	require.JSONEq(t, `{"read":true}`, p.StorageRules)
-	require.Equal(t, []project.Index{{Collection: "notes", Fields: []project.IndexField{{Path: "_openid"}, {Path: "createdAt", Descending: true}}, Unique: true, ExpireAfterSeconds: 60}}, p.Indexes)
+	require.Equal(t, []project.Index{{Collection: "notes", Fields: []project.IndexField{{Path: "_openid"}, {Path: "createdAt", Descending: true}}, Unique: true, ExpireAfterSeconds: 60, Collation: `{"locale":"zh","strength":1}`}}, p.Indexes)
 }

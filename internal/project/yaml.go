@@ -41,6 +41,7 @@ import (
 //	  notes:
 //	    - {fields: [_openid, -createdAt], unique: false}
 //	    - {fields: ["place:2dsphere"], partialFilter: {open: true}}
+//	    - {fields: [title], collation: {locale: zh}}
 const yamlName = "yunduo.yaml"
 
 type yamlConfig struct {
@@ -82,6 +83,8 @@ type yamlIndex struct {
 	ExpireAfterSeconds int64    `yaml:"expireAfterSeconds"`
 	// PartialFilter is a filter in EJSON: only documents that match are in the index.
 	PartialFilter map[string]any `yaml:"partialFilter"`
+	// Collation is the order of texts in the index, such as {locale: zh}.
+	Collation map[string]any `yaml:"collation"`
 }
 
 func (l *loader) readYAML() error {
@@ -161,12 +164,19 @@ func (l *loader) readIndexes() error {
 				}
 				made.Fields = append(made.Fields, IndexField{Path: path, Descending: descending, Kind: kind})
 			}
-			if index.PartialFilter != nil {
-				text, err := json.Marshal(index.PartialFilter)
-				if err != nil {
-					return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: indexes.%s[%d].partialFilter must be an object", yamlName, collection, i)
+			for name, target := range map[string]*string{"partialFilter": &made.PartialFilter, "collation": &made.Collation} {
+				object := index.PartialFilter
+				if name == "collation" {
+					object = index.Collation
 				}
-				made.PartialFilter = string(text)
+				if object == nil {
+					continue
+				}
+				text, err := json.Marshal(object)
+				if err != nil {
+					return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: indexes.%s[%d].%s must be an object", yamlName, collection, i, name)
+				}
+				*target = string(text)
 			}
 			l.project.Indexes = append(l.project.Indexes, made)
 		}

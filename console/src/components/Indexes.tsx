@@ -47,6 +47,7 @@ export function Indexes({ app, dark, collection, open, onClose }: Props) {
           {i.unique && <Tag>unique</Tag>}{i.sparse && <Tag>sparse</Tag>}
           {!!i.expireAfterSeconds && <Tag>expireAfterSeconds {i.expireAfterSeconds}</Tag>}
           {i.partialFilter !== undefined && <Tag className="mono">{JSON.stringify(i.partialFilter)}</Tag>}
+          {i.collation !== undefined && <Tag className="mono">{JSON.stringify(i.collation)}</Tag>}
           {i.state === 'building' && <Progress size="small" percent={Math.floor((100 * (i.done ?? 0)) / Math.max(i.total ?? 1, 1))} />}
           {i.state === 'failed' && <div className="log-error">{i.failure}</div>}
         </Card>

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/collation"
 	values "yunduo/data/query/value"
 )
 
@@ -30,6 +31,8 @@ const (
 	sparse  = " sparse"
 	partial = " partial"
 	hashed  = " hashed"
+
+	collated = " by the group's collation"
 )
 
 // usefulIndexes derives indexes from the paths of filters and sorts: each path up and down, sparse, partial and
@@ -45,6 +48,9 @@ func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
 	}
 	add := func(c *conformanceCase, kind string, paths ...string) {
 		index := driver.Index{Name: strings.Join(paths, " ") + kind, Fields: fields(paths...)}
+		if kind == collated {
+			index.Collation = g.by.Raw()
+		}
 		switch kind {
 		case sparse:
 			index.Sparse = true
@@ -67,12 +73,19 @@ func (g *caseGroup) usefulIndexes() (list []usefulIndex) {
 		for i, path := range paths {
 			add(c, plain, path)
 			add(c, plain, "-"+path)
+			if g.by != nil {
+				add(c, collated, path)
+				add(c, collated, "-"+path)
+			}
 			add(c, sparse, path)
 			add(c, partial, path)
 			if !g.arrays(path) { // of which a hashed index can have none
 				add(c, hashed, path)
 			}
 			for _, other := range paths[i+1:] {
+				if g.by != nil {
+					add(c, collated, path, "-"+other)
+				}
 				add(c, plain, path, "-"+other)
 				add(c, plain, other, path)
 			}
@@ -172,7 +185,9 @@ func (f *fixture) checkIndexes(c *conformanceCase, indexes []usefulIndex) {
 		if index.Fields[0].Descending {
 			direction = -1
 		}
-		sort := f.sort(d(index.Fields[0].Path, direction))
+		by, err := collation.Parse(index.Collation)
+		require.NoError(f, err)
+		sort := f.sort(d(index.Fields[0].Path, direction)).By(by)
 		want := f.rawFound(driver.Find{})
 		slices.SortStableFunc(want, sort.Compare)
 		require.Equal(f, canonical(want), canonical(f.rawFound(driver.Find{Sort: sort})), "%s: order by index %s", c, index.Name)

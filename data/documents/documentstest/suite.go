@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 		{"Indexes", indexTests},
 		{"Equivalence", equivalenceTests},
 		{"Partial", partialTests},
+		{"Collations", collationTests},
 		{"Places", placeTests},
 		{"Hints", hintTests},
 		{"Transactions", transactionTests},

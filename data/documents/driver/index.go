@@ -14,6 +14,9 @@ type Index struct {
 	Sparse bool
 	// Partial is a filter: only documents that match it are in the index. nil is all.
 	Partial bson.Raw
+	// Collation is the order of texts in the index, and when they are equal; nil is by bytes. It serves what compares
+	// texts in the same way. The partial filter is read by it, too.
+	Collation bson.Raw
 	// ExpireAfter removes documents this long after the date in the first field; 0 keeps them.
 	ExpireAfter time.Duration
 	// Build says how far the index is; nil once it is in use. Set by the engine.

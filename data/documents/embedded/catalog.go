@@ -12,6 +12,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -51,7 +52,8 @@ type collectionState struct {
 type index struct {
 	driver.Index
 	id      uint32
-	paths   []value.Path  // of Fields
+	paths   []value.Path // of Fields
+	by      *collation.Collation
 	partial *query.Filter // of Partial; nil is all
 	*indexState
 }
@@ -70,14 +72,20 @@ type indexState struct {
 // counterKey is where the entries of an index are counted.
 func (ix *index) counterKey(c *collection) []byte { return key(prefixCounters, c.app, c.id, ix.id) }
 
-// newIndex returns invalid_index if the partial filter is none.
+// newIndex returns invalid_index if the collation or partial filter is none.
 func newIndex(id uint32, definition driver.Index) (*index, error) {
 	ix := &index{Index: definition, id: id, indexState: &indexState{}}
 	for _, f := range definition.Fields {
 		ix.paths = append(ix.paths, value.ParsePath(f.Path))
 	}
 	var err error
-	if ix.partial, err = query.ParseFilter(definition.Partial); err != nil {
+	if ix.by, err = collation.Parse(definition.Collation); err != nil {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "%s", yunduo.AsError(err).Message)
+	}
+	if ix.by == nil {
+		ix.Collation = nil
+	}
+	if ix.partial, err = query.ParseFilterBy(ix.by, definition.Partial); err != nil {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "partialFilter: %s", yunduo.AsError(err).Message)
 	}
 	return ix, nil

@@ -42,6 +42,7 @@ type indexRecord struct {
 	Sparse      bool          `bson:"sparse"`
 	ExpireAfter int64         `bson:"expireAfter"` // milliseconds
 	Partial     bson.Raw      `bson:"partial,omitempty"`
+	Collation   bson.Raw      `bson:"collation,omitempty"`
 	State       string        `bson:"state,omitempty"`   // empty: in use
 	Failure     string        `bson:"failure,omitempty"` // why the build was given up
 }
@@ -61,7 +62,7 @@ func (c *collection) marshal() ([]byte, error) { return bson.Marshal(c.record())
 func (c *collection) record() collectionRecord {
 	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}, Created: c.created}
 	for _, ix := range c.indexes {
-		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial}
+		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial, Collation: ix.Collation}
 		ir.State, ir.Failure = ix.state()
 		for _, f := range ix.Fields {
 			ir.Fields = append(ir.Fields, fieldRecord(f))
@@ -153,7 +154,7 @@ func loadCatalog(db *pebble.DB) (*catalog, error) {
 
 func (r indexRecord) index() (*index, error) {
 	definition := driver.Index{
-		Name: r.Name, Unique: r.Unique, Sparse: r.Sparse, ExpireAfter: time.Duration(r.ExpireAfter) * time.Millisecond, Partial: r.Partial,
+		Name: r.Name, Unique: r.Unique, Sparse: r.Sparse, ExpireAfter: time.Duration(r.ExpireAfter) * time.Millisecond, Partial: r.Partial, Collation: r.Collation,
 	}
 	for _, f := range r.Fields {
 		definition.Fields = append(definition.Fields, driver.IndexField(f))

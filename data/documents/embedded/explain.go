@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -229,9 +230,17 @@ func (b *componentBounds) describe() bson.A {
 		if in.HighOpen {
 			closed = ")"
 		}
-		list = append(list, open+boundText(in.Low)+", "+boundText(in.High)+closed)
+		list = append(list, open+b.text(in.Low)+", "+b.text(in.High)+closed)
 	}
 	return list
+}
+
+// text shows a bound. The key of a text says nothing to readers but whether it is the same as another.
+func (b *componentBounds) text(v bson.RawValue) string {
+	if text, ok := value.Text(v); ok && b.keyed {
+		return fmt.Sprintf("CollationKey(0x%x)", text[:min(len(text), 40)])
+	}
+	return boundText(v)
 }
 
 // boundText shows a bound in Extended JSON, cut to a length that can be read.

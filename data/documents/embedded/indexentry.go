@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -86,7 +87,7 @@ func (ix *index) component(i int, doc bson.Raw) (found [][]byte, array bool, err
 	}
 	array = ix.paths[i].IndexKeys(doc, func(v bson.RawValue) {
 		var k []byte
-		k, err = appendComponent(nil, v, ix.Fields[i].Descending, err)
+		k, err = appendComponent(ix.by, nil, v, ix.Fields[i].Descending, err)
 		found = append(found, k)
 	})
 	if err != nil {
@@ -102,14 +103,14 @@ func (ix *index) component(i int, doc bson.Raw) (found [][]byte, array bool, err
 	return found, array, nil
 }
 
-func appendComponent(dst []byte, v bson.RawValue, descending bool, err error) ([]byte, error) {
+func appendComponent(by *collation.Collation, dst []byte, v bson.RawValue, descending bool, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	if descending {
-		return value.AppendKeyDescending(dst, v)
+		return value.AppendKeyDescendingBy(by, dst, v)
 	}
-	return value.AppendKey(dst, v)
+	return value.AppendKeyBy(by, dst, v)
 }
 
 // isMissing reports whether a filter for the path's existence would not find the document.

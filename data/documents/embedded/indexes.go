@@ -12,6 +12,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 	"yunduo/data/query/value"
 )
 
@@ -48,6 +49,7 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, definitio
 		return err
 	}
 	definition.Fields, definition.Partial, definition.Build = slices.Clone(definition.Fields), slices.Clone(definition.Partial), nil
+	definition.Collation = slices.Clone(definition.Collation)
 	if value.IsEmpty(definition.Partial) {
 		definition.Partial = nil
 	}
@@ -153,7 +155,23 @@ func validateIndex(d driver.Index) error {
 			return err
 		}
 	}
+	if err := validateCollation(d); err != nil {
+		return err
+	}
 	return validatePartial(d)
+}
+
+// validateCollation checks the order of texts of an index.
+func validateCollation(d driver.Index) error {
+	by, err := collation.Parse(d.Collation)
+	if err != nil {
+		return yunduo.Wrap(err, yunduo.ReasonInvalidIndex, "index %q: %s", d.Name, yunduo.AsError(err).Message)
+	}
+	hashed := slices.ContainsFunc(d.Fields, func(f driver.IndexField) bool { return f.Kind == driver.KindHashed })
+	if by != nil && hashed {
+		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: a hashed index cannot have a collation", d.Name)
+	}
+	return nil
 }
 
 func validateKind(d driver.Index, f driver.IndexField) error {
@@ -179,7 +197,11 @@ func validatePartial(d driver.Index) error {
 	if d.Sparse {
 		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q cannot be both sparse and partial", d.Name)
 	}
-	filter, err := query.ParseFilter(d.Partial)
+	by, err := collation.Parse(d.Collation)
+	if err != nil {
+		return err
+	}
+	filter, err := query.ParseFilterBy(by, d.Partial)
 	if err != nil {
 		return yunduo.Errorf(yunduo.ReasonInvalidIndex, "index %q: partialFilter: %s", d.Name, yunduo.AsError(err).Message)
 	}
@@ -206,7 +228,14 @@ func hasField(v bson.RawValue, name string) bool {
 }
 
 func sameIndex(a, b driver.Index) bool {
-	return a.Unique == b.Unique && a.Sparse == b.Sparse && a.ExpireAfter.Milliseconds() == b.ExpireAfter.Milliseconds() && slices.Equal(a.Fields, b.Fields) && bytes.Equal(a.Partial, b.Partial)
+	return a.Unique == b.Unique && a.Sparse == b.Sparse && a.ExpireAfter.Milliseconds() == b.ExpireAfter.Milliseconds() && slices.Equal(a.Fields, b.Fields) && bytes.Equal(a.Partial, b.Partial) && sameTexts(a, b)
+}
+
+// sameTexts reports whether two indexes that can be read order texts alike.
+func sameTexts(a, b driver.Index) bool {
+	one, oneErr := collation.Parse(a.Collation)
+	other, otherErr := collation.Parse(b.Collation)
+	return oneErr == nil && otherErr == nil && collation.Same(one, other)
 }
 
 // DropIndex removes an index.

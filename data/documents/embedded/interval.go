@@ -97,5 +97,5 @@ func encodeInterval(in query.Interval, descending bool) (low, high []byte, err e
 }
 
 func encodeBound(v bson.RawValue, descending bool) ([]byte, error) {
-	return appendComponent(nil, v, descending, nil)
+	return appendComponent(nil, nil, v, descending, nil) // of texts under a collation: see query.Filter.BoundsBy
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 )
 
 // maxRanges bounds the key ranges of one scan; a filter that needs more examines more keys instead.
@@ -48,18 +49,19 @@ type plan struct {
 type componentBounds struct {
 	intervals []query.Interval
 	cells     int
+	keyed     bool // texts are keys of a collation
 }
 
-// order is a sort without what _id makes superfluous.
+// order is a sort without what _id makes superfluous in the order of bytes.
 type order struct {
 	fields         []query.SortField // before _id
 	descendingTies bool
-	collated       bool // texts are not in the order of keys: only sorting gives it
+	by             *collation.Collation
 }
 
 func orderOf(sort *query.Sort) order {
-	if sort.Collation() != nil {
-		return order{fields: sort.Fields(), collated: true}
+	if by := sort.Collation(); by != nil {
+		return order{fields: sort.Fields(), by: by} // texts as _id are not in the order of keys
 	}
 	var o order
 	for _, f := range sort.Fields() {

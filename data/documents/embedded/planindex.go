@@ -7,6 +7,7 @@ import (
 
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 )
 
 // demands is what a filter demands of a collection's indexes.
@@ -15,6 +16,24 @@ type demands struct {
 	bounds query.Bounds
 	places map[string][]query.CellRange
 	near   *query.NearQuery // on the sphere, whose order is wanted
+	// collated are the bounds for indexes that are not in the order of bytes.
+	collated map[*index]query.Bounds
+}
+
+// boundsOf returns what the filter demands in terms of an index's keys.
+func (d *demands) boundsOf(ix *index) query.Bounds {
+	if ix.by == nil {
+		return d.bounds
+	}
+	b, known := d.collated[ix]
+	if !known {
+		if d.collated == nil {
+			d.collated = map[*index]query.Bounds{}
+		}
+		b = d.filter.BoundsBy(ix.by)
+		d.collated[ix] = b
+	}
+	return b
 }
 
 func (s *search) demands(filter *query.Filter) demands {
@@ -56,10 +75,11 @@ func (d *demands) parts(ix *index, i int, multikey bool) (parts []part, shown co
 		}
 		return parts, componentBounds{cells: len(cells)}, false, ok
 	}
-	r, ok := d.bounds.Paths[f.Path]
+	r, ok := d.boundsOf(ix).Paths[f.Path]
 	if !ok {
 		return nil, shown, false, false
 	}
+	shown.keyed = ix.by != nil
 	shown.intervals = r.Scalar
 	if multikey {
 		shown.intervals = r.Intervals
@@ -77,7 +97,8 @@ func (s *search) planIndex(ix *index, d *demands, o order) (p plan, ok bool) {
 	p = plan{index: ix, descendingTies: o.descendingTies, unique: ix.Unique}
 	ranges := []keyRange{{}} // of encoded values
 	points, singles := 0, 0  // leading components that are restricted to points, to one point
-	exact := d.bounds.Complete && !multikey
+	bounds := d.boundsOf(ix)
+	exact := bounds.Complete && !multikey
 	for i := range ix.Fields {
 		if i > points {
 			break
@@ -104,7 +125,7 @@ func (s *search) planIndex(ix *index, d *demands, o order) (p plan, ok bool) {
 		}
 	}
 	p.ranges = ix.absolute(s.coll, ranges)
-	p.exact = exact && len(p.bounds) == len(d.bounds.Paths)
+	p.exact = exact && len(p.bounds) == len(bounds.Paths)
 	p.unique = ix.Unique && points == len(ix.Fields) && len(ranges) == 1
 	if p.near != nil {
 		return p, true
@@ -132,7 +153,7 @@ func (ix *index) holdsAll(d *demands) bool {
 			}
 			sparse = false
 		}
-		if r, ok := d.bounds.Paths[f.Path]; ok && !r.Missing {
+		if r, ok := d.boundsOf(ix).Paths[f.Path]; ok && !r.Missing {
 			sparse = false
 		}
 	}
@@ -162,7 +183,7 @@ func (p *plan) arrange(ix *index, same, fixed int, o order, multikey bool) {
 		}
 		return
 	}
-	if multikey || o.collated {
+	if multikey || !collation.Same(ix.by, o.by) {
 		return
 	}
 	var wanted []query.SortField

@@ -13,6 +13,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/query/collation"
 )
 
 // CreateIndex builds an index and returns when it is in use.
@@ -33,10 +34,19 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, index dri
 	if index.Partial != nil {
 		o.SetPartialFilterExpression(index.Partial)
 	}
+	by, err := collation.Parse(index.Collation)
+	if err != nil {
+		return yunduo.Wrap(err, yunduo.ReasonInvalidIndex, "index %q: %s", index.Name, yunduo.AsError(err).Message)
+	}
+	texts, err := collationIn(by, true)
+	if err != nil {
+		return err
+	}
+	o.SetCollation(texts)
 	if index.ExpireAfter > 0 {
 		o.SetExpireAfterSeconds(int32(index.ExpireAfter / time.Second))
 	}
-	_, err := e.collection(ns).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: indexKeys(index), Options: o})
+	_, err = e.collection(ns).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: indexKeys(index), Options: o})
 	if codeOf(err) == codeIndexOptionsConflict { // an equal one under another name is one more index elsewhere
 		existing, listErr := e.Indexes(ctx, ns)
 		if listErr == nil && !slices.ContainsFunc(existing, func(i driver.Index) bool { return i.Name == index.Name }) {
@@ -102,6 +112,7 @@ func (e *Engine) Indexes(ctx context.Context, ns driver.Namespace) ([]driver.Ind
 		Sparse  bool     `bson:"sparse"`
 		Expire  int64    `bson:"expireAfterSeconds"`
 		Partial bson.Raw `bson:"partialFilterExpression"`
+		Texts   bson.Raw `bson:"collation"`
 	}
 	if err := cursor.All(ctx, &specs); err != nil {
 		return nil, failure(err)
@@ -111,7 +122,7 @@ func (e *Engine) Indexes(ctx context.Context, ns driver.Namespace) ([]driver.Ind
 		if s.Name == "_id_" {
 			continue
 		}
-		index := driver.Index{Name: s.Name, Unique: s.Unique, Sparse: s.Sparse, Partial: s.Partial, ExpireAfter: time.Duration(s.Expire) * time.Second}
+		index := driver.Index{Name: s.Name, Unique: s.Unique, Sparse: s.Sparse, Partial: s.Partial, Collation: s.Texts, ExpireAfter: time.Duration(s.Expire) * time.Second}
 		for _, f := range s.Key {
 			field := driver.IndexField{Path: f.Key}
 			switch v := f.Value.(type) {

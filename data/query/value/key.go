@@ -49,6 +49,27 @@ func AppendKeyDescendingBy(by *collation.Collation, dst []byte, v bson.RawValue)
 	return dst, nil
 }
 
+// Keyed returns v with a text that holds the collation's key in the place of each text: AppendKey and Compare of what
+// comes out are AppendKeyBy and CompareBy of v. With the simple collation that is v itself.
+func Keyed(by *collation.Collation, v bson.RawValue) bson.RawValue {
+	switch class := ClassOf(v.Type); {
+	case by == nil:
+	case class == ClassString:
+		return String(string(by.AppendKey(nil, stringBytes(v.Value))))
+	case class == ClassObject, class == ClassArray:
+		dst := BeginDocument(nil)
+		for it := Elements(v.Value); ; {
+			key, inner, ok := it.Next()
+			if !ok {
+				v.Value = EndDocument(dst, 0)
+				return v
+			}
+			dst = AppendElement(dst, key, Keyed(by, inner))
+		}
+	}
+	return v
+}
+
 // appendKeyValue appends what follows the class byte. The sizes of nested values are checked by the iterator.
 func appendKeyValue(by *collation.Collation, dst []byte, v bson.RawValue) []byte {
 	switch ClassOf(v.Type) {
