@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 var homes = map[string][]string{
 	"github.com/labstack/echo":             {"gateway"},
 	"github.com/coder/websocket":           {"gateway"},
+	"github.com/gobwas/ws":                 {"gateway"},
 	"github.com/golang-jwt/jwt":            {"auth"},
 	"github.com/minio/minio-go":            {"storage/s3"},
 	"github.com/robfig/cron":               {"triggers/cron"},

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -16,13 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"yunduo/wire"
 )
 
 // BenchmarkWatchFanOut measures how long one change takes to reach the last of many watchers, each on a connection of
-// its own, and what an idle one costs the server in resident memory. Server and clients share the machine.
+// its own. Server and clients share the machine.
 func BenchmarkWatchFanOut(b *testing.B) {
 	for _, watchers := range []int{1000, 10_000} {
 		b.Run(strconv.Itoa(watchers), func(b *testing.B) { fanOut(b, watchers) })
@@ -43,14 +43,12 @@ func fanOut(b *testing.B, watchers int) {
 	require.NoError(b, c.client.CreateCollection(b.Context(), "board"))
 	_, err := c.client.Insert(b.Context(), "board", json.RawMessage(`{"_id":"a","n":0,"text":"`+strings.Repeat("x", 400)+`"}`))
 	require.NoError(b, err)
-	before := residentBytes(b, c.command.Process.Pid)
 	arrivals := make(chan time.Time, watchers)
 	for range watchers {
-		conn := openWatcher(b, c)
+		conn := openWatcher(b, c, `{"type":"watch","id":"1","collection":"board"}`)
 		b.Cleanup(func() { _ = conn.Close() })
 		go tellArrivals(conn, arrivals)
 	}
-	idle := residentBytes(b, c.command.Process.Pid)
 	var median, last []time.Duration
 	for b.Loop() {
 		start := time.Now()
@@ -67,11 +65,10 @@ func fanOut(b *testing.B, watchers int) {
 	slices.Sort(last)
 	b.ReportMetric(float64(median[len(median)/2].Microseconds())/1000, "ms-median-watcher")
 	b.ReportMetric(float64(last[len(last)/2].Microseconds())/1000, "ms-last-watcher")
-	b.ReportMetric(float64(idle-before)/float64(watchers)/1024, "KiB/watcher")
 }
 
 // residentBytes returns the resident memory of a process.
-func residentBytes(b *testing.B, pid int) int64 {
+func residentBytes(b testing.TB, pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(b, err)
 	_, rest, _ := strings.Cut(string(text), "VmRSS:")
@@ -81,19 +78,9 @@ func residentBytes(b *testing.B, pid int) int64 {
 }
 
 // openWatcher watches on a bare connection, so that the clients cost as little as clients can.
-func openWatcher(b *testing.B, c *child) net.Conn {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
-	require.NoError(b, err)
-	_, err = fmt.Fprintf(conn, "GET /v1/apps/%s/watch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", killApp, c.key)
-	require.NoError(b, err)
-	reader := bufio.NewReaderSize(conn, 2048)
-	response, err := http.ReadResponse(reader, nil)
-	require.NoError(b, err)
-	require.NoError(b, response.Body.Close())
-	require.Equal(b, http.StatusSwitchingProtocols, response.StatusCode)
-	message := []byte(`{"type":"watch","id":"1","collection":"board"}`)
-	frame := append([]byte{0x81, 0x80 | byte(len(message)), 0, 0, 0, 0}, message...) // masked with nothing
-	_, err = conn.Write(frame)
+func openWatcher(b testing.TB, c *child, message string) net.Conn {
+	conn, reader := upgrade(b, c, "/v1/apps/"+string(killApp)+"/watch")
+	_, err := conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(message)))))
 	require.NoError(b, err)
 	for _, kind := range []string{`"ready"`, `"snapshot"`} {
 		require.Contains(b, string(readFrame(b, reader)), kind)
@@ -102,20 +89,23 @@ func openWatcher(b *testing.B, c *child) net.Conn {
 	return conn
 }
 
-func readFrame(b *testing.B, reader *bufio.Reader) []byte {
-	header := make([]byte, 2)
-	_, err := reader.Read(header)
+func upgrade(b testing.TB, c *child, path string) (net.Conn, *bufio.Reader) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
 	require.NoError(b, err)
-	size := int(header[1])
-	if size == 126 {
-		_, err := reader.Read(header)
-		require.NoError(b, err)
-		size = int(binary.BigEndian.Uint16(header))
-	}
-	payload := make([]byte, size)
-	_, err = reader.Read(payload)
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", path, c.key)
 	require.NoError(b, err)
-	return payload
+	reader := bufio.NewReaderSize(conn, 2048)
+	response, err := http.ReadResponse(reader, nil)
+	require.NoError(b, err)
+	require.NoError(b, response.Body.Close())
+	require.Equal(b, http.StatusSwitchingProtocols, response.StatusCode)
+	return conn, reader
+}
+
+func readFrame(b testing.TB, reader *bufio.Reader) []byte {
+	f, err := ws.ReadFrame(reader)
+	require.NoError(b, err)
+	return f.Payload
 }
 
 // tellArrivals tells when each message has come. Messages of the benchmark come one by one, each in one piece.

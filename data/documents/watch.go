@@ -11,7 +11,6 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
-	"yunduo/data/rules"
 )
 
 // Limits of watches.
@@ -38,28 +37,25 @@ type WatchQuery struct {
 type Watch struct {
 	hub     *watchHub
 	session *Session
-	caller  yunduo.Caller
-	auth    rules.Auth
-	query   parsedWatch
+	query   *parsedWatch // that of the group, once there is one
 	notify  func()
 
 	group  *watchGroup // guarded by hub.mu
 	looked []lookupKey // documents that decide what it may see; guarded by hub.mu
-	ctx    context.Context
-	cancel context.CancelFunc
 
-	mu     sync.Mutex
-	state  watchState
-	queue  []*WatchEvent
-	bytes  int
-	from   uint64          // events up to this offset are part of what was delivered
-	last   driver.Position // of the last event that was queued
-	reset  Reset           // of the snapshot that it waits for
-	fresh  bool            // it waits for its very first snapshot
-	spoilt bool            // events were dropped while it waited for a snapshot
-	turn   uint64          // rises when somebody else becomes responsible for what is queued
-	room   chan struct{}   // closed when the queue has room again; nil if nobody waits
-	err    error
+	mu      sync.Mutex
+	state   watchState
+	queue   []*WatchEvent
+	bytes   int
+	from    uint64          // events up to this offset are part of what was delivered
+	last    driver.Position // of the last event that was queued
+	reset   Reset           // of the snapshot that it waits for
+	fresh   bool            // it waits for its very first snapshot
+	spoilt  bool            // events were dropped while it waited for a snapshot
+	turn    uint64          // rises when somebody else becomes responsible for what is queued
+	room    chan struct{}   // closed when the queue has room again; nil if nobody waits
+	reading *reading        // of the log; nil if nobody reads it for this watch alone
+	err     error
 }
 
 type watchState int
@@ -99,17 +95,15 @@ func (s *Session) Watch(ctx context.Context, collection string, q WatchQuery, no
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{session: s, caller: s.caller, auth: s.auth(), query: parsed, notify: notify, fresh: true}
-	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w := &Watch{session: s, query: parsed, notify: notify, fresh: true}
 	if err := s.db.watches.enter(ctx, s, w, q); err != nil {
-		w.cancel()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (s *Session) parseWatch(collection string, q WatchQuery) (parsedWatch, error) {
-	p := parsedWatch{collection: collection, limit: min(q.Limit, MaxLimit)}
+func (s *Session) parseWatch(collection string, q WatchQuery) (*parsedWatch, error) {
+	p := &parsedWatch{collection: collection, limit: min(q.Limit, MaxLimit)}
 	if q.Limit < 0 {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is negative", q.Limit)
 	}
@@ -130,15 +124,12 @@ func (s *Session) parseWatch(collection string, q WatchQuery) (parsedWatch, erro
 	return p, nil
 }
 
-// key names the group of a query under a rule. Order matters only where it decides what is part of the result.
-func (p parsedWatch) key(rule *query.Filter) string {
+// key names the group of a query under a rule.
+func (p *parsedWatch) key(rule *query.Filter) string {
 	size := len(p.collection) + len(p.filter.Raw()) + len(rule.Raw()) + len(p.sortText) + 16
 	b := append(make([]byte, 0, size), p.collection...)
 	b = append(append(append(b, 0), p.filter.Raw()...), rule.Raw()...)
-	if p.limit > 0 {
-		b = binary.BigEndian.AppendUint64(append(b, p.sortText...), uint64(p.limit))
-	}
-	return string(b)
+	return string(binary.BigEndian.AppendUint64(append(b, p.sortText...), uint64(p.limit)))
 }
 
 // fingerprint shortens a key for resume tokens.
@@ -190,7 +181,7 @@ func (w *Watch) Position() (token string, ok bool) {
 }
 
 // Caller returns who watches.
-func (w *Watch) Caller() yunduo.Caller { return w.caller }
+func (w *Watch) Caller() yunduo.Caller { return w.session.caller }
 
 // Close ends the watch; nothing is delivered afterwards. It may be called more than once.
 func (w *Watch) Close() {
@@ -266,7 +257,7 @@ func (w *Watch) begin(e *WatchEvent) bool {
 }
 
 // put queues an event of a watch that reads the log by itself, when there is room.
-func (w *Watch) put(turn uint64, e *WatchEvent) error {
+func (w *Watch) put(ctx context.Context, turn uint64, e *WatchEvent) error {
 	for {
 		w.mu.Lock()
 		if w.state != watchCatching || w.turn != turn {
@@ -285,8 +276,8 @@ func (w *Watch) put(turn uint64, e *WatchEvent) error {
 		w.mu.Unlock()
 		select {
 		case <-room:
-		case <-w.ctx.Done():
-			return w.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -315,6 +306,8 @@ func (w *Watch) end(err error) {
 		w.queue, w.bytes = nil, 0
 	}
 	w.state, w.err = watchEnded, err
-	w.cancel()
+	if w.reading != nil {
+		w.reading.cancel()
+	}
 	w.notify()
 }

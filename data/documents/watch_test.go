@@ -345,3 +345,14 @@ func TestWatch_Limits(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, e.Documents, documents.MaxLimit)
 }
+
+func TestWatch_SnapshotsComeInTheirOwnOrder(t *testing.T) {
+	s := shop(t).As(owner)
+	for i := range 3 {
+		insert(t, s, "notes", d("_id", i, "n", -i))
+	}
+	watch(t, s, "notes", documents.WatchQuery{Sort: raw(t, d("n", -1))}).
+		snapshot(documents.ResetNone, d("_id", 0, "n", 0), d("_id", 1, "n", -1), d("_id", 2, "n", -2))
+	watch(t, s, "notes", documents.WatchQuery{Sort: raw(t, d("n", 1))}).
+		snapshot(documents.ResetNone, d("_id", 2, "n", -2), d("_id", 1, "n", -1), d("_id", 0, "n", 0))
+}

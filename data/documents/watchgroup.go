@@ -32,7 +32,7 @@ type watchGroup struct {
 	key         string
 	fingerprint uint64
 	filter      *query.Filter // with the rule
-	query       parsedWatch
+	query       *parsedWatch
 	path, value string // where it is filed; empty if it is not
 
 	users   map[*Watch]struct{} // all
@@ -68,7 +68,7 @@ func (h *watchHub) group(w *Watch, rule *query.Filter) *watchGroup {
 		wc.file(g)
 	}
 	g.users[w] = struct{}{}
-	w.group = g
+	w.group, w.query = g, g.query
 	return g
 }
 

@@ -37,6 +37,7 @@ type watchHub struct {
 	db     *DB
 	app    yunduo.AppID
 	work   *sync.WaitGroup
+	ctx    context.Context // of following the log
 	cancel context.CancelFunc
 	count  int // of watches; guarded by all.mu
 
@@ -82,10 +83,9 @@ func (a *watches) hub(ctx context.Context, app yunduo.AppID) (*watchHub, error) 
 			return nil, err
 		}
 		h = &watchHub{all: a, db: a.db, app: app, work: &a.work, position: at, collections: map[string]*watchedCollection{}}
-		var following context.Context
-		following, h.cancel = context.WithCancel(context.Background())
+		h.ctx, h.cancel = context.WithCancel(context.Background())
 		a.hubs[app] = h
-		a.work.Go(func() { h.follow(following) })
+		a.work.Go(func() { h.follow(h.ctx) })
 	}
 	h.count++
 	return h, nil
@@ -188,7 +188,7 @@ func (h *watchHub) restart(ctx context.Context) error {
 		for _, g := range c.list() {
 			g.read = nil
 			for w := range g.users {
-				if w.caller.Privileged() || !h.reconsider(w) {
+				if w.session.caller.Privileged() || !h.reconsider(w) {
 					h.rejoin(w, ResetPosition)
 				}
 			}
@@ -289,7 +289,7 @@ func (h *watchHub) resumeAt(w *Watch, g *watchGroup, q WatchQuery) (after driver
 // decide returns the filter for what the watch may see; errWatchDenied if that is nothing. The caller holds mu: the
 // rules that are read are those after every change that was looked at, and later ones will be looked at.
 func (h *watchHub) decide(ctx context.Context, w *Watch) (*query.Filter, error) {
-	if w.caller.Privileged() {
+	if w.session.caller.Privileged() {
 		return nil, nil
 	}
 	wc := h.collection(w.query.collection)
@@ -302,7 +302,7 @@ func (h *watchHub) decide(ctx context.Context, w *Watch) (*query.Filter, error) 
 	}
 	h.depend(w, nil)
 	looked := &watchLookups{lookups: lookups{db: h.db, app: h.app}}
-	auth := w.auth
+	auth := w.session.auth()
 	auth.Lookup = looked
 	decision, err := wc.rules.Decide(rules.Read, auth)
 	if err != nil {
@@ -328,7 +328,7 @@ func (h *watchHub) changeRules(name string, settings bson.Raw) {
 	}
 	for _, g := range wc.list() {
 		for w := range g.users {
-			if !w.caller.Privileged() {
+			if !w.session.caller.Privileged() {
 				h.reconsider(w)
 			}
 		}
@@ -338,7 +338,7 @@ func (h *watchHub) changeRules(name string, settings bson.Raw) {
 // reconsider moves a watch to the group of what it may see now, or ends it if that is nothing. It reports whether either
 // was needed. The caller holds mu.
 func (h *watchHub) reconsider(w *Watch) bool {
-	rule, err := h.decide(w.ctx, w)
+	rule, err := h.decide(h.ctx, w)
 	if err != nil {
 		if err == errWatchDenied {
 			err = ruleDenied(w.query.collection, rules.Read.String()+" its documents")

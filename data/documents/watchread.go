@@ -231,11 +231,39 @@ func (g *watchGroup) finish(r *watchRead) {
 	}
 }
 
+// reading is that somebody reads the log for one watch alone.
+type reading struct{ cancel context.CancelFunc }
+
+// read calls f, whose context ends with the watch and when somebody else begins to read.
+func (w *Watch) read(f func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r := &reading{cancel}
+	w.mu.Lock()
+	if w.reading != nil {
+		w.reading.cancel()
+	}
+	w.reading = r
+	if w.state == watchEnded {
+		cancel()
+	}
+	w.mu.Unlock()
+	f(ctx)
+	w.mu.Lock()
+	if w.reading == r {
+		w.reading = nil
+	}
+	w.mu.Unlock()
+}
+
 // catchUp reads the log for a watch that is not where its group is, until it is.
 func (h *watchHub) catchUp(w *Watch, turn uint64, after driver.Position) {
 	why, err := ResetLagging, error(nil)
-	if w.query.limit == 0 {
-		why, err = h.readLog(w, turn, after)
+	h.mu.Lock()
+	limited := w.query.limit > 0
+	h.mu.Unlock()
+	if !limited {
+		w.read(func(ctx context.Context) { why, err = h.readLog(ctx, w, turn, after) })
 	}
 	if yunduo.ReasonOf(err) == yunduo.ReasonPositionLost {
 		why, err = ResetPosition, nil
@@ -256,7 +284,7 @@ func (h *watchHub) catchUp(w *Watch, turn uint64, after driver.Position) {
 
 // readLog delivers what changed after a position and makes the watch a member of its group. If it cannot, it returns
 // why a snapshot is needed.
-func (h *watchHub) readLog(w *Watch, turn uint64, after driver.Position) (Reset, error) {
+func (h *watchHub) readLog(ctx context.Context, w *Watch, turn uint64, after driver.Position) (Reset, error) {
 	var feed driver.Feed
 	for {
 		h.mu.Lock()
@@ -276,18 +304,18 @@ func (h *watchHub) readLog(w *Watch, turn uint64, after driver.Position) (Reset,
 			return ResetPosition, nil
 		case feed == nil:
 			var err error
-			if feed, err = h.db.engine.Changes(w.ctx, h.app, after); err != nil {
+			if feed, err = h.db.engine.Changes(ctx, h.app, after); err != nil {
 				return ResetNone, err
 			}
 			defer feed.Close()
 		}
 		for after.Offset < reached.Offset {
-			c, err := feed.Next(w.ctx)
+			c, err := feed.Next(ctx)
 			if err != nil {
 				return ResetNone, err
 			}
 			after = c.Position
-			why, err := w.pass(turn, g, &c)
+			why, err := w.pass(ctx, turn, g, &c)
 			if err != nil || why != ResetNone {
 				return why, err
 			}
@@ -296,9 +324,9 @@ func (h *watchHub) readLog(w *Watch, turn uint64, after driver.Position) (Reset,
 }
 
 // pass delivers what a change that was read from the log means for the watch.
-func (w *Watch) pass(turn uint64, g *watchGroup, c *driver.Change) (Reset, error) {
-	if c.Collection == settingsCollection && !w.caller.Privileged() {
-		if name, ok := c.ID.StringValueOK(); ok && name == w.query.collection {
+func (w *Watch) pass(ctx context.Context, turn uint64, g *watchGroup, c *driver.Change) (Reset, error) {
+	if c.Collection == settingsCollection && !w.session.caller.Privileged() {
+		if name, ok := c.ID.StringValueOK(); ok && name == g.query.collection {
 			return ResetRules, nil
 		}
 	}
@@ -306,7 +334,7 @@ func (w *Watch) pass(turn uint64, g *watchGroup, c *driver.Change) (Reset, error
 		return ResetRules, nil
 	}
 	switch {
-	case c.Collection != w.query.collection:
+	case c.Collection != g.query.collection:
 		return ResetNone, nil
 	case c.Kind == driver.ChangeDrop:
 		return ResetDropped, nil
@@ -315,5 +343,5 @@ func (w *Watch) pass(turn uint64, g *watchGroup, c *driver.Change) (Reset, error
 	if e == nil || err != nil {
 		return ResetNone, err
 	}
-	return ResetNone, w.put(turn, e)
+	return ResetNone, w.put(ctx, turn, e)
 }

@@ -3,14 +3,14 @@ package cloudbase
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 	"github.com/labstack/echo/v4"
 
 	"yunduo"
-	"yunduo/api"
 	"yunduo/gateway/exchange"
 	"yunduo/gateway/live"
 )
@@ -20,7 +20,7 @@ import (
 // a lost connection the client asks for what follows the last ID it has.
 
 // codeNotAuthenticated closes a socket so that the client does not come back.
-const codeNotAuthenticated = websocket.StatusCode(3050)
+const codeNotAuthenticated = ws.StatusCode(3050)
 
 // watchTicket is the action auth.wsWebSign.
 func watchTicket(_ context.Context, r *request) (*reply, error) {
@@ -62,10 +62,7 @@ type watchAnswer struct {
 
 // webSocket upgrades a request. Which app's pages may connect is known after the login only.
 func (s *surface) webSocket(c echo.Context) error {
-	w := &watchSocket{
-		surface: s, origin: live.OriginOf(c.Request()), ip: c.RealIP(), baseURL: exchange.BaseURL(c.Request(), s.PublicURL),
-		watches: map[string]*watched{},
-	}
+	w := &watchSocket{surface: s, origin: live.OriginOf(c.Request()), ip: c.RealIP(), baseURL: exchange.BaseURL(c.Request(), s.PublicURL)}
 	return s.Sockets.Accept(c.Response(), c.Request(), nil, func(socket *live.Socket) live.Protocol {
 		w.socket = socket
 		return w
@@ -82,7 +79,7 @@ type watchSocket struct {
 
 	mu      sync.Mutex
 	caller  yunduo.Caller // of no role before the login
-	watches map[string]*watched
+	watches []*watched    // few, so a list; those that have not ended
 }
 
 var _ live.Protocol = (*watchSocket)(nil)
@@ -221,25 +218,12 @@ func (w *watchSocket) begin(ctx context.Context, caller yunduo.Caller, m *watchM
 	if open >= live.MaxWatches {
 		return yunduo.Errorf(yunduo.ReasonTooManyWatches, "the connection has %d watches; that is the limit", open)
 	}
-	one := &watched{socket: w, id: m.WatchID, request: m.RequestID, query: q, queryID: m.Data.QueryID, last: m.Data.EventID, skip: skip, rebuilding: after != ""}
-	one.open = func(after string) error {
-		request, err := q.request(after)
-		if err != nil {
-			return err
-		}
-		call := &api.Call{Caller: caller, App: app, BaseURL: w.baseURL}
-		watch, err := w.surface.API.Watch(ctx, call, request, maxReplay, func() { w.socket.Wake(one) })
-		if err != nil {
-			return err
-		}
-		one.watch = watch
-		return nil
-	}
-	if err := one.open(after); err != nil {
+	one := &watched{socket: w, id: m.WatchID, app: app, request: m.RequestID, query: q, queryID: m.Data.QueryID, last: m.Data.EventID, skip: skip, rebuilding: after != ""}
+	if err := one.open(ctx, caller, after); err != nil {
 		return err
 	}
 	w.mu.Lock()
-	w.watches[m.WatchID] = one
+	w.watches = append(slices.Clip(w.watches), one)
 	w.mu.Unlock()
 	w.socket.Wake(one)
 	return nil
@@ -266,7 +250,11 @@ func (w *watchSocket) rebuild(ctx context.Context, caller yunduo.Caller, m *watc
 // check tells a client that has heard nothing for a while how far it should be.
 func (w *watchSocket) check(m *watchMessage) error {
 	w.mu.Lock()
-	one := w.watches[m.WatchID]
+	at := w.find(m.WatchID)
+	var one *watched
+	if at >= 0 {
+		one = w.watches[at]
+	}
 	w.mu.Unlock()
 	if one == nil || one.queryID != m.Data.QueryID {
 		return errQueryID("queryID: the connection has no such watch")
@@ -280,13 +268,21 @@ func (w *watchSocket) check(m *watchMessage) error {
 // end ends a watch; for good, or so that it can be gone on with.
 func (w *watchSocket) end(id string, forGood bool) {
 	w.mu.Lock()
-	one := w.watches[id]
-	delete(w.watches, id)
-	w.mu.Unlock()
-	if one == nil {
-		return
+	at := w.find(id)
+	var one *watched
+	if at >= 0 {
+		one = w.watches[at]
+		w.watches = slices.Delete(w.watches, at, at+1)
 	}
-	one.close(forGood)
+	w.mu.Unlock()
+	if one != nil {
+		one.close(forGood)
+	}
+}
+
+// find returns the place of a watch in the list, -1 if it has none. The caller holds mu.
+func (w *watchSocket) find(id string) int {
+	return slices.IndexFunc(w.watches, func(one *watched) bool { return one.id == id })
 }
 
 // Recheck finds out whether the login still holds.
@@ -308,10 +304,12 @@ func (w *watchSocket) Recheck(ctx context.Context) error {
 }
 
 // Farewell returns the code to close with: the client comes back by itself unless it is told not to.
-func (w *watchSocket) Farewell(err error) ([][]byte, websocket.StatusCode) {
+func (w *watchSocket) Farewell(err error) ([][]byte, ws.StatusCode) {
 	switch yunduo.AsError(err).Code() {
 	case yunduo.CodeUnauthenticated, yunduo.CodeNotFound:
 		return nil, codeNotAuthenticated
+	case yunduo.CodeExhausted:
+		return nil, live.CodeSlow
 	case yunduo.CodeUnavailable:
 		return nil, live.CodeRestart
 	case yunduo.CodeInvalid:
@@ -327,7 +325,7 @@ func (w *watchSocket) Quiet() [][]byte { return nil }
 func (w *watchSocket) Closed() {
 	w.mu.Lock()
 	open := w.watches
-	w.watches = map[string]*watched{}
+	w.watches = nil
 	w.mu.Unlock()
 	for _, one := range open {
 		one.close(false)

@@ -2,12 +2,16 @@ package cloudbase
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo"
+	"yunduo/api"
 	"yunduo/data/documents"
 	"yunduo/data/query/ejson"
 )
@@ -16,8 +20,8 @@ import (
 type watched struct {
 	socket *watchSocket
 	id     string
+	app    yunduo.AppID
 	query  watchQuery
-	open   func(after string) error
 
 	mu         sync.Mutex
 	watch      *documents.Watch
@@ -32,7 +36,7 @@ type watched struct {
 // Messages returns what the watch delivers.
 func (o *watched) Messages() [][]byte {
 	o.socket.mu.Lock()
-	current := o.socket.watches[o.id] == o
+	current, caller := slices.Contains(o.socket.watches, o), o.socket.caller
 	o.socket.mu.Unlock()
 	if !current {
 		return nil
@@ -53,16 +57,14 @@ func (o *watched) Messages() [][]byte {
 		if _, reached := o.watch.Position(); reached && o.skip == 0 {
 			messages = append(messages, o.message(nil))
 		} else if reached {
-			err = o.restart()
+			err = o.restart(caller)
 		}
 	}
 	if err == nil {
 		return messages
 	}
 	o.socket.mu.Lock()
-	if o.socket.watches[o.id] == o {
-		delete(o.socket.watches, o.id)
-	}
+	o.socket.watches = slices.DeleteFunc(o.socket.watches, func(other *watched) bool { return other == o })
 	o.socket.mu.Unlock()
 	failed, wrong := json.Marshal(watchAnswer{WatchID: o.id, RequestID: o.request, Type: "ERROR", Data: failureCode(err)})
 	if wrong != nil {
@@ -71,11 +73,25 @@ func (o *watched) Messages() [][]byte {
 	return append(messages, failed)
 }
 
+// open begins the watch, after a resume token if there is one.
+func (o *watched) open(ctx context.Context, caller yunduo.Caller, after string) error {
+	request, err := o.query.request(after)
+	if err != nil {
+		return err
+	}
+	call := &api.Call{Caller: caller, App: o.app, BaseURL: o.socket.baseURL}
+	watch, err := o.socket.surface.API.Watch(ctx, call, request, maxReplay, func() { o.socket.socket.Wake(o) })
+	if err == nil {
+		o.watch = watch
+	}
+	return err
+}
+
 // restart begins with the whole result: the client's events cannot be told from those that it lacks.
-func (o *watched) restart() error {
+func (o *watched) restart(caller yunduo.Caller) error {
 	o.watch.Close()
 	o.skip = 0
-	return o.open("")
+	return o.open(context.Background(), caller, "")
 }
 
 // add appends the events that one step of the watch means, all of the same ID.

@@ -58,6 +58,14 @@ func (h *handed) Read(p []byte) (int, error) {
 	return h.Conn.Read(p)
 }
 
+// Plain returns the connection itself once all that was read of it before has been read here.
+func (h *handed) Plain() net.Conn {
+	if len(h.read) > 0 {
+		return h
+	}
+	return h.Conn
+}
+
 // ReadFrom lets net/http send files without copying them.
 func (h *handed) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := h.Conn.(io.ReaderFrom); ok {

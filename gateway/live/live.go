@@ -11,17 +11,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 
 	"yunduo"
 )
 
 // Codes to close a socket with. Those from 4000 are our own.
 const (
-	CodeRestart  = websocket.StatusServiceRestart  // the server stops: connect again
-	CodeProtocol = websocket.StatusPolicyViolation // a message that is none
-	CodeInternal = websocket.StatusInternalError   // our fault
-	CodeLogin    = websocket.StatusCode(4401)      // no credentials, or they hold no more
+	CodeRestart  = ws.StatusCode(1012)          // the server stops: connect again
+	CodeProtocol = ws.StatusPolicyViolation     // a message that is none
+	CodeSlow     = ws.StatusCode(1013)          // it takes too slowly: connect again
+	CodeInternal = ws.StatusInternalServerError // our fault
+	CodeLogin    = ws.StatusCode(4401)          // no credentials, or they hold no more
 )
 
 // Limits of a socket.
@@ -29,7 +30,9 @@ const (
 	MaxMessage    = 256 << 10        // bytes of a message from a client
 	MaxWatches    = 100              // of one socket
 	LoginTime     = 10 * time.Second // from connecting to the first credentials
-	writeTime     = 30 * time.Second // for one message to be taken by the client
+	writeTime     = 30 * time.Second // in which a client may take nothing
+	farewellTime  = 10 * time.Second // for one that is cut off, to hear why
+	goodbyeTime   = 5 * time.Second  // to answer that the socket is closed
 	pingInterval  = 30 * time.Second
 	tokenInterval = 10 * time.Minute // between resume tokens of quiet watches
 	maxReplies    = 256              // answers that wait to be taken by the client
@@ -54,11 +57,12 @@ type Options struct {
 
 // Sockets are the open sockets of a server. They are safe for concurrent use.
 type Sockets struct {
-	options Options
+	options   Options
+	writeTime time.Duration
 
 	mu       sync.Mutex
 	open     map[*Socket]struct{}
-	sessions map[string]map[*Socket]struct{}
+	sessions map[string]*Socket // one of each session's ring
 	draining bool
 	work     sync.WaitGroup
 	stop     context.CancelFunc
@@ -67,7 +71,7 @@ type Sockets struct {
 
 // New returns a server's sockets, none open.
 func New(o Options) *Sockets {
-	s := &Sockets{options: o, open: map[*Socket]struct{}{}, sessions: map[string]map[*Socket]struct{}{}}
+	s := &Sockets{options: o, open: map[*Socket]struct{}{}, sessions: map[string]*Socket{}, writeTime: writeTime}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.follow = sync.OnceFunc(func() { s.work.Go(func() { s.followSessions(ctx) }) })
@@ -100,8 +104,11 @@ func (s *Sockets) followSessions(ctx context.Context) {
 func (s *Sockets) endSession(id string) {
 	s.mu.Lock()
 	var ending []*Socket
-	for socket := range s.sessions[id] {
-		ending = append(ending, socket)
+	if one := s.sessions[id]; one != nil {
+		ending = append(ending, one)
+		for other := one.next; other != one; other = other.next {
+			ending = append(ending, other)
+		}
 	}
 	s.mu.Unlock()
 	for _, socket := range ending {
@@ -142,7 +149,7 @@ func (s *Sockets) Wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		for _, socket := range s.list() {
-			_ = socket.conn.CloseNow()
+			socket.abort()
 		}
 		return ctx.Err()
 	}

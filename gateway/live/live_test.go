@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"yunduo"
@@ -70,7 +71,7 @@ func (e *echo) Messages() [][]byte {
 func (e *echo) Recheck(context.Context) error { return nil }
 func (e *echo) Quiet() [][]byte               { return nil }
 func (e *echo) Closed()                       { close(e.closed) }
-func (e *echo) Farewell(err error) ([][]byte, websocket.StatusCode) {
+func (e *echo) Farewell(err error) ([][]byte, ws.StatusCode) {
 	return [][]byte{[]byte("farewell: " + err.Error())}, live.CodeProtocol
 }
 
@@ -133,7 +134,7 @@ func TestSocket_RepliesSourcesAndFarewell(t *testing.T) {
 	say(t, conn, "bye")
 	hears(t, conn, "farewell: as asked")
 	_, _, err := conn.Read(t.Context())
-	require.Equal(t, live.CodeProtocol, websocket.CloseStatus(err))
+	require.EqualValues(t, live.CodeProtocol, websocket.CloseStatus(err))
 	<-e.closed
 }
 

@@ -2,14 +2,14 @@ package live
 
 import (
 	"context"
-	"errors"
+	"net"
 	"net/http"
-	"runtime/debug"
-	"strings"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 
 	"yunduo"
 )
@@ -22,7 +22,7 @@ type Protocol interface {
 	// Recheck finds out whether the client's credentials still hold. It is called now and then, at any time.
 	Recheck(ctx context.Context) error
 	// Farewell returns the messages that tell why the socket ends, and the code to close it with. Called at any time.
-	Farewell(err error) ([][]byte, websocket.StatusCode)
+	Farewell(err error) ([][]byte, ws.StatusCode)
 	// Quiet returns messages for a client to which nothing was sent for long. Called at any time.
 	Quiet() [][]byte
 	// Closed releases what the client had. Called once, last.
@@ -36,30 +36,41 @@ type Source interface {
 }
 
 // Socket is one client's connection. What it has to say is fetched when the client takes it, so that a slow client
-// costs nothing but its own delay.
+// costs nothing but its own delay. While nothing happens it has no buffers, and no goroutine but a small one that waits
+// for the client.
 type Socket struct {
 	all      *Sockets
-	conn     *websocket.Conn
+	conn     net.Conn
 	protocol Protocol
-	ctx      context.Context
-	cancel   context.CancelFunc
-	limit    *time.Timer // for the first credentials, then for their renewal
-	ping     *time.Timer
+	request  string // ID of the handshake
+	timer    *time.Timer
+	heard    atomic.Bool // from the client, since the last ping
+	first    first
+	turn     context.Context // while something is read: ends with the connection
 
 	mu       sync.Mutex
-	replies  [][]byte
+	cancel   context.CancelFunc // of turn
+	replies  []frame
 	ready    []Source
-	waiting  map[Source]struct{} // those in ready
 	writing  bool
 	room     chan struct{} // closed when replies are taken; nil if nobody waits
-	session  string
+	expires  time.Time     // of the credentials, or of the time to give some; zero if never
+	pinged   time.Time
 	quiet    time.Time // when tokens were sent last
 	ending   bool
+	left     bool // the client has said that it goes, or nothing more is to be heard from it
+	said     bool // the last frame was sent
+	gone     bool // it was released
 	farewell error
+	goodbye  []byte // what to answer a client that goes; nil without a code
+
+	// Sockets of one session are a ring; guarded by all.mu.
+	session    string
+	next, prev *Socket
 }
 
 // Accept turns a request into a socket on which speak's protocol runs, and returns at once. The reasons of errors are
-// permission_denied for a page of another origin and shutting_down. subprotocols are those that the server knows.
+// invalid_request for one that is no handshake and shutting_down. subprotocols are those that the server knows.
 func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request, subprotocols []string, speak func(*Socket) Protocol) error {
 	s.mu.Lock()
 	if s.draining {
@@ -69,21 +80,23 @@ func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request, subprotocols []
 	s.follow()
 	s.work.Add(1)
 	s.mu.Unlock()
-	// Origins were looked at before, by our own list.
-	conn, err := websocket.Accept(slimWriter{w}, r, &websocket.AcceptOptions{Subprotocols: subprotocols, InsecureSkipVerify: true})
+	conn, early, err := handshake(w, r, subprotocols)
 	if err != nil {
 		s.work.Done()
-		return nil // it has answered
+		return err
 	}
-	conn.SetReadLimit(MaxMessage)
-	socket := &Socket{all: s, conn: conn, quiet: time.Now()}
-	// The request's context ends with its handler, and would keep the request.
-	socket.ctx, socket.cancel = context.WithCancel(yunduo.WithRequestID(context.Background(), yunduo.RequestID(r.Context())))
-	socket.limit = time.AfterFunc(LoginTime, func() {
-		socket.End(yunduo.Errorf(yunduo.ReasonTokenMissing, "no credentials came within %d seconds", int(LoginTime.Seconds())))
-	})
-	socket.ping = time.AfterFunc(pingInterval, socket.beat)
-	socket.protocol = speak(socket)
+	now := time.Now()
+	socket := &Socket{all: s, conn: conn, request: yunduo.RequestID(r.Context()), quiet: now, pinged: now, expires: now.Add(LoginTime)}
+	socket.heard.Store(true)
+	socket.writing = true // nobody speaks before there is a protocol
+	protocol := speak(socket)
+	socket.mu.Lock()
+	socket.protocol = protocol
+	socket.writing = false
+	socket.start()
+	socket.timer = time.AfterFunc(time.Hour, socket.beat)
+	socket.schedule()
+	socket.mu.Unlock()
 	s.mu.Lock()
 	s.open[socket] = struct{}{}
 	draining := s.draining
@@ -91,85 +104,57 @@ func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request, subprotocols []
 	if draining {
 		socket.End(yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping; connect again"))
 	}
-	go socket.read() // a goroutine of its own: the stack of the request's is several times larger
+	if len(early) > 0 {
+		go socket.serve(early)
+	} else {
+		go socket.await()
+	}
 	return nil
 }
 
 // Belongs says whose socket it is: it ends with the session, and when the credentials expire unless they are renewed
 // before. A zero expiry is none.
 func (s *Socket) Belongs(caller yunduo.Caller, expires time.Time) {
-	if expires.IsZero() {
-		s.limit.Stop()
-	} else {
-		s.limit.Reset(time.Until(expires))
-	}
+	s.mu.Lock()
+	s.expires = expires
+	s.schedule()
+	s.mu.Unlock()
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	s.all.leaveSession(s)
-	s.session = caller.SessionID
-	if s.session == "" {
+	if s.session = caller.SessionID; s.session == "" {
 		return
 	}
-	if s.all.sessions[s.session] == nil {
-		s.all.sessions[s.session] = map[*Socket]struct{}{}
+	if other := s.all.sessions[s.session]; other != nil {
+		s.next, s.prev = other, other.prev
+		s.next.prev, s.prev.next = s, s
+		return
 	}
-	s.all.sessions[s.session][s] = struct{}{}
+	s.next, s.prev = s, s
+	s.all.sessions[s.session] = s
 }
 
 // leaveSession is the undoing of Belongs. The caller holds mu.
 func (s *Sockets) leaveSession(socket *Socket) {
-	delete(s.sessions[socket.session], socket)
-	if len(s.sessions[socket.session]) == 0 {
+	if socket.session == "" {
+		return
+	}
+	if socket.next == socket {
 		delete(s.sessions, socket.session)
+	} else {
+		s.sessions[socket.session] = socket.next
+		socket.next.prev, socket.prev.next = socket.prev, socket.next
 	}
-}
-
-// read takes messages until the socket ends.
-func (s *Socket) read() {
-	defer s.all.work.Done()
-	defer s.close()
-	defer s.survive()
-	for {
-		kind, message, err := s.conn.Read(s.ctx)
-		if err != nil {
-			return
-		}
-		switch {
-		case s.isEnding(): // what comes now is of no use
-		case kind != websocket.MessageText:
-			s.End(yunduo.Errorf(yunduo.ReasonMalformedJSON, "messages are text"))
-		default:
-			if err := s.protocol.Receive(s.ctx, message); err != nil {
-				s.End(err)
-			}
-		}
-	}
-}
-
-// survive keeps a panic to the one socket.
-func (s *Socket) survive() {
-	if p := recover(); p != nil {
-		s.all.options.Logger.Error("socket panicked", "request_id", yunduo.RequestID(s.ctx), "panic", p, "stack", string(debug.Stack()))
-		_ = s.conn.CloseNow()
-	}
-}
-
-func (s *Socket) close() {
-	s.cancel()
-	s.limit.Stop()
-	s.ping.Stop()
-	_ = s.conn.CloseNow()
-	s.all.mu.Lock()
-	delete(s.all.open, s)
-	s.all.leaveSession(s)
-	s.all.mu.Unlock()
-	s.protocol.Closed()
+	socket.session, socket.next, socket.prev = "", nil, nil
 }
 
 // Reply sends a message of the protocol itself. When the client does not take its replies, nothing is read from it
 // until it does. It is called by the reader only.
-func (s *Socket) Reply(message []byte) {
+func (s *Socket) Reply(message []byte) { s.reply(frame{ws.OpText, message}) }
+
+func (s *Socket) reply(f frame) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for len(s.replies) >= maxReplies && !s.ending {
 		if s.room == nil {
 			s.room = make(chan struct{})
@@ -178,13 +163,14 @@ func (s *Socket) Reply(message []byte) {
 		s.mu.Unlock()
 		select {
 		case <-room:
-		case <-s.ctx.Done():
-			return
+		case <-s.turn.Done():
 		}
 		s.mu.Lock()
+		if s.turn.Err() != nil {
+			return
+		}
 	}
-	defer s.mu.Unlock()
-	s.replies = append(s.replies, message)
+	s.replies = append(s.replies, f)
 	s.start()
 }
 
@@ -192,13 +178,9 @@ func (s *Socket) Reply(message []byte) {
 func (s *Socket) Wake(source Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.waiting[source]; ok || s.ending {
+	if s.ending || slices.Contains(s.ready, source) {
 		return
 	}
-	if s.waiting == nil {
-		s.waiting = map[Source]struct{}{}
-	}
-	s.waiting[source] = struct{}{}
 	s.ready = append(s.ready, source)
 	s.start()
 }
@@ -220,102 +202,66 @@ func (s *Socket) isEnding() bool {
 	return s.ending
 }
 
-// start makes sure that somebody writes. The caller holds mu.
-func (s *Socket) start() {
-	if !s.writing {
-		s.writing = true
-		go s.write()
-	}
-}
-
-// write sends until there is nothing left: there is a writer only while there is something to write.
-func (s *Socket) write() {
-	defer s.survive()
-	for {
-		s.mu.Lock()
-		replies := s.replies
-		s.replies = nil
-		if s.room != nil {
-			close(s.room)
-			s.room = nil
-		}
-		var source Source
-		switch {
-		case len(replies) > 0:
-		case s.ending:
-			s.mu.Unlock()
-			s.finish()
-			return
-		case len(s.ready) > 0:
-			source, s.ready = s.ready[0], s.ready[1:]
-			delete(s.waiting, source)
-		default:
-			s.writing, s.ready, s.waiting = false, nil, nil
-			s.mu.Unlock()
-			return
-		}
-		s.mu.Unlock()
-		if source != nil {
-			replies = source.Messages()
-		}
-		for _, message := range replies {
-			if err := s.send(message); err != nil {
-				return // and stay the writer: nothing can be written any more
-			}
-		}
-	}
-}
-
-func (s *Socket) send(message []byte) error {
-	ctx, cancel := context.WithTimeout(s.ctx, writeTime)
-	defer cancel()
-	err := s.conn.Write(ctx, websocket.MessageText, message)
-	if err != nil && s.ctx.Err() == nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			s.all.options.Logger.Info("client cut off: it takes too slowly", "request_id", yunduo.RequestID(s.ctx))
-		}
-		_ = s.conn.CloseNow()
+// abort ends the connection without a word.
+func (s *Socket) abort() {
+	_ = s.conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
 		s.cancel()
 	}
-	return err
 }
 
-// finish says farewell. The reader ends when the client has answered, or does not.
-func (s *Socket) finish() {
-	messages, code := s.protocol.Farewell(s.farewell)
-	for _, message := range messages {
-		if s.send(message) != nil {
-			return
-		}
+// schedule sets the timer to what is due next. The caller holds mu.
+func (s *Socket) schedule() {
+	if s.gone || s.timer == nil {
+		return
 	}
-	reason := string(yunduo.ReasonOf(s.farewell))
-	// The text of a close is what many clients log: one word, no detail.
-	_ = s.conn.Close(code, strings.ToValidUTF8(reason, ""))
-	s.cancel()
+	due := s.pinged.Add(pingInterval)
+	if !s.expires.IsZero() && s.expires.Before(due) {
+		due = s.expires
+	}
+	s.timer.Reset(max(time.Until(due), 0))
 }
 
 // beat finds out whether the client is there and still may be.
 func (s *Socket) beat() {
-	ctx, cancel := context.WithTimeout(s.ctx, pingInterval)
-	err := s.conn.Ping(ctx)
-	cancel()
-	if err != nil {
-		_ = s.conn.CloseNow()
+	defer s.survive()
+	now := time.Now()
+	s.mu.Lock()
+	if !s.expires.IsZero() && !now.Before(s.expires) {
+		s.mu.Unlock()
+		s.End(yunduo.Errorf(yunduo.ReasonTokenMissing, "no credentials came in time"))
 		return
 	}
-	s.recheck()
-	s.mu.Lock()
-	due := time.Since(s.quiet) >= tokenInterval
-	if due {
-		s.quiet = time.Now()
+	if now.Sub(s.pinged) < pingInterval {
+		s.schedule()
+		s.mu.Unlock()
+		return
 	}
+	s.pinged = now
+	busy := s.writing // then the time to write decides about the client
+	if !busy && !s.heard.Swap(false) {
+		s.mu.Unlock()
+		s.abort()
+		return
+	}
+	if !busy {
+		s.replies = append(s.replies, frame{ws.OpPing, nil})
+		s.start()
+	}
+	due := now.Sub(s.quiet) >= tokenInterval
+	if due {
+		s.quiet = now
+	}
+	s.schedule()
 	s.mu.Unlock()
+	s.recheck()
 	if due {
 		if messages := s.protocol.Quiet(); len(messages) > 0 {
 			s.Wake(&said{messages})
 		}
 	}
-	s.ping.Reset(pingInterval)
 }
 
 // said is a source of messages that are known already.
@@ -324,7 +270,13 @@ type said struct{ messages [][]byte }
 func (s *said) Messages() [][]byte { return s.messages }
 
 func (s *Socket) recheck() {
-	if err := s.protocol.Recheck(s.ctx); err != nil && s.ctx.Err() == nil {
+	ctx, cancel := context.WithTimeout(s.context(), pingInterval)
+	defer cancel()
+	if err := s.protocol.Recheck(ctx); err != nil && ctx.Err() == nil {
 		s.End(err)
 	}
+}
+
+func (s *Socket) context() context.Context {
+	return yunduo.WithRequestID(context.Background(), s.request)
 }

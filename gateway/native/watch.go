@@ -3,11 +3,12 @@ package native
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 	"github.com/labstack/echo/v4"
 
 	"yunduo"
@@ -43,7 +44,7 @@ func (s *surface) watch(c echo.Context) error {
 			}
 		}
 	}
-	w := &watchSocket{surface: s, app: app, ip: c.RealIP(), baseURL: exchange.BaseURL(r, s.PublicURL), watches: map[string]*watched{}}
+	w := &watchSocket{surface: s, app: app, ip: c.RealIP(), baseURL: exchange.BaseURL(r, s.PublicURL)}
 	if token != "" { // refused before the upgrade: clients see why
 		if err := w.login(r.Context(), token); err != nil {
 			return err
@@ -70,7 +71,7 @@ type watchSocket struct {
 	caller  yunduo.Caller
 	token   string
 	expires time.Time
-	watches map[string]*watched
+	watches []*watched // few, so a list; those that have not ended
 }
 
 var _ live.Protocol = (*watchSocket)(nil)
@@ -87,7 +88,7 @@ func (w *watchSocket) login(ctx context.Context, token string) error {
 	if known := w.caller; w.token != "" && (known.Role != caller.Role || known.UserID != caller.UserID || known.App != caller.App || known.OpenID != caller.OpenID) {
 		return yunduo.Errorf(yunduo.ReasonTokenInvalid, "the token is of another user; open a new connection")
 	}
-	w.caller, w.token = caller, token
+	w.caller, w.token = caller, strings.Clone(token) // it may be a part of all headers
 	w.expires, _ = w.surface.Rooms.Auth.Expires(token)
 	return nil
 }
@@ -179,7 +180,7 @@ func (w *watchSocket) begin(ctx context.Context, m *wire.WatchMessage) error {
 	if err != nil {
 		return err
 	}
-	one := &watched{socket: w, id: m.ID, head: id}
+	one := &watched{socket: w, head: string(id)}
 	call := &api.Call{Caller: caller, App: w.app, BaseURL: w.baseURL}
 	watch, err := w.surface.API.Watch(ctx, call, m, 0, func() { w.socket.Wake(one) })
 	if err != nil {
@@ -187,20 +188,34 @@ func (w *watchSocket) begin(ctx context.Context, m *wire.WatchMessage) error {
 	}
 	w.mu.Lock()
 	one.watch = watch
-	w.watches[m.ID] = one
+	w.watches = append(slices.Clip(w.watches), one)
 	w.mu.Unlock()
 	w.socket.Wake(one) // it may have been woken before it was complete
 	return nil
 }
 
 func (w *watchSocket) end(id string) {
+	head, err := json.Marshal(id)
+	if err != nil {
+		return
+	}
 	w.mu.Lock()
-	one := w.watches[id]
-	delete(w.watches, id)
+	at := slices.IndexFunc(w.watches, func(one *watched) bool { return one.head == string(head) })
+	var one *watched
+	if at >= 0 {
+		one = w.watches[at]
+		w.forget(one)
+	}
 	w.mu.Unlock()
 	if one != nil {
 		one.watch.Close()
 	}
+}
+
+// forget takes a watch out of the list. The caller holds mu.
+func (w *watchSocket) forget(one *watched) {
+	w.watches = slices.DeleteFunc(w.watches, func(other *watched) bool { return other == one })
+	one.ended = true
 }
 
 // Recheck finds out whether the credentials still hold.
@@ -219,12 +234,14 @@ func (w *watchSocket) Recheck(ctx context.Context) error {
 }
 
 // Farewell tells why the socket ends.
-func (w *watchSocket) Farewell(err error) ([][]byte, websocket.StatusCode) {
+func (w *watchSocket) Farewell(err error) ([][]byte, ws.StatusCode) {
 	e := yunduo.AsError(err)
 	code := live.CodeInternal
 	switch e.Code() {
 	case yunduo.CodeUnauthenticated:
 		code = live.CodeLogin
+	case yunduo.CodeExhausted:
+		code = live.CodeSlow
 	case yunduo.CodeUnavailable:
 		code = live.CodeRestart
 	case yunduo.CodeInvalid:
@@ -251,7 +268,7 @@ func (w *watchSocket) Quiet() [][]byte {
 	var messages [][]byte
 	for _, one := range w.watches {
 		if token, ok := one.watch.Position(); ok {
-			if text, err := json.Marshal(wire.WatchPosition{Type: "position", ID: one.id, Resume: token}); err == nil {
+			if text, err := json.Marshal(wire.WatchPosition{Type: "position", ID: one.id(), Resume: token}); err == nil {
 				messages = append(messages, text)
 			}
 		}
@@ -263,19 +280,28 @@ func (w *watchSocket) Quiet() [][]byte {
 func (w *watchSocket) Closed() {
 	w.mu.Lock()
 	open := w.watches
-	w.watches = map[string]*watched{}
+	w.watches = nil
+	for _, one := range open {
+		one.ended = true
+	}
 	w.mu.Unlock()
 	for _, one := range open {
 		one.watch.Close()
 	}
 }
 
-// watched is one watch of a socket.
+// watched is one watch of a socket. watch, nil until it has begun, and ended are guarded by socket.mu.
 type watched struct {
 	socket *watchSocket
-	id     string
-	head   []byte           // the ID as JSON
-	watch  *documents.Watch // nil until it has begun; guarded by socket.mu
+	head   string // the ID as JSON
+	watch  *documents.Watch
+	ended  bool
+}
+
+// id returns what the client calls the watch.
+func (o *watched) id() (id string) {
+	_ = json.Unmarshal([]byte(o.head), &id) // it was made of a text
+	return id
 }
 
 var _ live.Source = (*watched)(nil)
@@ -283,9 +309,9 @@ var _ live.Source = (*watched)(nil)
 // Messages returns what the watch delivers.
 func (o *watched) Messages() [][]byte {
 	o.socket.mu.Lock()
-	watch, current := o.watch, o.socket.watches[o.id] == o
+	watch, ended := o.watch, o.ended
 	o.socket.mu.Unlock()
-	if !current {
+	if watch == nil || ended {
 		return nil
 	}
 	events, err := watch.Take()
@@ -297,11 +323,9 @@ func (o *watched) Messages() [][]byte {
 		return messages
 	}
 	o.socket.mu.Lock()
-	if o.socket.watches[o.id] == o {
-		delete(o.socket.watches, o.id)
-	}
+	o.socket.forget(o)
 	o.socket.mu.Unlock()
-	text, failed := json.Marshal(wire.WatchError{Type: "error", ID: o.id, Error: errorBody(context.Background(), err)})
+	text, failed := json.Marshal(wire.WatchError{Type: "error", ID: o.id(), Error: errorBody(context.Background(), err)})
 	if failed != nil {
 		return messages
 	}
