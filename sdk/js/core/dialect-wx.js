@@ -22,6 +22,8 @@ const shapes = {
   callFunction: r => ({ result: r.result, requestID: r.requestId }),
   uploadFile: r => ({ fileID: r.fileId, statusCode: r.statusCode || 200 }),
   downloadFile: r => r,
+  callContainer: r => r,
+  connectContainer: r => r,
   getTempFileURL: r => ({ fileList: r.files.map(wxAddress) }),
   deleteFile: r => ({ fileList: r.files.map(wxDeleted) })
 }

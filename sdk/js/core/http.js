@@ -16,11 +16,13 @@ class Http {
    * @param {string} options.endpoint https://host[:port], where the server is
    * @param {Send} options.send
    * @param {number} [options.timeout] milliseconds
+   * @param {function(object): Promise<object>} [options.transfer] one exchange whose reply is not looked into, see container.js
    */
-  constructor ({ endpoint, send, timeout }) {
+  constructor ({ endpoint, send, timeout, transfer }) {
     this.endpoint = checkEndpoint(endpoint)
     this.send = send
     this.timeout = timeout
+    this.transfer = transfer
   }
 
   /**
@@ -28,12 +30,15 @@ class Http {
    * @param {string} path
    * @param {*} body sent as JSON; undefined sends none
    * @param {string} [token] bearer
+   * @param {{timeout: (number|undefined), key: (string|undefined)}} [options] milliseconds, and the key under which the
+   *   server carries the request out once
    * @returns {Promise<{reply: *, requestId: (string|undefined)}>} rejects with the server's {code, reason, message, ...}
    */
-  async json (method, path, body, token) {
+  async json (method, path, body, token, { timeout = this.timeout, key } = {}) {
     const headers = {}
     if (token) headers.authorization = `Bearer ${token}`
-    const request = { method, url: this.endpoint + path, headers, timeout: this.timeout }
+    if (key) headers['idempotency-key'] = key
+    const request = { method, url: this.endpoint + path, headers, timeout }
     if (method !== 'GET' && body !== undefined) {
       headers['content-type'] = 'application/json'
       request.body = JSON.stringify(body)

@@ -1,6 +1,8 @@
 'use strict'
 
 const { wireError } = require('./errors')
+const { randomKey } = require('./random')
+const { persist } = require('./retry')
 
 // Renewed this long before it expires, so that a token never runs out on its way to the server.
 const MARGIN = 60e3
@@ -23,9 +25,11 @@ class Session {
    * @param {function(): Promise<{provider: string, credential: object}>} [options.login] signs in unasked when there is no session
    * @param {function(function(): Promise): Promise} [options.exclusive] runs a renewal while no other tab does
    * @param {function(): number} [options.now] milliseconds
+   * @param {number} [options.retries] further attempts of a renewal
    */
-  constructor ({ http, app, store, login, exclusive = work => work(), now = Date.now }) {
+  constructor ({ http, app, store, login, exclusive = work => work(), now = Date.now, retries = 2 }) {
     Object.assign(this, { http, store, login, exclusive, now })
+    this.patience = { timeout: http.timeout, retries }
     this.base = `/v1/apps/${encodeURIComponent(app)}/auth`
     this.pending = null
     this.listeners = new Set()
@@ -44,7 +48,13 @@ class Session {
     if (this.usable(refused)) return this.tokens.accessToken
     if (!this.tokens && !this.login) return undefined
     if (!this.pending) this.pending = this.renew(refused).finally(() => { this.pending = null })
-    await this.pending
+    try {
+      await this.pending
+    } catch (error) {
+      // The server is out of reach, and what there is still works for a moment.
+      if (refused === undefined && this.tokens && this.now() < this.tokens.expiresAt) return this.tokens.accessToken
+      throw error
+    }
     return this.tokens ? this.tokens.accessToken : undefined
   }
 
@@ -67,11 +77,20 @@ class Session {
     })
   }
 
-  /** @returns {Promise<boolean>} false if the session has ended and only a new login helps */
+  /**
+   * A refresh token is good for one exchange. So that a reply that is lost does not cost the session, the exchange has a
+   * name, kept from before it is first sent: the server answers the same one again.
+   * @returns {Promise<boolean>} false if the session has ended and only a new login helps
+   */
   async refresh () {
+    if (!this.tokens.attempt) {
+      this.tokens.attempt = randomKey()
+      this.store.set(JSON.stringify(this.tokens))
+    }
+    const { refreshToken, attempt, user } = this.tokens
     try {
-      const { reply } = await this.http.json('POST', `${this.base}/refresh`, { refreshToken: this.tokens.refreshToken })
-      this.keep({ user: this.tokens.user, ...reply })
+      const { reply } = await persist(this.patience, true, timeout => this.http.json('POST', `${this.base}/refresh`, { refreshToken, attempt }, undefined, { timeout }))
+      this.keep({ user, ...reply })
       return true
     } catch (error) {
       const wire = wireError(error)

@@ -1,5 +1,4 @@
 'use strict'
-/* global wx */
 
 const { run } = require('../core/run')
 const { wxDialect } = require('../core/dialect-wx')
@@ -7,27 +6,45 @@ const { requireOk } = require('../core/client')
 const { requireString } = require('../core/files')
 const { local } = require('../core/errors')
 const { lost } = require('../core/http')
+const { quiet } = require('./platform')
 
 /**
- * Sends a local file. The bytes go by PUT to the granted address, which may be an object store.
+ * Sends a local file as a form, which the system reads from the disk as it goes and reports on.
  * @param {object} cloud
- * @param {{cloudPath: string, filePath: string}} options and success, fail, complete, onProgressUpdate
+ * @param {{cloudPath: string, filePath: string, header: object}} options and success, fail, complete, onProgressUpdate;
+ *   header may name the content's type
  */
-function upload (cloud, options, readFile) {
+function upload (cloud, options) {
   const task = new Task(options)
-  return task.promise('cloud.uploadFile', async ({ cloudPath, filePath }) => {
-    const client = cloud.ready('uploadFile')
-    const data = await readFile(requireString('uploadFile', 'filePath', filePath))
-    const total = data.byteLength
-    task.progress({ totalBytesSent: 0, totalBytesExpectedToSend: total })
-    const grant = await client.grantUpload(cloudPath, total)
-    const { statusCode, data: text } = await task.start(callbacks => wx.request({
-      method: grant.method || 'PUT', url: grant.url, header: grant.headers, data, dataType: 'text', responseType: 'text', ...callbacks
-    }))
-    requireOk('uploadFile', statusCode, text)
-    task.progress({ totalBytesSent: total, totalBytesExpectedToSend: total })
-    return { fileId: grant.fileId, statusCode }
+  return task.promise('cloud.uploadFile', ({ cloudPath, filePath, header, config }) => {
+    const client = cloud.ready('uploadFile', config)
+    return uploadPath(client, cloud.platform, task, { cloudPath, filePath, type: contentType(header) })
   })
+}
+
+async function uploadPath (client, platform, task, { cloudPath, filePath, type }) {
+  const size = await platform.fileSize(requireString('uploadFile', 'filePath', filePath))
+  const grant = await client.grantUpload(cloudPath, size, type)
+  const { statusCode, data } = await task.start(callbacks => platform.api.uploadFile({
+    url: grant.url, filePath, name: 'file', header: grant.headers, ...callbacks
+  }))
+  requireOk('uploadFile', statusCode, data)
+  return { fileId: grant.fileId, statusCode }
+}
+
+/** Sends bytes. */
+async function uploadBytes (client, platform, { cloudPath, data }) {
+  const grant = await client.grantUpload(cloudPath, data.byteLength)
+  const { statusCode, data: text } = await platform.request({
+    method: grant.method || 'PUT', url: grant.url, header: grant.headers, data, dataType: 'text', responseType: 'text'
+  }).catch(error => { throw lost((error && error.errMsg) || 'request:fail', true) })
+  requireOk('uploadFile', statusCode, text)
+  return { fileId: grant.fileId, statusCode }
+}
+
+function contentType (header) {
+  for (const name of Object.keys(header || {})) if (name.toLowerCase() === 'content-type') return String(header[name])
+  return undefined
 }
 
 /**
@@ -36,13 +53,9 @@ function upload (cloud, options, readFile) {
  */
 function download (cloud, options) {
   const task = new Task(options)
-  return task.promise('cloud.downloadFile', async ({ fileID }) => {
-    const url = await cloud.ready('downloadFile').address(fileID)
-    const { statusCode, tempFilePath } = await task.start(callbacks => {
-      const native = wx.downloadFile({ url, ...callbacks })
-      if (native && typeof native.onProgressUpdate === 'function') native.onProgressUpdate(progress => task.progress(progress))
-      return native
-    })
+  return task.promise('cloud.downloadFile', async ({ fileID, config }) => {
+    const url = await cloud.ready('downloadFile', config).address(fileID)
+    const { statusCode, tempFilePath } = await task.start(callbacks => cloud.platform.api.downloadFile({ url, ...callbacks }))
     requireOk('downloadFile', statusCode, '')
     return { tempFilePath, statusCode }
   })
@@ -52,20 +65,22 @@ function download (cloud, options) {
 class Task {
   constructor (options) {
     this.options = options || {}
-    this.listeners = new Set()
+    this.listeners = { progress: new Set(), headers: new Set() }
     this.native = null
     this.aborted = false
-    if (typeof this.options.onProgressUpdate === 'function') this.listeners.add(this.options.onProgressUpdate)
+    if (typeof this.options.onProgressUpdate === 'function') this.listeners.progress.add(this.options.onProgressUpdate)
   }
 
   promise (api, work) {
     const promise = run(wxDialect(), api, this.options, () => work(this.options))
+    const on = listeners => listener => { listeners.add(listener) }
+    const off = listeners => listener => { listener ? listeners.delete(listener) : listeners.clear() }
     return Object.assign(promise, {
       abort: () => this.abort(),
-      onProgressUpdate: listener => { this.listeners.add(listener) },
-      offProgressUpdate: listener => { listener ? this.listeners.delete(listener) : this.listeners.clear() },
-      onHeadersReceived () {},
-      offHeadersReceived () {}
+      onProgressUpdate: on(this.listeners.progress),
+      offProgressUpdate: off(this.listeners.progress),
+      onHeadersReceived: on(this.listeners.headers),
+      offHeadersReceived: off(this.listeners.headers)
     })
   }
 
@@ -73,7 +88,11 @@ class Task {
   start (begin) {
     if (this.aborted) throw local('transfer', 'abort')
     return new Promise((resolve, reject) => {
-      this.native = begin({ success: resolve, fail: error => reject(lost(error.errMsg || 'the transfer failed', true)) })
+      const native = quiet(begin({ success: resolve, fail: error => reject(lost((error && error.errMsg) || 'the transfer failed', true)) }))
+      this.native = native
+      if (!native) return
+      if (typeof native.onProgressUpdate === 'function') native.onProgressUpdate(progress => this.progress(progress))
+      if (typeof native.onHeadersReceived === 'function') native.onHeadersReceived(headers => this.tell('headers', headers))
     })
   }
 
@@ -82,13 +101,17 @@ class Task {
     if (this.native && typeof this.native.abort === 'function') this.native.abort()
   }
 
+  tell (what, event) {
+    for (const listener of [...this.listeners[what]]) listener(event)
+  }
+
   progress (event) {
     const [done, total] = event.totalBytesExpectedToWrite === undefined
       ? [event.totalBytesSent, event.totalBytesExpectedToSend]
       : [event.totalBytesWritten, event.totalBytesExpectedToWrite]
     const percent = event.progress === undefined ? (total > 0 ? Math.floor(done / total * 100) : 0) : event.progress
-    for (const listener of [...this.listeners]) listener({ ...event, progress: percent })
+    this.tell('progress', { ...event, progress: percent })
   }
 }
 
-module.exports = { upload, download }
+module.exports = { upload, download, uploadPath, uploadBytes, Task }

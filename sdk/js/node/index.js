@@ -3,18 +3,19 @@
 const { Http, lost } = require('../core/http')
 const { Client, requireOk } = require('../core/client')
 const { CloudError, local } = require('../core/errors')
-const { fetchSend } = require('../core/fetch')
+const { fetchSend, fetchTransfer } = require('../core/fetch')
 const { standardSockets } = require('../core/websocket')
 
 const DEFAULT_LIMIT = 100
+const DEADLINE = 60e3 // milliseconds for one call with all its attempts
 
 /** One app as seen from a server that holds an API key: nothing is hidden from it by security rules. */
 class App extends Client {
-  constructor ({ app, endpoint, apiKey, timeout }) {
+  constructor ({ app, endpoint, apiKey, timeout = DEADLINE, retries }) {
     if (typeof app !== 'string' || app === '') throw local('init', 'app must be the ID of your app')
     if (typeof apiKey !== 'string' || apiKey === '') throw local('init', 'apiKey must be a key of the app')
-    const http = new Http({ endpoint, send: fetchSend, timeout })
-    super({ app, http, token: async () => apiKey, defaultLimit: DEFAULT_LIMIT, connect: standardSockets(socketClass) })
+    const http = new Http({ endpoint, send: fetchSend, transfer: fetchTransfer, timeout })
+    super({ app, http, retries, token: async () => apiKey, defaultLimit: DEFAULT_LIMIT, connect: standardSockets(socketClass) })
   }
 
   /**
@@ -71,7 +72,8 @@ async function bodyOf (content) {
  * @param {string} options.app the app's ID (`env` is understood too)
  * @param {string} options.endpoint address of the server
  * @param {string} options.apiKey
- * @param {number} [options.timeout] milliseconds per request
+ * @param {number} [options.timeout] milliseconds for one call with all its attempts, 60,000 unless given
+ * @param {number} [options.retries] further attempts after one that failed, 2 unless given
  */
 function init ({ env, app = env, ...options }) {
   return new App({ app, ...options })

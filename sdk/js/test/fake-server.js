@@ -47,19 +47,20 @@ class FakeServer {
     const entry = {
       method: request.method,
       path: request.url,
-      body: isJSON ? JSON.parse(bytes.toString()) : bytes.length ? bytes : undefined,
+      body: isJSON ? JSON.parse(bytes.toString()) : bytes.length ? await contentOf(request, bytes) : undefined,
       token: (request.headers.authorization || '').replace(/^Bearer /, '') || undefined,
       headers: request.headers
     }
     this.requests.push(entry)
-    const { status = 200, json, raw } = await this.answer(entry) // a reply may be a promise: a slow or silent server
+    const { status = 200, json, raw, lost } = await this.answer(entry) // a reply may be a promise: a slow or silent server
+    if (lost) return response.socket.destroy() // what was done is done, but nobody hears of it
     response.writeHead(status, { 'x-request-id': 'req-http', 'content-type': raw === undefined ? 'application/json' : 'application/octet-stream' })
     response.end(raw === undefined ? JSON.stringify(json) : raw)
   }
 
-  answer ({ method, path, body, token }) {
+  answer ({ method, path, body, token, headers }) {
     const own = this.replies[`${method} ${path}`]
-    if (own) return own({ body, token })
+    if (own) return own({ body, token, headers })
     if (path.startsWith('/bytes/')) return this.bytes(method, path, body)
     const [, , , , room, ...rest] = path.split('/').map(decodeURIComponent)
     if (room === 'auth') return this.auth(rest[0], body, token)
@@ -116,12 +117,20 @@ class FakeServer {
 
   bytes (method, path, body) {
     const name = decodeURIComponent(path.slice('/bytes/'.length).split('?')[0])
-    if (method === 'PUT') {
+    if (method === 'PUT' || method === 'POST') {
       this.files.set(name, body || Buffer.alloc(0))
       return { json: {} }
     }
     return this.files.has(name) ? { raw: this.files.get(name) } : problem(403, 'grant_invalid', 'denied')
   }
+}
+
+/** The bytes of a request, or those of the file in a form. */
+async function contentOf (request, bytes) {
+  const type = request.headers['content-type'] || ''
+  if (!type.startsWith('multipart/form-data')) return bytes
+  const form = await new Response(bytes, { headers: { 'content-type': type } }).formData()
+  return Buffer.from(await form.get('file').arrayBuffer())
 }
 
 const missing = { error: { code: 'not_found', reason: 'file_not_found', message: 'no such file' } }

@@ -8,14 +8,15 @@ class FakeWx {
     this.logins = 0
     this.offline = false
     this.sockets = []
-    for (const name of ['request', 'connectSocket', 'login', 'downloadFile', 'getStorageSync', 'setStorageSync', 'removeStorageSync', 'getFileSystemManager']) this[name] = this[name].bind(this)
+    for (const name of ['request', 'connectSocket', 'login', 'uploadFile', 'downloadFile', 'getStorageSync', 'setStorageSync', 'removeStorageSync', 'getFileSystemManager']) this[name] = this[name].bind(this)
   }
 
-  request ({ url, method, header, data, dataType, timeout, success, fail, complete = () => {} }) {
+  request ({ url, method, header, data, dataType, responseType, timeout, success, fail, complete = () => {} }) {
     const aborting = new AbortController()
     this.fetch(url, { method, headers: header, body: data, signal: aborting.signal }).then(async response => {
-      const text = await response.text()
-      const reply = { statusCode: response.status, data: dataType === 'json' || dataType === undefined ? JSON.parse(text) : text, header: { 'X-Request-Id': response.headers.get('x-request-id') } }
+      const content = responseType === 'arraybuffer' ? await response.arrayBuffer() : await response.text()
+      const names = [...response.headers].map(([name, value]) => [name.replace(/\b[a-z]/g, letter => letter.toUpperCase()), value])
+      const reply = { statusCode: response.status, data: dataType === 'json' || dataType === undefined ? JSON.parse(content) : content, header: Object.fromEntries(names) }
       success(reply)
       complete(reply)
     }).catch(() => {
@@ -47,6 +48,28 @@ class FakeWx {
     for (const socket of this.sockets.splice(0)) socket.terminate()
   }
 
+  /** The form that the real one sends, in two pieces, with progress after each. */
+  uploadFile ({ url, filePath, name, header, success, fail }) {
+    const content = this.localFiles.get(filePath)
+    const listeners = { progress: [], headers: [] }
+    const aborting = new AbortController()
+    const form = new FormData()
+    form.append(name, new Blob([content]), filePath.split('/').pop())
+    const total = content.length
+    const tell = sent => { for (const listener of listeners.progress) listener({ progress: Math.floor(sent / total * 100), totalBytesSent: sent, totalBytesExpectedToSend: total }) }
+    queueMicrotask(() => tell(Math.floor(total / 2)))
+    this.fetch(url, { method: 'POST', headers: header, body: form, signal: aborting.signal }).then(async response => {
+      tell(total)
+      for (const listener of listeners.headers) listener({ header: Object.fromEntries(response.headers) })
+      success({ statusCode: response.status, data: await response.text(), errMsg: 'uploadFile:ok' })
+    }).catch(() => fail({ errMsg: aborting.signal.aborted ? 'uploadFile:fail abort' : 'uploadFile:fail ' }))
+    return {
+      abort: () => aborting.abort(),
+      onProgressUpdate: listener => listeners.progress.push(listener),
+      onHeadersReceived: listener => listeners.headers.push(listener)
+    }
+  }
+
   downloadFile ({ url, success, fail }) {
     const listeners = []
     this.fetch(url).then(async response => {
@@ -76,6 +99,11 @@ class FakeWx {
 
   getFileSystemManager () {
     return {
+      getFileInfo: ({ filePath, success, fail }) => {
+        const content = this.localFiles.get(filePath)
+        if (!content) return fail({ errMsg: `getFileInfo:fail no such file or directory, stat '${filePath}'` })
+        success({ size: content.length })
+      },
       readFile: ({ filePath, success, fail }) => {
         const content = this.localFiles.get(filePath)
         if (!content) return fail({ errMsg: `readFile:fail no such file or directory, open ${filePath}` })

@@ -199,7 +199,7 @@ test('in a mini-program, offline and back', async () => {
   try {
     const cloud = new (require('../miniprogram').Cloud)()
     await cloud.init({ env: 'app1', endpoint: server.url })
-    cloud.client.realtime.random = () => 1
+    cloud.connection('app1').realtime.random = () => 1
     wx.offline = true
     const w = follow(cloud.database().collection('notes'))
     await assert.rejects(cloud.callFunction({ name: 'echo' })) // as offline as the watch

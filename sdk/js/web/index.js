@@ -5,21 +5,22 @@ const { Http, lost } = require('../core/http')
 const { Session } = require('../core/session')
 const { Client, requireOk } = require('../core/client')
 const { CloudError, failure, local } = require('../core/errors')
-const { fetchSend } = require('../core/fetch')
+const { fetchSend, fetchTransfer } = require('../core/fetch')
 const { standardSockets } = require('../core/websocket')
 const { put } = require('./upload')
 
 const DEFAULT_LIMIT = 100
+const DEADLINE = 60e3 // milliseconds for one call with all its attempts
 
 /** One app as seen from a browser. */
 class App extends Client {
   /** @param {object} options see init */
-  constructor ({ app, endpoint = pageOrigin(), timeout, storage = browserStorage() }) {
+  constructor ({ app, endpoint = pageOrigin(), timeout = DEADLINE, retries, storage = browserStorage() }) {
     if (typeof app !== 'string' || app === '') throw local('init', 'app must be the ID of your app')
-    const http = new Http({ endpoint, send: fetchSend, timeout })
+    const http = new Http({ endpoint, send: fetchSend, transfer: fetchTransfer, timeout })
     const key = `yunduo:${http.endpoint}:${app}`
-    const session = new Session({ http, app, store: storeIn(storage, key), exclusive: acrossTabs(key) })
-    super({ app, http, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT, connect: standardSockets(() => WebSocket), onWake })
+    const session = new Session({ http, app, store: storeIn(storage, key), exclusive: acrossTabs(key), retries })
+    super({ app, http, retries, token: refused => session.token(refused), defaultLimit: DEFAULT_LIMIT, connect: standardSockets(() => WebSocket), onWake })
     this.auth = new Auth(session)
   }
 
@@ -144,7 +145,8 @@ function pageOrigin () {
  * @param {object} options
  * @param {string} options.app the app's ID (`env` is understood too)
  * @param {string} [options.endpoint] address of the server; the page's own origin unless given
- * @param {number} [options.timeout] milliseconds per request
+ * @param {number} [options.timeout] milliseconds for one call with all its attempts, 60,000 unless given
+ * @param {number} [options.retries] further attempts after one that failed, 2 unless given
  * @param {Storage} [options.storage] where tokens stay; localStorage unless given
  */
 function init ({ env, app = env, ...options }) {
