@@ -7,7 +7,14 @@ export interface Callbacks<T> {
   success?: (result: T) => void
   fail?: (error: CloudError) => void
   complete?: (result: any) => void
-  config?: { env?: string }
+  config?: Config
+}
+
+/** For one call. */
+export interface Config {
+  /** Another app than init() named. */
+  env?: string | symbol
+  traceUser?: boolean
 }
 
 /** What every call rejects with. */
@@ -288,9 +295,36 @@ export interface FileAddress { fileID: string, tempFileURL: string, maxAge: numb
 export interface GetTempFileURLResult extends Reply { fileList: FileAddress[] }
 export interface DeleteFileResult extends Reply { fileList: Array<{ fileID: string, status: number, errMsg: string }> }
 
+export interface CallFunctionOptions extends Callbacks<CallFunctionResult> {
+  name: string
+  data?: AnyObject
+  /** Milliseconds for this call with all its attempts. */
+  timeout?: number
+  /** Names this call: it is tried again when its reply was lost, and the function runs once. */
+  idempotencyKey?: string
+  slow?: boolean
+}
+
+export interface CallContainerResult extends Reply { data: any, statusCode: number, header: AnyObject, callID: string }
+export interface CallContainerOptions extends Callbacks<CallContainerResult> {
+  /** Below the service, with its query. */
+  path?: string
+  /** First part of the route; also as header X-WX-SERVICE. */
+  service?: string
+  method?: string
+  header?: AnyObject
+  data?: any
+  /** 'json' unless given: a text that is JSON is parsed. */
+  dataType?: string
+  responseType?: string
+  timeout?: number
+}
+
 /** The calls that every client has. */
 export interface CloudCalls {
-  callFunction (options: { name: string, data?: AnyObject } & Callbacks<CallFunctionResult>): Promise<CallFunctionResult>
+  callFunction (options: CallFunctionOptions): Promise<CallFunctionResult>
+  /** Calls an HTTP function of the app. Whatever it answers is a result, also a status of 500. */
+  callContainer (options: CallContainerOptions): Promise<CallContainerResult>
   getTempFileURL (options: { fileList: Array<string | { fileID: string, maxAge?: number }> } & Callbacks<GetTempFileURLResult>): Promise<GetTempFileURLResult>
   deleteFile (options: { fileList: string[] } & Callbacks<DeleteFileResult>): Promise<DeleteFileResult>
 }

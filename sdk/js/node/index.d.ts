@@ -14,8 +14,10 @@ export interface InitOptions {
   endpoint: string
   /** A key of the app: acts as its owner, so keep it off clients. */
   apiKey: string
-  /** Milliseconds per request. */
+  /** Milliseconds for one call with all its attempts; 60,000 unless given. */
   timeout?: number
+  /** Further attempts after one that failed; 2 unless given. */
+  retries?: number
 }
 
 export function init (options: InitOptions): App

@@ -27,13 +27,14 @@ class FakeWx {
   }
 
   /** The global WebSocket in the words of wx; cut() is what a tunnel does to connections. */
-  connectSocket ({ url, fail = () => {} }) {
+  connectSocket ({ url, success = () => {}, fail = () => {} }) {
     if (this.offline) {
       queueMicrotask(() => fail({ errMsg: 'connectSocket:fail' }))
       return { onOpen () {}, onMessage () {}, onClose () {}, onError () {}, send () {}, close () {} }
     }
     const socket = new WebSocket(url)
     this.sockets.push(socket)
+    queueMicrotask(() => success({ errMsg: 'connectSocket:ok' }))
     return {
       onOpen: listener => { socket.onopen = () => listener({}) },
       onMessage: listener => { socket.onmessage = ({ data }) => listener({ data }) },

@@ -29,8 +29,10 @@ export interface InitOptions {
   app: string
   /** Address of the server; the page's own origin unless given. */
   endpoint?: string
-  /** Milliseconds per request. */
+  /** Milliseconds for one call with all its attempts; 60,000 unless given. */
   timeout?: number
+  /** Further attempts after one that failed; 2 unless given. */
+  retries?: number
   /** Where tokens stay; localStorage unless given. */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 }

@@ -1,8 +1,8 @@
 // Compiled, never run: code written for wx.cloud must compile against the package.
 import cloud = require('../../../miniprogram')
 
-// What a project assigns where it used wx.cloud.
-type Calls = 'init' | 'callFunction' | 'uploadFile' | 'downloadFile' | 'getTempFileURL' | 'deleteFile'
+// What a project assigns where it used wx.cloud: every member that wx.cloud has.
+type Calls = Exclude<keyof WxCloud, 'database'>
 const drop: Pick<WxCloud, Calls> = cloud
 export const database: Omit<DB.Database, 'RegExp' | 'serverDate' | 'command' | 'collection'> = cloud.database()
 
@@ -27,7 +27,11 @@ export async function usage (): Promise<number> {
   task.onProgressUpdate(p => p.totalBytesSent)
   const { fileID } = await task
   const { tempFilePath } = await cloud.downloadFile({ fileID })
-  const other = new cloud.Cloud({ resourceEnv: 'app2', endpoint: 'https://api.example.com' })
+  const { data: listed, statusCode, callID } = await cloud.callContainer({ service: 'shop', path: '/orders', method: 'GET', header: { 'X-WX-SERVICE': 'shop' }, timeout: 1000 })
+  drop.callContainer({ path: '/x', success: result => result.data, fail: console.error })
+  await cloud.callFunction({ name: 'f', data: { big: cloud.CDN({ type: 'filePath', filePath: 'x' }) }, config: { env: 'app2' }, idempotencyKey: `${callID}${statusCode}${listed}` })
+  cloud.init({ env: 'app1', endpoint: 'https://api.example.com', platform: wx, retries: 0, identityless: true })
+  const other = new cloud.Cloud({ resourceAppid: 'wx1', resourceEnv: 'app2', endpoint: 'https://api.example.com' })
   await other.init()
   const left = await db.runTransaction(async transaction => {
     await transaction.collection('notes').doc('x').set({ data: { tempFilePath } })
