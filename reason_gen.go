@@ -42,6 +42,12 @@ const (
 	ReasonIdentityTaken Reason = "identity_taken"
 	// The verification code is wrong, was used or has expired.
 	ReasonCodeInvalid Reason = "code_invalid"
+	// Somebody tried too often; prove first that a person is there.
+	ReasonCaptchaRequired Reason = "captcha_required"
+	// A request with the same Idempotency-Key is still being worked on.
+	ReasonRequestInProgress Reason = "request_in_progress"
+	// A request with the same Idempotency-Key was begun before, and its reply is not known.
+	ReasonOutcomeUnknown Reason = "outcome_unknown"
 	// Too many requests in a short time.
 	ReasonRateLimited Reason = "rate_limited"
 	// The app has used up what it may use.
@@ -182,6 +188,9 @@ var reasons = map[Reason]reasonInfo{
 	ReasonUserExists:             {"exists", -501007, "INVALID_PARAM", 0, false},
 	ReasonIdentityTaken:          {"exists", -501007, "INVALID_PARAM", 0, false},
 	ReasonCodeInvalid:            {"invalid", -501007, "INVALID_PARAM", 0, false},
+	ReasonCaptchaRequired:        {"denied", -501003, "EXCEED_REQUEST_LIMIT", 202, false},
+	ReasonRequestInProgress:      {"conflict", -501001, "SYS_ERR", 117, true},
+	ReasonOutcomeUnknown:         {"conflict", -501001, "SYS_ERR", 117, false},
 	ReasonRateLimited:            {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 202, true},
 	ReasonQuotaExceeded:          {"exhausted", -501003, "EXCEED_REQUEST_LIMIT", 8, false},
 	ReasonTimeout:                {"timeout", -501002, "SERVER_TIMEOUT", 50, true},

@@ -81,6 +81,8 @@ type Call struct {
 	// Device and Lasting are how a session begins: on which device, and whether its refresh token stays.
 	Device  string
 	Lasting bool
+	// Key, if not empty, is the client's name of this request: however often it is sent, it is carried out once.
+	Key string
 	// Attachment carries raw bytes in and out, for function code only.
 	Attachment         []byte
 	ResponseAttachment []byte
@@ -94,6 +96,7 @@ type API struct {
 	info   Info
 
 	operations map[string]*Operation
+	outcomes   *documents.Records[outcome]
 	uploads    uploads
 	restores   *restores
 	streams    sync.WaitGroup
@@ -107,7 +110,7 @@ type Info struct {
 
 // New binds the table to the rooms.
 func New(rooms Rooms, info Info, logger *slog.Logger) *API {
-	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, restores: newRestores()}
+	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, outcomes: newOutcomes(rooms.Documents), restores: newRestores()}
 	for _, rows := range [][]*Operation{
 		documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), accountOperations(), manageOperations(),
 		triggerOperations(), ruleOperations(), recoveryOperations(), transferOperations(),
@@ -150,6 +153,9 @@ func (a *API) Do(ctx context.Context, name string, call *Call) (any, error) {
 		if err := a.exists(ctx, call); err != nil {
 			return nil, err
 		}
+	}
+	if call.Key != "" && keyed[name] {
+		return a.once(ctx, call, name, call.Request, func(ctx context.Context) (any, error) { return o.handle(ctx, a, call) })
 	}
 	return o.handle(ctx, a, call)
 }

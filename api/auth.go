@@ -69,7 +69,7 @@ func loginUnnamed(ctx context.Context, a *API, call *Call, req *map[string]json.
 }
 
 func refresh(ctx context.Context, a *API, call *Call, req *wire.RefreshRequest) (*wire.Tokens, error) {
-	tokens, err := a.rooms.Auth.Refresh(ctx, call.App, req.RefreshToken)
+	tokens, err := a.rooms.Auth.RefreshAttempt(ctx, call.App, req.RefreshToken, req.Attempt)
 	if err != nil {
 		return nil, err
 	}

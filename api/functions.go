@@ -38,8 +38,18 @@ func (a *API) Invoke(ctx context.Context, call *Call, name string, event json.Ra
 		return nil, err
 	}
 	ctx = withBaseURL(ctx, call.BaseURL)
-	result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
-	return result.JSON, err
+	if call.Key == "" {
+		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
+		return result.JSON, err
+	}
+	response, err := a.once(ctx, call, "functions.invoke", append([]byte(name+"\n"), event...), func(ctx context.Context) (any, error) {
+		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
+		return stored(result.JSON), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(response.(stored)), nil
 }
 
 func invokeNamed(ctx context.Context, a *API, call *Call, req *wire.InvokeRequest) (*wire.InvokeResponse, error) {

@@ -97,6 +97,8 @@ type Service struct {
 	sender    Sender
 	codeKey   []byte
 	proofKey  []byte
+	// refreshKey makes refresh tokens of named exchanges.
+	refreshKey []byte
 
 	ticketParser *jwt.Parser
 
@@ -136,6 +138,8 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		sender:    o.Sender,
 		codeKey:   o.Keys.Derive("digests of verification codes"),
 		proofKey:  o.Keys.Derive("signing of proofs"),
+
+		refreshKey: o.Keys.Derive("refresh tokens of named exchanges"),
 
 		ticketParser: newTicketParser(),
 		users: documents.NewRecords[user](db, "users", documents.RecordOptions{Indexes: []driver.Index{

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"strings"
 	"time"
 
@@ -19,6 +21,8 @@ const (
 	refreshPrefix = "ydr_"
 	idLength      = 32
 	secretLength  = 43
+
+	minAttempt, maxAttempt = 16, 128 // characters of the name of an exchange
 )
 
 // session is a login as it is stored.
@@ -85,6 +89,16 @@ func tokens(access, refresh string, u User) Tokens {
 // ends the session, for somebody else may have it. app may be empty where the request does not name one. Reasons:
 // token_missing, token_invalid, token_expired, session_revoked.
 func (s *Service) Refresh(ctx context.Context, app yunduo.AppID, refreshToken string) (Tokens, error) {
+	return s.RefreshAttempt(ctx, app, refreshToken, "")
+}
+
+// RefreshAttempt is Refresh for a client that may not hear the reply: until the new refresh token is used, an exchange
+// under the same attempt, a random text of the client's, gives the same one again. A second exchange under another
+// attempt ends the session as ever. Further reasons: invalid_request.
+func (s *Service) RefreshAttempt(ctx context.Context, app yunduo.AppID, refreshToken, attempt string) (Tokens, error) {
+	if attempt != "" && (len(attempt) < minAttempt || len(attempt) > maxAttempt) {
+		return Tokens{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "attempt: %d to %d random characters are needed", minAttempt, maxAttempt)
+	}
 	live, once, err := s.sessionOf(ctx, app, refreshToken)
 	if err != nil {
 		return Tokens{}, err
@@ -100,12 +114,19 @@ func (s *Service) Refresh(ctx context.Context, app yunduo.AppID, refreshToken st
 	if live.Lasting {
 		return s.renewLasting(ctx, live, once, refreshToken, u)
 	}
-	next := yunduo.NewSecret()
+	next := s.nextSecret(live.ID, once, attempt)
 	current := bson.D{{Key: "_id", Value: live.ID}, {Key: "refresh", Value: digest(once)}, {Key: "revoked", Value: false}}
 	set := bson.D{{Key: "refresh", Value: digest(next)}, {Key: "expiresAt", Value: now.Add(SessionLifetime)}}
 	exchanged, err := s.sessions.UpdateIf(ctx, current, bson.D{{Key: "$set", Value: set}})
 	if err != nil {
 		return Tokens{}, err
+	}
+	if !exchanged && attempt != "" {
+		// The very same exchange once more, whose reply was lost?
+		if live, err = s.sessions.Get(ctx, live.ID); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonDocumentNotFound {
+			return Tokens{}, err
+		}
+		exchanged = err == nil && !live.Revoked && subtle.ConstantTimeCompare(live.Refresh, digest(next)) == 1
 	}
 	if !exchanged { // used before, or by two at once
 		s.logger.WarnContext(ctx, "refresh token used twice, session revoked", "session_id", live.ID, "app", live.App)
@@ -119,6 +140,16 @@ func (s *Service) Refresh(ctx context.Context, app yunduo.AppID, refreshToken st
 		return Tokens{}, err
 	}
 	return tokens(access, strings.TrimSuffix(refreshToken, once)+next, u), nil
+}
+
+// nextSecret is the second secret of the refresh token that follows. Without an attempt it is a new one each time.
+func (s *Service) nextSecret(sessionID, once, attempt string) string {
+	if attempt == "" {
+		return yunduo.NewSecret()
+	}
+	mac := hmac.New(sha256.New, s.refreshKey)
+	mac.Write([]byte(sessionID + "/" + once + "/" + attempt))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // sessionOf returns the session that a refresh token belongs to, which is not revoked, and the token's second secret.

@@ -10,9 +10,11 @@ type Tokens struct {
 	User         User   `json:"user"`
 }
 
-// RefreshRequest exchanges a refresh token for new tokens.
+// RefreshRequest exchanges a refresh token for new tokens. Attempt, if not empty, is a random name of this exchange: sent
+// again under the same one it gives the same refresh token, for replies get lost.
 type RefreshRequest struct {
 	RefreshToken string `json:"refreshToken"`
+	Attempt      string `json:"attempt,omitempty"`
 }
 
 // RevokeRequest ends the session that an access or refresh token belongs to.
