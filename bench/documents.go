@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // note is a document of about 500 bytes without its ID.
@@ -107,12 +106,9 @@ func admin(ctx context.Context, b *bench) error {
 	fmt.Printf("\n## Get by ID: /admin (TC3 signature) and native (API key)\n\n| clients | native requests/s | /admin requests/s | native p50 us | /admin p50 us | /admin : native requests/s | load |\n|---|---|---|---|---|---|---|\n")
 	key := "Authorization: Bearer " + b.APIKey
 	for _, clients := range []int{1, 16, 64} {
-		now := time.Now() // signatures hold for 15 minutes
 		results, err := b.sideBySide(ctx,
 			b.gets(clients, ids, func(id string) []byte { return b.get(id, key) }),
-			b.gets(clients, ids, func(id string) []byte {
-				return b.signed(now, "action", "database.getDocument", "collectionName", "notes", "envName", b.App, "query", `{"_id":`+quote(id)+`}`, "queryType", "DOC")
-			}))
+			b.gets(clients, ids, b.signedGet))
 		if err != nil {
 			return err
 		}

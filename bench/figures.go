@@ -13,13 +13,14 @@ import (
 // round is what one round of a load gave.
 type round struct {
 	rate     float64 // requests per second
+	count    int     // requests
 	p50, p99 time.Duration
 	load     string // the machine's load average over the last minute
 }
 
 func newRound(latencies []time.Duration, took time.Duration) round {
 	slices.Sort(latencies)
-	return round{rate: float64(len(latencies)) / took.Seconds(), p50: quantile(latencies, .5), p99: quantile(latencies, .99), load: loadAverage()}
+	return round{count: len(latencies), rate: float64(len(latencies)) / took.Seconds(), p50: quantile(latencies, .5), p99: quantile(latencies, .99), load: loadAverage()}
 }
 
 // quantile returns the q-quantile (nearest rank) of sorted values; zero of none.

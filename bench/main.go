@@ -46,6 +46,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
+		{"dialects", dialects, false},
 		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true},
 	}
 }
@@ -99,7 +100,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.binary, "yunduo", "bin/yunduo", "the binary to measure")
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	node := flag.String("node", "node", "the node executable of the peer of functions")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, and when named only: peers, fanout, growth")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, and when named only: peers, fanout, growth")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// signed returns a request to /admin signed as the server SDKs do (TC3-HMAC-SHA256). fields are names in lower case
-// and string values by turns, in the order signed. It holds for 15 minutes.
-func (p *platform) signed(at time.Time, fields ...string) []byte {
+// signed returns a request to /admin signed as the server SDKs do (TC3-HMAC-SHA256). fields are names and values, strings
+// or raw JSON, by turns, in the order signed. It holds for 15 minutes.
+func (p *platform) signed(at time.Time, fields ...any) []byte {
 	names, members, payload := []string{}, []string{}, ""
 	for i := 0; i < len(fields); i += 2 {
-		names = append(names, strings.ToLower(fields[i]))
-		members = append(members, quote(fields[i])+":"+quote(fields[i+1]))
-		payload += "&" + strings.ToLower(fields[i]) + "=" + fields[i+1] + "\r\n"
+		name := fields[i].(string)
+		names = append(names, strings.ToLower(name))
+		members = append(members, quote(name)+":"+memberText(fields[i+1]))
+		payload += fmt.Sprintf("&%s=%s\r\n", strings.ToLower(name), fields[i+1])
 	}
 	headers := "content-type:application/json\nhost:" + p.host + "\n"
 	canonical := strings.Join([]string{"post", "//" + p.host + "/admin", "", headers, "content-type;host", digest(payload)}, "\n")
