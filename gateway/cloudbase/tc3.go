@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,9 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, params map[str
 	if err := a.checkTime(timestamp, now); err != nil {
 		return err
 	}
+	if err := a.checkSigned(params); err != nil {
+		return err
+	}
 	headers, err := a.canonicalHeaders(r)
 	if err != nil {
 		return err
@@ -93,6 +97,25 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, params map[str
 		}
 	}
 	return mismatch()
+}
+
+// addedLater are members that SDKs put into a body after it was signed. None says what to do: the token of temporary keys
+// is compared with them, and the data of WeChat's services go to WeChat alone.
+var addedLater = []string{"sdk_version", "sessiontoken", "authorization", "requestdata", "apioptions"}
+
+// checkSigned refuses members that are not signed and say something: somebody on the way could have added them.
+func (a *tc3Authorization) checkSigned(params map[string]json.RawMessage) error {
+	for name, value := range params {
+		var text string
+		if json.Unmarshal(value, &text) == nil && strings.TrimSpace(text) == "" {
+			continue
+		}
+		signed := func(listed string) bool { return strings.EqualFold(listed, name) }
+		if !slices.ContainsFunc(a.signedParams, signed) && !slices.Contains(addedLater, name) {
+			return invalidSignature("the member %q of the body is not signed", clip(name))
+		}
+	}
+	return nil
 }
 
 // verifyBody checks the signature over a request's whole body: the "cloud API" flavour, in which the address is the

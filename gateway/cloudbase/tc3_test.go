@@ -137,6 +137,11 @@ func TestTC3_AcceptsWhatTheSDKsSend(t *testing.T) {
 		r.URL.RawQuery = "&eventId=e1"
 		require.NoError(t, judge(r, body, signedAt))
 	})
+	t.Run("what SDKs add after signing", func(t *testing.T) {
+		r, body := signing{params: plain}.request(t)
+		body["sdk_version"], body["sessionToken"], body["wxCloudApiToken"] = json.RawMessage(`"1.23.0"`), json.RawMessage(`"t"`), json.RawMessage(`""`)
+		require.NoError(t, judge(r, body, signedAt))
+	})
 	t.Run("clocks that differ a little", func(t *testing.T) {
 		r, body := signing{params: plain}.request(t)
 		for _, skew := range []time.Duration{-15 * time.Minute, -time.Minute, time.Minute, 15 * time.Minute} {
@@ -152,6 +157,9 @@ func TestTC3_RefusesWhatWasChanged(t *testing.T) {
 		"a number's type": func(_ *http.Request, body map[string]json.RawMessage) { body["multi"] = json.RawMessage(`1`) },
 		"a space inside a value": func(_ *http.Request, body map[string]json.RawMessage) {
 			body["nested"] = json.RawMessage(`{"b":[1,2]}`)
+		},
+		"a member added": func(_ *http.Request, body map[string]json.RawMessage) {
+			body["projection"] = json.RawMessage(`"{}"`)
 		},
 		"a value removed":   func(_ *http.Request, body map[string]json.RawMessage) { delete(body, "query") },
 		"a value emptied":   func(_ *http.Request, body map[string]json.RawMessage) { body["query"] = json.RawMessage(`""`) },
