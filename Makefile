@@ -50,7 +50,7 @@ go-test:
 	@go test -race -timeout 15m ./...
 
 conformance-page: ## write docs/conformance.md from the results of the cases
-	@YUNDUO_UPDATE=1 go test -count 1 -run 'TestEngine/Cases' ./data/documents/embedded
+	@YUNDUO_UPDATE=1 go test -count 1 -p 1 -run '^(TestEngine|TestSuite)$$/^Cases$$' ./data/documents/embedded ./data/documents/mongodb
 
 SOAK ?= 10m
 soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment
