@@ -56,7 +56,7 @@ SOAK ?= 10m
 soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment
 	@cd $(MINGO) && $(NPM) ci
 	@export YUNDUO_SOAK=$(SOAK) YUNDUO_SEED=$${YUNDUO_SEED:-$$(date +%s)} && \
-	  go test -count 1 -timeout 0 -v -run '^(TestDifferential|TestKeysOrderAsValues|TestCrash|TestCrash_ExactState|TestFaults_ExactState)$$' \
+	  go test -count 1 -timeout 0 -v -run '^(TestDifferential|TestKeysOrderAsValues|TestFromKey|TestCrash|TestCrash_ExactState|TestFaults_ExactState)$$' \
 	    ./data/query/value ./data/documents/documentstest ./data/documents/embedded && \
 	  go test -count 1 -timeout 0 -v -run '^TestEngine$$/^Model$$' ./data/documents/embedded
 

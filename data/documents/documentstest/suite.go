@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 		{"Equivalence", equivalenceTests},
 		{"Partial", partialTests},
 		{"Collations", collationTests},
+		{"Covered", coveredTests},
 		{"Places", placeTests},
 		{"Hints", hintTests},
 		{"Transactions", transactionTests},

@@ -55,6 +55,7 @@ type index struct {
 	paths   []value.Path // of Fields
 	by      *collation.Collation
 	partial *query.Filter // of Partial; nil is all
+	typed   bool          // entries hold types
 	*indexState
 }
 
@@ -88,6 +89,7 @@ func newIndex(id uint32, definition driver.Index) (*index, error) {
 	if ix.partial, err = query.ParseFilterBy(ix.by, definition.Partial); err != nil {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidIndex, "partialFilter: %s", yunduo.AsError(err).Message)
 	}
+	ix.typed = ix.canCover()
 	return ix, nil
 }
 

@@ -43,6 +43,7 @@ type indexRecord struct {
 	ExpireAfter int64         `bson:"expireAfter"` // milliseconds
 	Partial     bson.Raw      `bson:"partial,omitempty"`
 	Collation   bson.Raw      `bson:"collation,omitempty"`
+	Typed       bool          `bson:"typed,omitempty"`   // entries hold types; those of indexes that were made before do not
 	State       string        `bson:"state,omitempty"`   // empty: in use
 	Failure     string        `bson:"failure,omitempty"` // why the build was given up
 }
@@ -62,7 +63,7 @@ func (c *collection) marshal() ([]byte, error) { return bson.Marshal(c.record())
 func (c *collection) record() collectionRecord {
 	r := collectionRecord{App: int64(c.app), Name: c.name, Settings: c.settings, Indexes: []indexRecord{}, Created: c.created}
 	for _, ix := range c.indexes {
-		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial, Collation: ix.Collation}
+		ir := indexRecord{ID: int64(ix.id), Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, ExpireAfter: ix.ExpireAfter.Milliseconds(), Partial: ix.Partial, Collation: ix.Collation, Typed: ix.typed}
 		ir.State, ir.Failure = ix.state()
 		for _, f := range ix.Fields {
 			ir.Fields = append(ir.Fields, fieldRecord(f))
@@ -165,7 +166,11 @@ func (r indexRecord) index() (*index, error) {
 	case stateFailed:
 		definition.Build = &driver.IndexBuild{Failed: r.Failure}
 	}
-	return newIndex(uint32(r.ID), definition)
+	ix, err := newIndex(uint32(r.ID), definition)
+	if err == nil {
+		ix.typed = r.Typed
+	}
+	return ix, err
 }
 
 func loadCounters(r pebble.Reader, c *collection) error {

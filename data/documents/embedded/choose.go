@@ -145,7 +145,7 @@ func (s *search) cost(p *plan, o order, matches float64) float64 {
 	switch {
 	case p.index == nil && p.branches == nil:
 		cost = scanCost * read
-	case s.count && p.exact:
+	case s.count && p.exact, p.covered != nil:
 		cost = read
 	case streams:
 		cost = (1 + fetchCost) * read

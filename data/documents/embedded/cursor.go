@@ -42,7 +42,8 @@ func (r *reader) find(ctx context.Context, ns driver.Namespace, find driver.Find
 	}
 	s := r.search(ctx, coll, find.Filter)
 	s.sort, s.want, s.hint = find.Sort, want, find.Hint
-	found, err := newRows(s)
+	s.needs = needsOf(find.Filter, find.Sort, find.Projection, false)
+	found, err := newRows(ctx, s)
 	if err != nil {
 		return nil, err
 	}

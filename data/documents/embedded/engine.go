@@ -53,6 +53,7 @@ type Engine struct {
 	smallCollection int64  // see the constant
 	chunkDocuments  int    // see the constant
 	beforeChunk     func() // for tests, to hold a builder
+	untyped         bool   // for tests, to make indexes as they were before their entries held types
 }
 
 var (

@@ -27,15 +27,17 @@ type entrySource struct {
 	buffered   bool  // ids of one key do not come by themselves in the wanted order
 	descending bool  // of ids
 
-	ids     [][]byte // of the current key, not yet yielded
-	current []byte   // the current key
-	within  *keyWalk // over the current key in the other direction: it has too many ids for ids
-	ahead   bool     // walk stands on the first entry of the next key
+	needs *needs // what of documents is to be made of the entries; nil is nothing
+
+	items   []sortItem // of the current key, not yet yielded, without keys
+	current []byte     // the current key
+	within  *keyWalk   // over the current key in the other direction: it has too many ids for ids
+	ahead   bool       // walk stands on the first entry of the next key
 	ended   bool
 }
 
 func newEntrySource(v view, p plan, memory int64) *entrySource {
-	s := &entrySource{index: p.index, walk: newKeyWalk(v, p.ranges, p.reverse), group: p.group, descending: p.descendingTies, memory: memory}
+	s := &entrySource{index: p.index, walk: newKeyWalk(v, p.ranges, p.reverse), group: p.group, descending: p.descendingTies, memory: memory, needs: p.covered}
 	s.buffered = !s.whole() || (p.reverse != p.descendingTies && !p.index.Unique)
 	return s
 }
@@ -48,30 +50,39 @@ func (s *entrySource) next(ctx context.Context) ([]byte, bson.Raw, bool, error) 
 		if ok, err := s.walk.next(); !ok || err != nil {
 			return nil, nil, false, err
 		}
-		group, id, err := s.entry()
+		group, item, err := s.item(s.walk)
 		s.current = append(s.current[:0], group...)
-		return id, nil, err == nil, err
+		return item.id, item.document, err == nil, err
 	}
 	if s.within != nil {
-		id, err := s.nextWithin()
-		if id != nil || err != nil {
-			return id, nil, err == nil, err
+		item, err := s.nextWithin()
+		if item.id != nil || err != nil {
+			return item.id, item.document, err == nil, err
 		}
 	}
-	if len(s.ids) == 0 {
+	if len(s.items) == 0 {
 		if err := s.fill(); err != nil {
 			return nil, nil, false, err
 		}
 		if s.within != nil {
 			return s.next(ctx)
 		}
-		if len(s.ids) == 0 {
+		if len(s.items) == 0 {
 			return nil, nil, false, nil
 		}
 	}
-	id := s.ids[0]
-	s.ids = s.ids[1:]
-	return id, nil, true, nil
+	item := s.items[0]
+	s.items = s.items[1:]
+	return item.id, item.document, true, nil
+}
+
+// item returns the entry that a walk stands on, and what is needed of its document if that can be made of it. The id is
+// valid until the walk moves on.
+func (s *entrySource) item(w *keyWalk) (group []byte, item sortItem, err error) {
+	if group, item.id, err = s.entryOf(w); err == nil && s.needs != nil {
+		item.document, err = s.document(w)
+	}
+	return group, item, err
 }
 
 func (s *entrySource) entry() (group, id []byte, err error) { return s.entryOf(s.walk) }
@@ -105,18 +116,19 @@ func (s *entrySource) fill() error {
 				break
 			}
 		}
-		group, id, err := s.entry()
+		group, item, err := s.item(s.walk)
 		if err != nil {
 			return err
 		}
-		if s.ahead = len(s.ids) > 0 && !bytes.Equal(group, s.current); s.ahead {
+		if s.ahead = len(s.items) > 0 && !bytes.Equal(group, s.current); s.ahead {
 			break
 		}
 		s.current = append(s.current[:0], group...)
-		s.ids = append(s.ids, slices.Clone(id))
-		size += int64(len(id)) + sliceBytes
-		if len(s.ids) > maxBuffered && s.whole() {
-			s.ids = nil
+		item.id = slices.Clone(item.id)
+		s.items = append(s.items, item)
+		size += item.bytes()
+		if len(s.items) > maxBuffered && s.whole() {
+			s.items = nil
 			key := slices.Clone(s.current)
 			s.within = newKeyWalk(s.walk.view, []keyRange{{key, keyEnd(key)}}, !s.walk.reverse)
 			return s.walk.pass(key)
@@ -125,26 +137,26 @@ func (s *entrySource) fill() error {
 			return yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "too many documents have the same value in index %q to sort them: sort by more of its fields", s.index.Name)
 		}
 	}
-	slices.SortFunc(s.ids, bytes.Compare)
+	slices.SortFunc(s.items, compareItems)
 	if s.descending {
-		slices.Reverse(s.ids)
+		slices.Reverse(s.items)
 	}
 	return nil
 }
 
-// nextWithin returns the next id of the current key; nil behind the last.
-func (s *entrySource) nextWithin() ([]byte, error) {
+// nextWithin returns the next row of the current key; one without an id behind the last.
+func (s *entrySource) nextWithin() (item sortItem, err error) {
 	ok, err := s.within.next()
 	if err != nil {
-		return nil, err
+		return item, err
 	}
 	if !ok {
 		err := s.within.close()
 		s.within = nil
-		return nil, err
+		return item, err
 	}
-	_, id, err := s.entryOf(s.within)
-	return id, err
+	_, item, err = s.item(s.within)
+	return item, err
 }
 
 func (s *entrySource) examined() int64 { return s.walk.visited }

@@ -51,7 +51,11 @@ func (r *reader) explain(ctx context.Context, ns driver.Namespace, find driver.F
 	stage = wrap(stage, "SKIP", find.Skip, "skipAmount")
 	stage = wrap(stage, "LIMIT", find.Limit, "limitAmount")
 	if find.Projection != nil {
-		stage = bson.D{{Key: "stage", Value: "PROJECTION"}, {Key: "inputStage", Value: stage}}
+		name := "PROJECTION"
+		if plan.covered != nil {
+			name = "PROJECTION_COVERED"
+		}
+		stage = bson.D{{Key: "stage", Value: name}, {Key: "inputStage", Value: stage}}
 	}
 	err = errors.Join(c.Err(), describe(&x, stage, c.rows.rejected), c.Close())
 	return x, err
@@ -68,7 +72,7 @@ func (r *reader) explainCount(ctx context.Context, ns driver.Namespace, find dri
 		return x, err
 	}
 	s := r.search(ctx, coll, find.Filter)
-	s.count, s.hint = true, find.Hint
+	s.count, s.hint, s.needs = true, find.Hint, needsOf(find.Filter, nil, nil, true)
 	p, rejected, err := s.choose(order{})
 	if err != nil {
 		return driver.Explanation{}, err
@@ -84,7 +88,7 @@ func (r *reader) explainCount(ctx context.Context, ns driver.Namespace, find dri
 		err := describe(&x, bson.D{{Key: "stage", Value: "COUNT"}, {Key: "inputStage", Value: scan}}, rejected)
 		return x, err
 	}
-	found, err := newRows(s)
+	found, err := newRows(ctx, s)
 	if err != nil {
 		return x, err
 	}
@@ -160,7 +164,7 @@ func (p *plan) describe() bson.D {
 	switch {
 	case p.index == nil && p.branches == nil:
 		return scan
-	case p.near != nil:
+	case p.near != nil, p.covered != nil:
 		return scan
 	}
 	return bson.D{{Key: "stage", Value: "FETCH"}, {Key: "inputStage", Value: scan}}

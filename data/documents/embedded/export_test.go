@@ -15,6 +15,9 @@ func (e *Engine) BuildInChunks(documents int) { e.smallCollection, e.chunkDocume
 // BeforeChunk has hold called before a builder takes on documents. Call it before any build.
 func (e *Engine) BeforeChunk(hold func()) { e.beforeChunk = hold }
 
+// Untyped makes indexes as they were before their entries held types.
+func (e *Engine) Untyped() { e.untyped = true }
+
 // QueryMemory returns what queries keep in memory.
 func (e *Engine) QueryMemory() int64 { return e.queries.used.Load() }
 

@@ -18,8 +18,8 @@ import (
 // maxEntries bounds the index entries of one document in one index.
 const maxEntries = 10_000
 
-// indexEntry is one key of an index. Its value holds where each component ends, counted from the first, and for a
-// unique index the document's encoded _id.
+// indexEntry is one key of an index. Its value holds where each component ends, counted from the first, the types of the
+// values if the index is typed, and for a unique index the document's encoded _id.
 type indexEntry struct{ key, value []byte }
 
 func (e indexEntry) size() int64 { return int64(len(e.key) + len(e.value)) }
@@ -68,11 +68,16 @@ func (ix *index) entries(c *collection, id []byte, doc bson.Raw) (entries []inde
 	if len(arrays) > 1 {
 		return nil, false, yunduo.Errorf(yunduo.ReasonInvalidDocument, "index %q cannot hold a document with arrays in two of its fields", ix.Name).WithMongoCode(171)
 	}
-	entries, err = ix.combine(ix.prefix(c), components, id)
+	multikey = multikey || len(arrays) > 0
+	var types []byte
+	if ix.typed {
+		types = ix.types(nil, doc, multikey)
+	}
+	entries, err = ix.combine(ix.prefix(c), components, types, id)
 	if len(entries) > 1 {
 		slices.SortFunc(entries, func(a, b indexEntry) int { return bytes.Compare(a.key, b.key) })
 	}
-	return entries, multikey || len(arrays) > 0, err
+	return entries, multikey, err
 }
 
 // component returns the encodings of a document's values in one field of the index, and whether it has an array there
@@ -119,12 +124,12 @@ func isMissing(p value.Path, doc bson.Raw) bool {
 }
 
 // combine makes an entry of every combination of the components' values.
-func (ix *index) combine(prefix []byte, components [][][]byte, id []byte) ([]indexEntry, error) {
+func (ix *index) combine(prefix []byte, components [][][]byte, types, id []byte) ([]indexEntry, error) {
 	var entries []indexEntry
 	var walk func(k, ends []byte, i int)
 	walk = func(k, ends []byte, i int) {
 		if i == len(components) {
-			e := indexEntry{key: slices.Clone(k), value: slices.Clone(ends)}
+			e := indexEntry{key: slices.Clone(k), value: append(slices.Clone(ends), types...)}
 			if ix.Unique {
 				e.value = append(e.value, id...)
 			} else {
@@ -163,6 +168,12 @@ func (ix *index) splitEntry(k, v []byte, components int) (group, id []byte, err 
 			groupEnd = end
 		}
 	}
+	if ix.typed {
+		if len(v) <= len(ix.Fields) {
+			return nil, nil, errCorruptIndex
+		}
+		v = v[len(ix.Fields)+1:]
+	}
 	group = k[:indexPrefixBytes+groupEnd]
 	if ix.Unique {
 		return group, v, nil
@@ -185,6 +196,9 @@ func diff(before, after []indexEntry) (removed, added []indexEntry) {
 		case 1:
 			added, after = append(added, after[0]), after[1:]
 		default:
+			if !bytes.Equal(before[0].value, after[0].value) { // of another type
+				removed, added = append(removed, before[0]), append(added, after[0])
+			}
 			before, after = before[1:], after[1:]
 		}
 	}

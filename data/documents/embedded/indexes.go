@@ -111,6 +111,7 @@ func (e *Engine) beginIndex(ctx context.Context, ns driver.Namespace, definition
 	if err != nil {
 		return nil, err
 	}
+	ix.typed = ix.typed && !e.untyped
 	if coll.documents.Load() <= e.smallCollection && coll.bytes.Load() <= chunkBytes {
 		return ix, e.buildAtOnce(ctx, ns, coll, ix, b)
 	}

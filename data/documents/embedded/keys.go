@@ -16,8 +16,8 @@ const (
 	prefixCatalog  = 0x01 // kind, id u32 -> BSON
 	prefixCounters = 0x02 // app u32, collection u32 -> documents, bytes
 	prefixDocument = 0x10 // app u32, collection u32, id -> record
-	prefixIndex    = 0x11 // app u32, collection u32, index u32, values, id -> component ends
-	prefixUnique   = 0x12 // app u32, collection u32, index u32, values -> component ends, id
+	prefixIndex    = 0x11 // app u32, collection u32, index u32, values, id -> component ends, types
+	prefixUnique   = 0x12 // app u32, collection u32, index u32, values -> component ends, types, id
 	prefixLog      = 0x13 // app u32, offset u64 -> entry
 	prefixJob      = 0x14 // index u32 -> range that an unfinished index build may have written
 	prefixHidden   = 0x15 // collection u32, number u32 -> range that belongs to a collection which is in no catalog

@@ -26,6 +26,7 @@ type mergeStream struct {
 	source *entrySource
 	key    []byte // without what is the same in the whole range
 	id     []byte
+	doc    bson.Raw
 }
 
 func newMergeSource(v view, p plan, memory int64) *mergeSource {
@@ -43,11 +44,11 @@ func newMergeSource(v view, p plan, memory int64) *mergeSource {
 
 // advance moves to the stream's next row; false at its end.
 func (m *mergeStream) advance(ctx context.Context) (bool, error) {
-	id, _, ok, err := m.source.next(ctx)
+	id, doc, ok, err := m.source.next(ctx)
 	if !ok || err != nil {
 		return false, err
 	}
-	m.id = append(m.id[:0], id...)
+	m.id, m.doc = append(m.id[:0], id...), doc
 	m.key = append(m.key[:0], m.source.current[m.source.fixedEnd:]...)
 	return true, nil
 }
@@ -80,7 +81,7 @@ func (s *mergeSource) next(ctx context.Context) ([]byte, bson.Raw, bool, error) 
 	if len(s.streams) == 0 {
 		return nil, nil, false, nil
 	}
-	return s.streams[0].id, nil, true, nil
+	return s.streams[0].id, s.streams[0].doc, true, nil
 }
 
 func (s *mergeSource) examined() (n int64) {

@@ -69,19 +69,33 @@ func (m *mutation) prepareIndexes() (err error) {
 	return nil
 }
 
-// untouched reports whether two states of a document are the same in all top-level fields that the index looks at.
+// untouched reports whether two states of a document are the same in all top-level fields that the index looks at, and
+// have them in the same order.
 func (ix *index) untouched(before, after bson.Raw) bool {
 	if ix.partial != nil {
 		return false
 	}
-	for _, p := range ix.paths {
-		a, _ := value.Field(before, p.Parts()[0].Name)
-		b, _ := value.Field(after, p.Parts()[0].Name)
-		if a.Type != b.Type || !bytes.Equal(a.Value, b.Value) {
+	a, b := value.Elements(before), value.Elements(after)
+	for {
+		keyA, valueA, okA := ix.next(&a)
+		keyB, valueB, okB := ix.next(&b)
+		if !okA || !okB {
+			return okA == okB
+		}
+		if string(keyA) != string(keyB) || valueA.Type != valueB.Type || !bytes.Equal(valueA.Value, valueB.Value) {
 			return false
 		}
 	}
-	return true
+}
+
+// next returns the next field that the index looks at, or _id.
+func (ix *index) next(it *value.Iterator) (key []byte, v bson.RawValue, ok bool) {
+	for {
+		key, v, ok = it.Next()
+		if !ok || ix.at(key) >= 0 || string(key) == "_id" {
+			return key, v, ok
+		}
+	}
 }
 
 func (m *mutation) documentKey() []byte {

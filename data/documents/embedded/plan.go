@@ -40,6 +40,7 @@ type plan struct {
 	descendingTies bool
 	bounds         []componentBounds // of the leading components, to be shown
 	unique         bool              // one key at most
+	covered        *needs            // of documents, and in the entries; nil if documents have to be read
 
 	keys float64 // how many keys there are in ranges, as far as known
 	cost float64

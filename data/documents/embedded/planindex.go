@@ -130,6 +130,9 @@ func (s *search) planIndex(ix *index, d *demands, o order) (p plan, ok bool) {
 	if p.near != nil {
 		return p, true
 	}
+	if s.needs.covers(ix) {
+		p.covered = &s.needs
+	}
 	p.arrange(ix, singles, singles, o, multikey)
 	if worth := s.want > 0 || len(o.fields) > 0; worth && !p.ordered && points > singles && len(ranges) <= maxMerged && !multikey {
 		if p.arrange(ix, singles, points, o, multikey); p.ordered {

@@ -73,7 +73,7 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 		return 0, err
 	}
 	s := r.search(ctx, coll, filter)
-	s.count, s.hint = true, hint
+	s.count, s.hint, s.needs = true, hint, needsOf(filter, nil, nil, true)
 	p, _, err := s.choose(order{})
 	if err != nil {
 		return 0, err
@@ -81,7 +81,7 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 	if p.exact {
 		return s.countKeys(ctx, newKeyWalk(r.view, p.ranges, false))
 	}
-	rows, err := newRows(s)
+	rows, err := newRows(ctx, s)
 	if err != nil {
 		return 0, err
 	}

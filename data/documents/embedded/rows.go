@@ -21,6 +21,7 @@ type rows struct {
 	plan     plan
 	rejected []plan
 	held     io.Closer // of the current document
+	paid     bool      // what the entries take is accounted for already
 
 	id       []byte // encoded _id of the current document
 	document bson.Raw
@@ -63,6 +64,9 @@ func (r *rows) next(ctx context.Context) (bool, error) {
 			if doc, err = r.fetch(id); err == nil && doc == nil {
 				continue
 			}
+		case r.plan.covered != nil && r.paid:
+		case r.plan.covered != nil:
+			err = r.budget.Entries(r.coll.name, 1)
 		case r.plan.near == nil:
 			err = r.examine()
 		}

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -24,11 +25,12 @@ type search struct {
 	want   int64 // the first so many documents are wanted; 0: all
 	hint   string
 	count  bool // only their number is wanted
+	needs  needs
 	budget *driver.Budget
 }
 
 // newRows begins a search. The documents come in the order of sort only if rows.ordered says so.
-func newRows(s search) (*rows, error) {
+func newRows(ctx context.Context, s search) (*rows, error) {
 	o := orderOf(s.sort)
 	p, rejected, err := s.choose(o)
 	if err = cmp.Or(s.filter.Failed(), err); err != nil {
@@ -45,6 +47,8 @@ func newRows(s search) (*rows, error) {
 		return r, r.collect(p.branches, o, memory)
 	case p.index == nil:
 		r.source = &documentSource{walk: newKeyWalk(s.view, p.ranges, p.reverse)}
+	case p.covered != nil && !p.ordered:
+		return r, r.cover(ctx, o, memory)
 	case p.merge > 0:
 		r.source = newMergeSource(s.view, p, memory)
 	case p.ordered:
@@ -55,11 +59,34 @@ func newRows(s search) (*rows, error) {
 	return r, nil
 }
 
+// cover reads what entries tell of documents. Where their order is nobody's, they come as they are; else in that of ids.
+func (r *rows) cover(ctx context.Context, o order, memory int64) error {
+	p := r.plan
+	if r.count || len(o.fields) > 0 {
+		r.source = newUnorderedSource(r.view, p, p.covered)
+		return nil
+	}
+	found, ok, err := r.collectCovered(ctx, p, r.worthwhile(o), memory)
+	if err := firstError(err, r.budget.Entries(r.coll.name, found.keys)); err != nil {
+		return storageError(err)
+	}
+	if !ok {
+		return r.collect([]plan{p}, o, memory)
+	}
+	slices.SortFunc(found.items, compareItems)
+	if o.descendingTies {
+		slices.Reverse(found.items)
+	}
+	r.plan.ordered, r.source, r.paid = true, found, true
+	return nil
+}
+
 // collect reads the ids that index ranges lead to before the first document, or falls back to a scan if they are too
 // many.
 func (r *rows) collect(plans []plan, o order, memory int64) error {
 	var ids [][]byte
 	var keys int64
+	r.plan.covered = nil
 	limit := r.worthwhile(o)
 	for _, p := range plans {
 		found, examined, ok, err := collectIDs(r.view, p, limit-int64(len(ids)), memory)

@@ -123,7 +123,7 @@ func eachMatch(ctx context.Context, w writer, ns driver.Namespace, filter *query
 	if err != nil {
 		return err
 	}
-	rows, err := newRows(r.search(ctx, coll, filter))
+	rows, err := newRows(ctx, r.search(ctx, coll, filter))
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func firstMatch(ctx context.Context, w writer, ns driver.Namespace, filter *quer
 	}
 	s := r.search(ctx, coll, filter)
 	s.sort, s.want = sort, 1
-	rows, err := newRows(s)
+	rows, err := newRows(ctx, s)
 	if err != nil {
 		return nil, false, err
 	}
