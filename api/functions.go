@@ -22,6 +22,7 @@ func functionOperations() []*Operation {
 		row("functions.list", Owner, "List functions", listFunctions),
 		row("functions.get", Owner, "Describe a function", getFunction),
 		row("functions.deploy", Owner, "Deploy a function", deployFunction),
+		row("functions.update", Owner, "Change the code or settings of a function", updateFunction),
 		row("functions.delete", Owner, "Delete a function", deleteFunction),
 		row("functions.versions", Owner, "List the versions of a function", functionVersions),
 		row("functions.rollback", Owner, "Make an earlier version live", rollbackFunction),
@@ -64,7 +65,7 @@ func wireFunction(f functions.Function) wire.Function {
 	v := f.Version
 	function := wire.Function{
 		Name: f.Name, Version: v.Number, Hash: v.Hash, Mode: string(v.Mode), SizeBytes: v.Size, TimeoutSeconds: v.Timeout.Seconds(),
-		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings, Triggers: len(v.Settings.Triggers),
+		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings,
 	}
 	if v.Failure != nil {
 		body := wire.NewErrorBody(v.Failure, "")
@@ -79,10 +80,22 @@ func listFunctions(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wir
 		return nil, err
 	}
 	response := &wire.FunctionsResponse{Functions: make([]wire.Function, len(list))}
+	triggers, err := a.triggersOf(ctx, call)
 	for i, f := range list {
 		response.Functions[i] = wireFunction(f)
+		response.Functions[i].Triggers = triggers[f.Name]
 	}
-	return response, nil
+	return response, err
+}
+
+// triggersOf counts an app's triggers by function.
+func (a *API) triggersOf(ctx context.Context, call *Call) (map[string]int, error) {
+	list, err := a.rooms.Triggers.List(ctx, call.Caller, call.App)
+	count := map[string]int{}
+	for _, t := range list {
+		count[t.Function]++
+	}
+	return count, err
 }
 
 func getFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Function, error) {
@@ -91,7 +104,14 @@ func getFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequ
 		return nil, err
 	}
 	function := wireFunction(f)
-	return &function, nil
+	settings := f.Version.Settings
+	function.Settings = &wire.FunctionSettings{
+		TimeoutSeconds: settings.Timeout.Seconds(), Handler: settings.Handler, Env: settings.Env,
+		Concurrency: settings.Concurrency, Unbundled: settings.Unbundled, OfficialSDK: settings.OfficialSDK,
+	}
+	triggers, err := a.triggersOf(ctx, call)
+	function.Triggers = triggers[f.Name]
+	return &function, err
 }
 
 func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployRequest) (*wire.Function, error) {
@@ -105,20 +125,47 @@ func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployReq
 	definitions := []triggers.Definition{}
 	for _, t := range req.Settings.Triggers {
 		request.Settings.Triggers = append(request.Settings.Triggers, functions.Trigger{Name: t.Name, Schedule: t.Config, TimeZone: t.TimeZone})
-		definitions = append(definitions, triggers.Definition{
-			Name: t.Name, Type: t.Type, Schedule: t.Config, TimeZone: t.TimeZone, Payload: t.Payload, Overlap: triggers.Overlap(t.Overlap),
-		})
+		definitions = append(definitions, definition(t))
 	}
-	for _, f := range req.Files {
-		if !fs.ValidPath(f.Path) {
-			return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "files: %q is not a path inside the function's folder", f.Path)
-		}
-		request.Files = append(request.Files, bundle.File{Path: f.Path, Data: f.Content})
+	var err error
+	if request.Files, err = bundleFiles(req.Files); err != nil {
+		return nil, err
 	}
 	if _, err := a.rooms.Functions.Deploy(ctx, call.Caller, call.App, request); err != nil {
 		return nil, err
 	}
 	if _, err := a.rooms.Triggers.Set(ctx, call.Caller, call.App, req.Name, definitions); err != nil {
+		return nil, err
+	}
+	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
+}
+
+func definition(t wire.TriggerSpec) triggers.Definition {
+	return triggers.Definition{Name: t.Name, Type: t.Type, Schedule: t.Config, TimeZone: t.TimeZone, Payload: t.Payload, Overlap: triggers.Overlap(t.Overlap)}
+}
+
+func bundleFiles(files []wire.DeployFile) ([]bundle.File, error) {
+	var list []bundle.File
+	for _, f := range files {
+		if !fs.ValidPath(f.Path) {
+			return nil, yunduo.Errorf(yunduo.ReasonInvalidBundle, "files: %q is not a path inside the function's folder", f.Path)
+		}
+		list = append(list, bundle.File{Path: f.Path, Data: f.Content})
+	}
+	return list, nil
+}
+
+func updateFunction(ctx context.Context, a *API, call *Call, req *wire.UpdateFunctionRequest) (*wire.Function, error) {
+	change := functions.Change{Handler: req.Handler, Env: req.Env, OfficialSDK: req.OfficialSDK}
+	if req.TimeoutSeconds != nil {
+		limit := seconds(*req.TimeoutSeconds)
+		change.Timeout = &limit
+	}
+	var err error
+	if change.Files, err = bundleFiles(req.Files); err != nil {
+		return nil, err
+	}
+	if _, err := a.rooms.Functions.Update(ctx, call.Caller, call.App, req.Name, change); err != nil {
 		return nil, err
 	}
 	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
@@ -173,7 +220,7 @@ func testFunction(ctx context.Context, a *API, call *Call, req *wire.TestInvokeR
 	if err != nil {
 		return nil, err
 	}
-	options := functions.InvokeOptions{Source: functions.SourceClient}
+	options := functions.InvokeOptions{Source: functions.SourceClient, Lines: true}
 	if req.OpenID != "" {
 		options.AsUser = &yunduo.Caller{
 			App: call.App, Role: yunduo.RoleUser, OpenID: req.OpenID, UserID: req.OpenID, Provider: "wechat", WeChatAppID: app.WeChat.AppID, ClientIP: call.Caller.ClientIP,
@@ -182,6 +229,9 @@ func testFunction(ctx context.Context, a *API, call *Call, req *wire.TestInvokeR
 	begun := a.now()
 	result, err := a.rooms.Functions.Invoke(withBaseURL(ctx, call.BaseURL), call.Caller, call.App, req.Name, req.Event, options)
 	response := &wire.TestInvokeResponse{InvocationID: result.InvocationID, Result: result.JSON, Cold: result.Cold, DurationMS: milliseconds(a.now().Sub(begun))}
+	for _, l := range result.Lines {
+		response.Lines = append(response.Lines, wire.LogLine(l))
+	}
 	if err == nil {
 		return response, nil
 	}

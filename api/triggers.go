@@ -10,6 +10,8 @@ import (
 func triggerOperations() []*Operation {
 	return []*Operation{
 		row("triggers.list", Owner, "List triggers with their next runs", listTriggers),
+		row("triggers.add", Owner, "Give a function triggers beside those that it has", addTriggers),
+		row("triggers.remove", Owner, "Take a trigger from a function", removeTrigger),
 		row("triggers.run", Owner, "Run a trigger now", runTrigger),
 		row("triggers.enable", Owner, "Switch a trigger on or off", enableTrigger),
 		row("triggers.history", Owner, "List the firings of a trigger", triggerHistory),
@@ -43,11 +45,34 @@ func listTriggers(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire
 	if err != nil {
 		return nil, err
 	}
+	return wireTriggers(list), nil
+}
+
+func wireTriggers(list []triggers.Trigger) *wire.TriggersResponse {
 	response := &wire.TriggersResponse{Triggers: make([]wire.Trigger, len(list))}
 	for i, t := range list {
 		response.Triggers[i] = wireTrigger(t)
 	}
-	return response, nil
+	return response
+}
+
+func addTriggers(ctx context.Context, a *API, call *Call, req *wire.AddTriggersRequest) (*wire.TriggersResponse, error) {
+	if _, err := a.rooms.Functions.Get(ctx, call.Caller, call.App, req.Function); err != nil {
+		return nil, err
+	}
+	definitions := make([]triggers.Definition, len(req.Triggers))
+	for i, t := range req.Triggers {
+		definitions[i] = definition(t)
+	}
+	list, err := a.rooms.Triggers.Add(ctx, call.Caller, call.App, req.Function, definitions)
+	if err != nil {
+		return nil, err
+	}
+	return wireTriggers(list), nil
+}
+
+func removeTrigger(ctx context.Context, a *API, call *Call, req *wire.TriggerRequest) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Triggers.Remove(ctx, call.Caller, call.App, req.Function, req.Name)
 }
 
 func runTrigger(ctx context.Context, a *API, call *Call, req *wire.TriggerRequest) (*wire.Firing, error) {

@@ -99,6 +99,7 @@ type Service struct {
 	proofKey  []byte
 	// refreshKey makes refresh tokens of named exchanges.
 	refreshKey []byte
+	temporary  []byte // of which the secrets of temporary keys are made
 
 	ticketParser *jwt.Parser
 
@@ -138,6 +139,7 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		sender:    o.Sender,
 		codeKey:   o.Keys.Derive("digests of verification codes"),
 		proofKey:  o.Keys.Derive("signing of proofs"),
+		temporary: o.Keys.Derive("secrets of temporary keys"),
 
 		refreshKey: o.Keys.Derive("refresh tokens of named exchanges"),
 

@@ -26,6 +26,8 @@ type InvokeOptions struct {
 	// AsUser lets the app's owner try a function as an end user: the identity fields of this caller are used.
 	AsUser    *yunduo.Caller
 	RequestID string // of ctx if empty
+	// Lines asks for what the code printed before its reply.
+	Lines bool
 }
 
 // Result is what an invocation gave. InvocationID is set on errors of the code too.
@@ -33,6 +35,7 @@ type Result struct {
 	runtime.Result
 	InvocationID string
 	Version      int64
+	Lines        []runtime.LogLine // if they were asked for
 }
 
 // Observation is what metrics learn of an invocation.
@@ -82,6 +85,9 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		result.Result, err = p.code.Invoke(ctx, invocation)
 	}
 	rec.end(p, time.Since(begun), result.Result, err)
+	if o.Lines {
+		result.Lines = rec.ended.Lines
+	}
 	return result, err
 }
 

@@ -35,6 +35,8 @@ type Options struct {
 	Dev bool
 	// DefaultApp answers to unknown app names given by callers that present its credentials (dev only).
 	DefaultApp yunduo.AppID
+	// COSSignatures accepts signatures of the vendor's object store, which are made with SHA-1.
+	COSSignatures bool
 	// Now is the clock by which signatures are judged; nil is time.Now.
 	Now func() time.Time
 	// Ready reports whether the server can serve; nil means always.
@@ -75,7 +77,7 @@ func New(o Options) *Gateway {
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
-	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, Sockets: g.sockets, Logger: o.Logger, Now: o.Now})
+	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now})
 	return g
 }
 

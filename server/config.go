@@ -29,6 +29,8 @@ type Config struct {
 
 	NodePath string // the node executable; empty looks it up in PATH
 	Sandbox  string // auto, require or off: see docs/security
+	// COSSignatures accepts signatures of the vendor's object store, which are made with SHA-1.
+	COSSignatures bool
 	// AllowPrivateNetwork lets functions connect to private and loopback addresses.
 	AllowPrivateNetwork bool
 

@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -53,6 +54,50 @@ func (s *Scheduler) Set(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 	}
 	s.nudge()
 	return s.list(ctx, is("app", string(app), "function", function))
+}
+
+// Add makes definitions triggers of a function beside those that it has, or in the place of one of the same name.
+// Otherwise it is as Set.
+func (s *Scheduler) Add(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, function string, definitions []Definition) ([]Trigger, error) {
+	all, err := s.definitions(ctx, caller, app, function)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for _, d := range definitions {
+		named[d.Name] = true
+	}
+	all = slices.DeleteFunc(all, func(d Definition) bool { return named[d.Name] })
+	return s.Set(ctx, caller, app, function, append(all, definitions...))
+}
+
+// Remove takes a trigger from a function; permission_denied, trigger_not_found.
+func (s *Scheduler) Remove(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, function, name string) error {
+	if _, err := s.find(ctx, caller, app, function, name); err != nil {
+		return err
+	}
+	all, err := s.definitions(ctx, caller, app, function)
+	if err != nil {
+		return err
+	}
+	_, err = s.Set(ctx, caller, app, function, slices.DeleteFunc(all, func(d Definition) bool { return d.Name == name }))
+	return err
+}
+
+// definitions returns a function's triggers as they were deployed.
+func (s *Scheduler) definitions(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, function string) ([]Definition, error) {
+	if err := mayManage(caller, app); err != nil {
+		return nil, err
+	}
+	found, err := s.triggers.Find(ctx, is("app", string(app), "function", function), documents.FindOptions{})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Definition, len(found))
+	for i, t := range found {
+		list[i] = t.definition()
+	}
+	return list, nil
 }
 
 // check turns a definition into a record that is enabled and due next.

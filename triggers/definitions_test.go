@@ -159,3 +159,23 @@ func TestTenancy(t *testing.T) {
 		require.Empty(t, f.statuses(t, "t"), "the history went with the app")
 	})
 }
+
+func TestAddAndRemove(t *testing.T) {
+	bubble(t, triggers.Options{}, func(t *testing.T, f *fixture) {
+		f.set(t, everySeconds("a", "20"), everySeconds("b", "10"))
+		list, err := f.Add(t.Context(), owner("one"), "one", "tidy", []triggers.Definition{everySeconds("b", "30"), everySeconds("c", "40")})
+		require.NoError(t, err)
+		require.Equal(t, []string{"tidy/a", "tidy/b", "tidy/c"}, names(list))
+		require.Equal(t, everySeconds("b", "30").Schedule, list[1].Schedule)
+		require.Equal(t, everySeconds("a", "20").Schedule, list[0].Schedule)
+		require.NoError(t, f.Remove(t.Context(), owner("one"), "one", "tidy", "a"))
+		list, err = f.List(t.Context(), owner("one"), "one")
+		require.NoError(t, err)
+		require.Equal(t, []string{"tidy/b", "tidy/c"}, names(list))
+
+		require.Equal(t, yunduo.ReasonTriggerNotFound, yunduo.ReasonOf(f.Remove(t.Context(), owner("one"), "one", "tidy", "a")))
+		require.Equal(t, yunduo.ReasonPermissionDenied, yunduo.ReasonOf(f.Remove(t.Context(), owner("two"), "one", "tidy", "b")))
+		_, err = f.Add(t.Context(), owner("two"), "one", "tidy", []triggers.Definition{everySeconds("d", "5")})
+		require.Equal(t, yunduo.ReasonPermissionDenied, yunduo.ReasonOf(err))
+	})
+}

@@ -37,6 +37,7 @@ type TestInvokeResponse struct {
 	Error        *ErrorBody      `json:"error,omitempty"`
 	DurationMS   float64         `json:"durationMs"`
 	Cold         bool            `json:"cold"`
+	Lines        []LogLine       `json:"lines,omitempty"` // printed before the reply
 }
 
 // FunctionSettings are the author's choices for a function.
@@ -62,6 +63,18 @@ type Function struct {
 	Warnings       []string   `json:"warnings,omitempty"`
 	Error          *ErrorBody `json:"error,omitempty"`
 	Triggers       int        `json:"triggers"`
+	// Settings are what the author chose; absent in lists.
+	Settings *FunctionSettings `json:"settings,omitempty"`
+}
+
+// UpdateFunctionRequest changes a function. Absent fields stay as they are, and so do its triggers.
+type UpdateFunctionRequest struct {
+	Name           string            `json:"name"`
+	Files          []DeployFile      `json:"files,omitempty"` // the whole folder
+	TimeoutSeconds *float64          `json:"timeoutSeconds,omitempty"`
+	Handler        *string           `json:"handler,omitempty"`
+	Env            map[string]string `json:"env,omitempty"` // all of it
+	OfficialSDK    *bool             `json:"officialSdk,omitempty"`
 }
 
 // FunctionsResponse lists functions by name.

@@ -91,6 +91,8 @@ func TestMain(m *testing.M) {
 	register[wire.FunctionVersionsResponse]()
 	register[wire.SourceResponse]()
 	register[wire.DeployRequest]()
+	register[wire.UpdateFunctionRequest]()
+	register[wire.AddTriggersRequest]()
 	register[wire.LogsRequest]()
 	register[wire.LogsResponse]()
 	register[wire.App]()

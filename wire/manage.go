@@ -69,6 +69,12 @@ type TriggerRequest struct {
 	Limit    int    `json:"limit,omitempty"`
 }
 
+// AddTriggersRequest gives a function triggers beside those that it has, or in the place of those of the same name.
+type AddTriggersRequest struct {
+	Function string        `json:"function"`
+	Triggers []TriggerSpec `json:"triggers"`
+}
+
 // EnableTriggerRequest switches a trigger on or off.
 type EnableTriggerRequest struct {
 	Function string `json:"function"`

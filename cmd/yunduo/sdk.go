@@ -19,16 +19,18 @@ var sdkForms = map[string]struct {
 	"miniprogram": {"miniprogram/index.js", bundle.ScriptCommonJS},
 	"web":         {"web/index.js", bundle.ScriptBrowser},
 	"node":        {"node/index.js", bundle.ScriptCommonJS},
+	// Not an SDK of ours: it points the vendor's tools at this server.
+	"cloudbase": {"cloudbase/index.js", bundle.ScriptCommonJS},
 }
 
 func sdkCommand(l language) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "sdk miniprogram|web|node", Short: l.say(texts.sdk), Args: cobra.ExactArgs(1), ValidArgs: []string{"miniprogram", "web", "node"},
+		Use: "sdk miniprogram|web|node|cloudbase", Short: l.say(texts.sdk), Args: cobra.ExactArgs(1), ValidArgs: []string{"miniprogram", "web", "node", "cloudbase"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			form, ok := sdkForms[args[0]]
 			if !ok {
-				return fmt.Errorf("%q is not one of miniprogram, web, node", args[0])
+				return fmt.Errorf("%q is not one of miniprogram, web, node, cloudbase", args[0])
 			}
 			text, err := bundle.Script(js.Sources, form.entry, form.form, "yunduo")
 			if err != nil {

@@ -55,7 +55,7 @@ function change (project, file) {
 }
 
 test('every block of the guide is tried', () => {
-  assert.deepEqual(blocks.map(b => `${b.kind} ${b.project}`), ['diff web', 'diff web1', 'sh wx', 'diff wx', 'sh scripts', 'diff scripts/tcb-admin-node.js'])
+  assert.deepEqual(blocks.map(b => `${b.kind} ${b.project}`), ['diff web', 'diff web1', 'sh wx', 'diff wx', 'sh scripts', 'diff scripts/tcb-admin-node.js', 'sh cli'])
   assert.equal((guide.match(/^```/gm) || []).length, 2 * blocks.length, 'a block names no project')
 })
 

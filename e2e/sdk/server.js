@@ -33,8 +33,8 @@ function written () {
 }
 
 /** Starts the server on a project, by default on the one above. */
-async function start ({ project = written() } = {}) {
-  const child = spawn(process.env.YUNDUO_BINARY, ['dev', project, '--port', '0'], { env: { ...process.env, YUNDUO_LANG: 'en' } })
+async function start ({ project = written(), flags = [] } = {}) {
+  const child = spawn(process.env.YUNDUO_BINARY, ['dev', project, '--port', '0', ...flags], { env: { ...process.env, YUNDUO_LANG: 'en' } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text })
   const ended = new Promise(resolve => child.on('exit', resolve))

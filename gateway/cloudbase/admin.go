@@ -25,9 +25,12 @@ type Options struct {
 	PublicURL string
 	// DefaultApp stands for unknown environment IDs sent with its credentials; empty refuses them.
 	DefaultApp yunduo.AppID
-	Sockets    *live.Sockets
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// COSSignatures accepts signatures with SHA-1, which the vendor's manager SDK makes for files and tcb-admin-node unless
+	// told otherwise.
+	COSSignatures bool
+	Sockets       *live.Sockets
+	Logger        *slog.Logger
+	Now           func() time.Time
 }
 
 type surface struct {
@@ -43,6 +46,8 @@ func Mount(e *echo.Echo, o Options) {
 	s := &surface{Options: o, marks: newMarks(o.Now)}
 	e.POST("/admin", s.admin)
 	e.POST("/web", s.web)
+	e.POST("/", s.control)
+	s.mountCOS(e)
 	s.mountClient(e)
 	s.mountGateway(e)
 	s.mountBytes(e)
@@ -165,54 +170,81 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
 	}
-	caller, err := s.authenticate(c, p)
+	r, err := s.authenticate(c, p)
 	if err != nil {
 		return nil, err
 	}
-	app, err := s.environment(c.Request().Context(), caller, p.text("envName"))
-	if err != nil {
+	if r.call.App, err = s.environment(r.call.Caller, p.text("envName")); err != nil {
 		return nil, err
 	}
 	run, ok := actions[p.text("action")]
 	if !ok {
 		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", p.text("action"))
 	}
-	r := s.requestOf(c, caller, app)
 	r.params, r.body = p, body
 	return run(c.Request().Context(), r)
 }
 
-// authenticate finds out which app the keys of a request belong to. They act as its owner.
-func (s *surface) authenticate(c echo.Context, p params) (yunduo.Caller, error) {
+// authenticate finds out which app the keys of a request belong to, and who acts with them.
+func (s *surface) authenticate(c echo.Context, p params) (*request, error) {
 	ctx, header := c.Request().Context(), c.Request().Header.Get(echo.HeaderAuthorization)
+	if text := p.text("authorization"); header == "" && text != "" {
+		return s.authenticateCOS(c, p, text)
+	}
 	if header == "" {
-		return yunduo.Caller{}, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request is not signed: give secretId and secretKey to init")
+		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request is not signed: give secretId and secretKey to init")
 	}
 	if key := exchange.Bearer(c.Request()); key != "" {
 		caller, err := s.Rooms.Auth.VerifyAPIKey(ctx, key)
+		if err != nil {
+			return nil, err
+		}
 		caller.ClientIP = c.RealIP()
-		return caller, err
+		return s.requestOf(c, caller, caller.App), nil
 	}
 	authorization, err := parseTC3(header)
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
-	app, secret, err := s.Rooms.Apps.SecretKey(ctx, authorization.secretID)
+	signer, err := s.signer(ctx, authorization.secretID, p.text("sessionToken"))
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
 	lower, err := p.lower()
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
-	if err := authorization.verify(c.Request(), secret, lower, s.Now()); err != nil {
-		return yunduo.Caller{}, err
+	if err := authorization.verify(c.Request(), signer.secret, lower, s.Now()); err != nil {
+		return nil, err
 	}
-	return yunduo.Caller{App: app, Role: yunduo.RoleOwner, ClientIP: c.RealIP()}, nil
+	return s.signedRequest(c, signer), nil
+}
+
+// authenticateCOS does so for a signature that is in the body.
+func (s *surface) authenticateCOS(c echo.Context, p params, text string) (*request, error) {
+	if !s.COSSignatures {
+		return nil, cosRefused()
+	}
+	authorization, err := parseCOS(text)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := s.signer(c.Request().Context(), authorization.secretID, p.text("sessionToken"))
+	if err != nil {
+		return nil, err
+	}
+	lower, err := p.lower()
+	if err != nil {
+		return nil, err
+	}
+	if err := authorization.verifyMembers(c.Request(), signer.secret, lower, s.Now()); err != nil {
+		return nil, err
+	}
+	return s.signedRequest(c, signer), nil
 }
 
 // environment maps the environment ID of a request to the caller's app: they must be the same, none means that app.
-func (s *surface) environment(ctx context.Context, caller yunduo.Caller, env string) (yunduo.AppID, error) {
+func (s *surface) environment(caller yunduo.Caller, env string) (yunduo.AppID, error) {
 	if env == "" || env == string(caller.App) || (s.DefaultApp != "" && caller.App == s.DefaultApp) {
 		return caller.App, nil
 	}

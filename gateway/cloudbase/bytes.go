@@ -38,7 +38,7 @@ func (r *request) grant(ctx context.Context, path string, size int64, contentTyp
 		return grant{}, err
 	}
 	return grant{
-		url: r.call.BaseURL + uploadPath, authorization: granted.Ticket, token: metaToken,
+		url: r.here + uploadPath, authorization: granted.Ticket, token: metaToken,
 		fileID: granted.FileID, metaFileID: url.QueryEscape(granted.FileID),
 	}, nil
 }

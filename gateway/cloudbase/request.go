@@ -21,7 +21,8 @@ type request struct {
 	call    api.Call
 	params  params // the members of body, on the action endpoints
 	body    []byte
-	parse   bool // a function's result is wanted as it is, not as a text
+	here    string // the server's address as this request reached it; uploads of its sender go there
+	parse   bool   // a function's result is wanted as it is, not as a text
 }
 
 // do runs an operation; input is a pointer to its request.
@@ -85,7 +86,7 @@ func (s *surface) identified(c echo.Context) (*request, error) {
 	case token != "":
 		caller, err = s.Rooms.Auth.Authenticate(r.Context(), "", token)
 	case strings.HasPrefix(header, tc3Algorithm):
-		caller, err = s.signedCloudAPI(c, header)
+		return s.signedCloudAPI(c, header)
 	default:
 		err = yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
 	}
@@ -100,29 +101,51 @@ func (s *surface) identified(c echo.Context) (*request, error) {
 }
 
 func (s *surface) requestOf(c echo.Context, caller yunduo.Caller, app yunduo.AppID) *request {
-	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL)}}
+	base := exchange.BaseURL(c.Request(), s.PublicURL)
+	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: base}, here: base}
 }
 
-// signedCloudAPI verifies a signature over the whole body, as keys on the gateway endpoint make it.
-func (s *surface) signedCloudAPI(c echo.Context, header string) (yunduo.Caller, error) {
+// signedRequest is a request whose signature was verified. What code of an invocation asks for is for its client:
+// addresses of files begin as the client knows the server, only those of uploads as the code does.
+func (s *surface) signedRequest(c echo.Context, by signer) *request {
+	if by.caller.ClientIP == "" {
+		by.caller.ClientIP = c.RealIP()
+	}
+	r := s.requestOf(c, by.caller, by.caller.App)
+	if by.caller.Role == yunduo.RoleFunction {
+		r.here = exchange.BaseURL(c.Request(), "")
+		if s.PublicURL == "" && by.baseURL != "" {
+			r.call.BaseURL = by.baseURL
+		}
+	}
+	return r
+}
+
+// signedCloudAPI verifies a signature over the whole body, as keys on the gateway endpoint and the vendor's tools make
+// it. The body can be read again.
+func (s *surface) signedCloudAPI(c echo.Context, header string) (*request, error) {
 	r := c.Request()
 	authorization, err := parseTC3(header)
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
-	app, secret, err := s.Rooms.Apps.SecretKey(r.Context(), authorization.secretID)
+	token := authorization.token
+	if token == "" {
+		token = r.Header.Get("X-TC-Token")
+	}
+	signer, err := s.signer(r.Context(), authorization.secretID, token)
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
 	body, err := exchange.Body(c, exchange.MaxJSONBody)
 	if err != nil {
-		return yunduo.Caller{}, err
+		return nil, err
 	}
-	if err := authorization.verifyBody(r, secret, body, s.Now()); err != nil {
-		return yunduo.Caller{}, err
+	if err := authorization.verifyBody(r, signer.secret, body, s.Now()); err != nil {
+		return nil, err
 	}
 	setBody(r, body)
-	return yunduo.Caller{App: app, Role: yunduo.RoleOwner}, nil
+	return s.signedRequest(c, signer), nil
 }
 
 // setBody puts a body back that was read.

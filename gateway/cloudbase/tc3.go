@@ -29,7 +29,9 @@ type tc3Authorization struct {
 	signedParams  []string
 	signedHeaders []string
 	signature     []byte
-	timestamp     string // seconds; of the cloud API flavour, others give a header
+	// Of the cloud API flavour, others give headers: the time in seconds, and the session token of a temporary key.
+	timestamp string
+	token     string
 }
 
 func invalidSignature(format string, args ...any) error {
@@ -60,7 +62,7 @@ func parseTC3(header string) (*tc3Authorization, error) {
 	a := &tc3Authorization{
 		secretID: credential[0], date: credential[1], service: credential[2],
 		scope: strings.Join(credential[1:], "/"), signature: signature,
-		signedHeaders: strings.Split(fields["SignedHeaders"], ";"), timestamp: fields["Timestamp"],
+		signedHeaders: strings.Split(fields["SignedHeaders"], ";"), timestamp: fields["Timestamp"], token: fields["Token"],
 	}
 	if fields["SignedParams"] != "" {
 		a.signedParams = strings.Split(fields["SignedParams"], ";")
@@ -81,17 +83,19 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, params map[str
 	if err := a.checkSigned(params); err != nil {
 		return err
 	}
-	headers, err := a.canonicalHeaders(r)
-	if err != nil {
-		return err
-	}
 	key := a.key(secret)
-	for _, skipEmpty := range []bool{true, false} {
-		payload := a.payloadHash(params, skipEmpty)
-		for _, method := range []string{strings.ToLower(r.Method), r.Method} {
-			for _, query := range canonicalQueries(r) {
-				if a.matches(key, timestamp, method, "//"+r.Host+r.URL.Path, query, headers, payload) {
-					return nil
+	payloads := []string{a.payloadHash(params, true), a.payloadHash(params, false)}
+	for _, host := range signedHosts(r) {
+		headers, err := a.canonicalHeaders(r, host)
+		if err != nil {
+			return err
+		}
+		for _, payload := range payloads {
+			for _, method := range []string{strings.ToLower(r.Method), r.Method} {
+				for _, query := range canonicalQueries(r) {
+					if a.matches(key, timestamp, method, "//"+host+r.URL.Path, query, headers, payload) {
+						return nil
+					}
 				}
 			}
 		}
@@ -122,21 +126,25 @@ func (a *tc3Authorization) checkSigned(params map[string]json.RawMessage) error 
 // path alone.
 func (a *tc3Authorization) verifyBody(r *http.Request, secret string, body []byte, now time.Time) error {
 	timestamp := a.timestamp
-	if timestamp == "" {
-		timestamp = r.Header.Get("X-Timestamp")
+	for _, header := range []string{"X-Timestamp", "X-TC-Timestamp"} {
+		if timestamp == "" {
+			timestamp = r.Header.Get(header)
+		}
 	}
 	if err := a.checkTime(timestamp, now); err != nil {
 		return err
 	}
-	headers, err := a.canonicalHeaders(r)
-	if err != nil {
-		return err
-	}
 	key, digest := a.key(secret), sha256.Sum256(body)
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
-	for _, path := range []string{r.URL.EscapedPath(), raw} {
-		if a.matches(key, timestamp, r.Method, path, r.URL.RawQuery, headers, hex.EncodeToString(digest[:])) {
-			return nil
+	for _, host := range signedHosts(r) {
+		headers, err := a.canonicalHeaders(r, host)
+		if err != nil {
+			return err
+		}
+		for _, path := range []string{r.URL.EscapedPath(), raw} {
+			if a.matches(key, timestamp, r.Method, path, r.URL.RawQuery, headers, hex.EncodeToString(digest[:])) {
+				return nil
+			}
 		}
 	}
 	return mismatch()
@@ -182,7 +190,7 @@ func canonicalQueries(r *http.Request) []string {
 }
 
 // canonicalHeaders lists the signed headers as name:value lines, values trimmed and lower-cased except content types.
-func (a *tc3Authorization) canonicalHeaders(r *http.Request) (string, error) {
+func (a *tc3Authorization) canonicalHeaders(r *http.Request, host string) (string, error) {
 	var b strings.Builder
 	for _, name := range a.signedHeaders {
 		value := r.Header.Get(name)
@@ -190,7 +198,7 @@ func (a *tc3Authorization) canonicalHeaders(r *http.Request) (string, error) {
 		case "":
 			return "", invalidSignature("the Authorization header names no SignedHeaders")
 		case "host":
-			value = strings.ToLower(r.Host)
+			value = strings.ToLower(host)
 		case "content-type":
 			if strings.HasPrefix(value, "multipart/form-data") {
 				value = "multipart/form-data"

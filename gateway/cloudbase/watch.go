@@ -207,7 +207,7 @@ func (w *watchSocket) verify(ctx context.Context, m *watchMessage) (yunduo.Calle
 
 // begin begins a watch, from its beginning or after an event that the client has.
 func (w *watchSocket) begin(ctx context.Context, caller yunduo.Caller, m *watchMessage, q watchQuery, after string, skip uint64) error {
-	app, err := w.surface.environment(ctx, caller, m.Data.EnvID)
+	app, err := w.surface.environment(caller, m.Data.EnvID)
 	if err != nil {
 		return err
 	}

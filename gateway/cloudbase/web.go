@@ -101,7 +101,7 @@ func (s *surface) webCaller(c echo.Context, p params, body []byte, env string) (
 	if err != nil {
 		return nil, err
 	}
-	if r.call.App, err = s.environment(c.Request().Context(), r.call.Caller, env); err != nil {
+	if r.call.App, err = s.environment(r.call.Caller, env); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -35,6 +35,7 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"GET", "/apps/:app/functions", "functions.list"},
 	{"PUT", "/apps/:app/functions/:name", "functions.deploy"},
 	{"GET", "/apps/:app/functions/:name", "functions.get"},
+	{"PATCH", "/apps/:app/functions/:name", "functions.update"},
 	{"DELETE", "/apps/:app/functions/:name", "functions.delete"},
 	{"GET", "/apps/:app/functions/:name/versions", "functions.versions"},
 	{"POST", "/apps/:app/functions/:name/source", "functions.source"},
@@ -67,6 +68,8 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"GET", "/apps/:app/restore", "apps.restoreStatus"},
 
 	{"GET", "/apps/:app/triggers", "triggers.list"},
+	{"POST", "/apps/:app/triggers/:function", "triggers.add"},
+	{"DELETE", "/apps/:app/triggers/:function/:name", "triggers.remove"},
 	{"POST", "/apps/:app/triggers/:function/:name/run", "triggers.run"},
 	{"POST", "/apps/:app/triggers/:function/:name/enable", "triggers.enable"},
 	{"GET", "/apps/:app/triggers/:function/:name/history", "triggers.history"},

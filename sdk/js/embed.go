@@ -6,5 +6,5 @@ import "embed"
 
 // Sources are the SDK's CommonJS modules by path, such as "server/index.js".
 //
-//go:embed core server web miniprogram node
+//go:embed core server web miniprogram node cloudbase
 var Sources embed.FS

@@ -1,0 +1,50 @@
+package cloudbase
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"yunduo"
+	"yunduo/auth"
+)
+
+// signer is who a secret ID belongs to.
+type signer struct {
+	secret  string
+	caller  yunduo.Caller
+	baseURL string // how the client of a temporary key's invocation reaches the server; empty for other keys
+}
+
+// signer looks a secret ID up: a key of an app acts as its owner, the temporary one of an invocation as that, which
+// needs its session token too.
+func (s *surface) signer(ctx context.Context, secretID, token string) (signer, error) {
+	if !auth.IsTemporaryKey(secretID) {
+		app, secret, err := s.Rooms.Apps.SecretKey(ctx, secretID)
+		return signer{secret: secret, caller: yunduo.Caller{App: app, Role: yunduo.RoleOwner}}, err
+	}
+	found, err := s.Rooms.Auth.VerifyTemporaryKey(secretID, token)
+	if err != nil {
+		return signer{}, err
+	}
+	if _, err := s.Rooms.Apps.Get(ctx, found.Caller.App); err != nil {
+		return signer{}, err
+	}
+	return signer{secret: found.SecretKey, caller: found.Caller, baseURL: found.BaseURL}, nil
+}
+
+// originalHost is the header in which the preload for the vendor's tools names the host that a request was made, and
+// signed, for.
+const originalHost = "X-Original-Host"
+
+// signedHosts are the hosts that a signature may be for: the one before the preload redirected the request, else the
+// server's own, which some signers name without its port.
+func signedHosts(r *http.Request) []string {
+	if original := r.Header.Get(originalHost); original != "" {
+		return []string{original}
+	}
+	if name, _, err := net.SplitHostPort(r.Host); err == nil {
+		return []string{r.Host, name}
+	}
+	return []string{r.Host}
+}
