@@ -218,7 +218,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonInvalidRules:           {"invalid", -501007, "INVALID_PARAM", 0, false},
 	ReasonTransactionConflict:    {"conflict", -502001, "DATABASE_TRANSACTION_CONFLICT", 112, true},
 	ReasonTransactionNotFound:    {"not_found", -502001, "DATABASE_REQUEST_FAILED", 251, false},
-	ReasonTransactionTooLarge:    {"too_large", -502001, "DATABASE_REQUEST_FAILED", 10334, false},
+	ReasonTransactionTooLarge:    {"too_large", -502001, "DATABASE_REQUEST_FAILED", 257, false},
 	ReasonPositionLost:           {"not_found", -502001, "DATABASE_REQUEST_FAILED", 286, false},
 	ReasonTooManyWatches:         {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", 0, false},
 	ReasonQueryIDInvalid:         {"not_found", -502001, "QUERYID_INVALID_ERROR", 0, false},

@@ -18,7 +18,11 @@ func (s *Session) parseFilter(by *collation.Collation, raw bson.Raw) (*query.Fil
 	if s.caller.EndUser() && bytes.Contains(raw, []byte(placeholder)) {
 		raw = fillPlaceholders(raw, owner(s.caller))
 	}
-	return query.ParseFilterBy(by, raw)
+	filter, err := query.ParseFilterBy(by, raw)
+	if err == nil {
+		err = filter.Failed()
+	}
+	return filter, err
 }
 
 func fillPlaceholders(doc bson.Raw, openID string) bson.Raw {

@@ -111,9 +111,6 @@ func (s *Session) parseWatch(collection string, q WatchQuery) (*parsedWatch, err
 	if p.filter, err = s.parseFilter(nil, q.Filter); err != nil {
 		return p, err
 	}
-	if err := p.filter.Failed(); err != nil {
-		return p, err
-	}
 	if p.filter.Near() != nil {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidFilter, "filter: an order by distance cannot be watched; use $geoWithin")
 	}

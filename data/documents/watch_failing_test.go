@@ -44,6 +44,10 @@ func TestWatch_EndsWhenItsFilterCannotBeComputed(t *testing.T) {
 	_, err := s.Watch(t.Context(), "notes", documents.WatchQuery{Filter: raw(t, d("$expr", d("$divide", bson.A{1, 0})))}, func() {})
 	requireReason(t, yunduo.ReasonExpressionFailed, err)
 
+	n, err := s.Count(t.Context(), "none-yet", raw(t, d("$expr", d("$toInt", "x"))))
+	require.Zero(t, n)
+	requireReason(t, yunduo.ReasonExpressionFailed, err) // whatever there is to match
+
 	remove(t, s, "notes", d("_id", "c"))
 	good := watch(t, s, "notes", documents.WatchQuery{Filter: reciprocal(t, "n")})
 	good.snapshot(documents.ResetNone, d("_id", "a", "n", 1), d("_id", "b", "n", 2))

@@ -75,7 +75,7 @@ var codeNames = map[code]string{
 	codeTransactionCommitted: "TransactionCommitted", codeInvalidResumeToken: "InvalidResumeToken",
 	codeTooManySessions: "TooManyLogicalSessions", codeOperationNotInTxn: "OperationNotSupportedInTransaction",
 	codeHistoryLost: "ChangeStreamHistoryLost", codeNoQueryExecutionPlans: "NoQueryExecutionPlans",
-	codeRateLimited: "IngressRequestRateLimitExceeded", codeDocumentTooLarge: "BSONObjectTooLarge",
+	codeRateLimited: "IngressRequestRateLimitExceeded", codeDocumentTooLarge: "BSONObjectTooLarge", 241: "ConversionFailure",
 	codeDuplicateKey: "DuplicateKey", codeCursorInUse: "CursorInUse", codeMechanismUnavailable: "MechanismUnavailable",
 	codeChangeStreamFatalError: "ChangeStreamFatalError",
 	6:                          "HostUnreachable", 8: "UnknownError", 40: "ConflictingUpdateOperators", 47: "NoMatchingDocument",

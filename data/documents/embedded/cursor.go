@@ -119,7 +119,7 @@ func (c *cursor) Err() error {
 
 // Close releases the cursor.
 func (c *cursor) Close() error {
-	c.e.untrack(c)
+	defer c.e.untrack(c) // behind its end, which the engine waits for when it closes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.end()

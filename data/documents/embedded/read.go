@@ -111,7 +111,7 @@ func (c *aggregateCursor) Err() error {
 
 // Close releases the cursor.
 func (c *aggregateCursor) Close() error {
-	c.e.untrack(c)
+	defer c.e.untrack(c) // behind its end, which the engine waits for when it closes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.end()

@@ -176,7 +176,7 @@ func (t *transaction) end() error {
 		return nil
 	}
 	t.ended = true
-	t.e.untrack(t)
+	defer t.e.untrack(t) // behind its end, which the engine waits for when it closes
 	for _, k := range t.order {
 		s := &t.e.stripes[t.e.stripeOf([]byte(k))]
 		s.mu.Lock()

@@ -57,6 +57,7 @@ var projections = []Entry{
 var options = []Entry{
 	{Kind: Option, Topic: "Options", Name: "arrayFilters", Note: "of updates: the conditions for $[name]"},
 	{Kind: Option, Topic: "Options", Name: "collation", Status: Partial, Note: "of every operation but insert: `simple`, or a locale with `strength` 1 to 3, `caseLevel` (which also tells widths apart), `numericOrdering`, `alternate`, `backwards`; `caseFirst` is refused; an index serves its own collation"},
+	{Kind: Option, Topic: "Options", Name: "hint", Note: "of find, count, aggregate and explain: the index to use, by its name or its fields, or `$natural`"},
 	{Kind: Option, Topic: "Options", Name: "upsert", Note: "of updates"},
 	{Kind: Option, Topic: "Options", Name: "multi", Note: "of updates and deletes"},
 	{Kind: Option, Topic: "Options", Name: "sort", Note: "of find, findAndUpdate and findAndDelete"},
