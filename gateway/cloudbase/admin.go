@@ -36,6 +36,7 @@ type Options struct {
 type surface struct {
 	Options
 	marks *marks
+	keys  signingKeys
 }
 
 // Mount adds the routes of the surface.
@@ -64,29 +65,11 @@ type reply struct {
 	Top           map[string]any `json:"-"` // further members
 }
 
-// MarshalJSON writes the members of Top among the others.
-func (r *reply) MarshalJSON() ([]byte, error) {
-	type members reply
-	text, err := json.Marshal((*members)(r))
-	if err != nil || len(r.Top) == 0 {
-		return text, err
-	}
-	more, err := json.Marshal(r.Top)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(text[:len(text)-1], ','), more[1:]...), nil
-}
-
 // params are the top-level members of a request body.
 type params map[string]json.RawMessage
 
 // text returns a string member, empty if it is absent or no string.
-func (p params) text(name string) string {
-	var s string
-	_ = json.Unmarshal(p[name], &s)
-	return s
-}
+func (p params) text(name string) string { return unquote(p[name]) }
 
 // lower returns the members by lower-case name, as signatures name them. A name in two spellings is refused: one could
 // be verified and the other obeyed.
@@ -154,8 +137,16 @@ func (s *surface) admin(c echo.Context) error {
 		answer = &reply{Code: e.Reason.CloudBase(), Message: e.Message}
 	}
 	answer.RequestID = exchange.RequestID(c)
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, answer)
+	return answer.write(c)
+}
+
+// write sends a reply, whose status is 200 also when it tells of an error.
+func (r *reply) write(c echo.Context) error {
+	text, err := r.text()
+	if err != nil {
+		return err
+	}
+	return exchange.Raw(c, http.StatusOK, text)
 }
 
 func (s *surface) answer(c echo.Context) (*reply, error) {
@@ -166,9 +157,9 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := params{}
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	p, err := membersOf(body)
+	if err != nil {
+		return nil, err
 	}
 	r, err := s.authenticate(c, p)
 	if err != nil {
@@ -210,6 +201,7 @@ func (s *surface) authenticate(c echo.Context, p params) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
+	authorization.keys = &s.keys
 	lower, err := p.lower()
 	if err != nil {
 		return nil, err

@@ -14,39 +14,42 @@ import (
 
 // databaseParams are the members of database requests, all optional.
 type databaseParams struct {
-	CollectionName string          `json:"collectionName"`
-	Query          string          `json:"query"`
-	QueryType      string          `json:"queryType"`
-	Projection     string          `json:"projection"`
-	Order          string          `json:"order"`
-	Offset         int64           `json:"offset"`
-	Limit          int64           `json:"limit"`
-	Multi          bool            `json:"multi"`
-	Merge          bool            `json:"merge"`
-	Upsert         bool            `json:"upsert"`
-	Data           json.RawMessage `json:"data"`
-	Stages         []struct {
-		Key   string `json:"stageKey"`
-		Value string `json:"stageValue"`
-	} `json:"stages"`
-	TransactionID string `json:"transactionId"`
+	CollectionName string
+	Query          string
+	QueryType      string
+	Projection     string
+	Order          string
+	Offset         int64
+	Limit          int64
+	Multi          bool
+	Merge          bool
+	Upsert         bool
+	Data           json.RawMessage
+	TransactionID  string
 }
 
 func database(r *request) (*databaseParams, error) {
-	p := &databaseParams{}
-	if err := r.into(p); err != nil {
-		return nil, err
+	f := fields{params: r.params}
+	p := &databaseParams{
+		CollectionName: f.text("collectionName"), Query: f.text("query"), QueryType: f.text("queryType"), Projection: f.text("projection"),
+		Order: f.text("order"), Offset: f.number("offset"), Limit: f.number("limit"), Multi: f.flag("multi"), Merge: f.flag("merge"),
+		Upsert: f.flag("upsert"), Data: f.member("data"), TransactionID: f.text("transactionId"),
 	}
-	return p, nil
+	return p, f.err
+}
+
+// stage is one stage of a pipeline.
+type stage struct {
+	Key   string `json:"stageKey"`
+	Value string `json:"stageValue"`
 }
 
 // data returns the EJSON text of a request's single document or update.
 func (p *databaseParams) data() (json.RawMessage, error) {
-	var text string
-	if err := json.Unmarshal(p.Data, &text); err != nil {
-		return nil, yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field \"data\" must be a string of EJSON")
+	if len(p.Data) == 0 || p.Data[0] != '"' {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "field \"data\" must be a string of EJSON")
 	}
-	return json.RawMessage(text), nil
+	return json.RawMessage(unquote(p.Data)), nil
 }
 
 // rawEJSON passes EJSON text on, which the operation reads; the empty string is absent.
@@ -77,19 +80,6 @@ func insertDocument(ctx context.Context, r *request) (*reply, error) {
 	return &reply{Data: map[string]any{"insertedIds": response.InsertedIDs}}, nil
 }
 
-// listed turns a JSON array of documents into the list of strings that the SDKs expect.
-func listed(documents json.RawMessage) ([]string, error) {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(documents, &raw); err != nil {
-		return nil, err
-	}
-	list := make([]string, len(raw))
-	for i, d := range raw {
-		list[i] = string(d)
-	}
-	return list, nil
-}
-
 func getDocument(ctx context.Context, r *request) (*reply, error) {
 	p, err := database(r)
 	if err != nil {
@@ -102,8 +92,7 @@ func getDocument(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := listed(response.Documents)
-	return &reply{Data: map[string]any{"list": list}}, err
+	return &reply{Data: list{response.Documents, appendListed}}, nil
 }
 
 func calculateDocument(ctx context.Context, r *request) (*reply, error) {
@@ -197,8 +186,14 @@ func aggregateDocuments(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	var stages []stage
+	if text := r.params["stages"]; len(text) > 0 {
+		if err := json.Unmarshal(text, &stages); err != nil {
+			return nil, yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field \"stages\" must be a list of objects with stageKey and stageValue")
+		}
+	}
 	request := &wire.AggregateRequest{Collection: p.CollectionName, Transaction: p.TransactionID, Pipeline: []json.RawMessage{}}
-	for _, stage := range p.Stages {
+	for _, stage := range stages {
 		if !json.Valid([]byte(stage.Value)) {
 			return nil, yunduo.Errorf(yunduo.ReasonInvalidPipeline, "the value of stage %q is not valid EJSON", stage.Key)
 		}
@@ -208,8 +203,7 @@ func aggregateDocuments(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := listed(response.Documents)
-	return &reply{Data: map[string]any{"list": list}}, err
+	return &reply{Data: list{response.Documents, appendListed}}, nil
 }
 
 func startTransaction(ctx context.Context, r *request) (*reply, error) {

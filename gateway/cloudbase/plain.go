@@ -14,7 +14,11 @@ func plainJSON(text []byte) []byte {
 	if !bytes.Contains(text, []byte(`{"$`)) {
 		return text
 	}
-	out := make([]byte, 0, len(text))
+	return appendPlain(make([]byte, 0, len(text)), text)
+}
+
+// appendPlain is plainJSON at the end of other text.
+func appendPlain(out, text []byte) []byte {
 	for {
 		i := bytes.Index(text, []byte(`{"$`))
 		if i < 0 {

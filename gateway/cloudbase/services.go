@@ -8,21 +8,22 @@ import (
 )
 
 func invokeFunction(ctx context.Context, r *request) (*reply, error) {
-	var p struct {
-		Name string `json:"function_name"`
-		Data string `json:"request_data"`
+	f := fields{params: r.params}
+	name, data := f.text("function_name"), f.text("request_data")
+	if f.err != nil {
+		return nil, f.err
 	}
-	if err := r.into(&p); err != nil {
-		return nil, err
-	}
-	result, err := r.surface.API.Invoke(ctx, &r.call, p.Name, []byte(p.Data))
+	result, err := r.surface.API.Invoke(ctx, &r.call, name, []byte(data))
 	if err != nil {
 		return nil, err
 	}
+	answer := append(make(verbatim, 0, len(result)*9/8+32), `{"response_data":`...)
 	if r.parse {
-		return &reply{Data: map[string]any{"response_data": result}}, nil
+		answer = append(answer, result...)
+	} else {
+		answer = appendQuoted(answer, result)
 	}
-	return &reply{Data: map[string]any{"response_data": string(result)}}, nil
+	return &reply{Data: append(answer, '}')}, nil
 }
 
 func uploadMetadata(ctx context.Context, r *request) (*reply, error) {

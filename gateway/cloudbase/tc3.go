@@ -32,6 +32,8 @@ type tc3Authorization struct {
 	// Of the cloud API flavour, others give headers: the time in seconds, and the session token of a temporary key.
 	timestamp string
 	token     string
+
+	keys *signingKeys // nil derives the key each time
 }
 
 func invalidSignature(format string, args ...any) error {
@@ -43,29 +45,40 @@ func parseTC3(header string) (*tc3Authorization, error) {
 	if !ok {
 		return nil, invalidSignature("the Authorization header must begin with %s", tc3Algorithm)
 	}
-	fields := map[string]string{}
+	a := &tc3Authorization{}
+	var credentials, encoded, params, headers string
 	for part := range strings.SplitSeq(rest, ",") {
 		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
 		if !found {
 			return nil, invalidSignature("the Authorization header has a part without a value")
 		}
-		fields[name] = value
+		switch name {
+		case "Credential":
+			credentials = value
+		case "Signature":
+			encoded = value
+		case "SignedParams":
+			params = value
+		case "SignedHeaders":
+			headers = value
+		case "Timestamp":
+			a.timestamp = value
+		case "Token":
+			a.token = value
+		}
 	}
-	credential := strings.Split(fields["Credential"], "/")
+	credential := strings.Split(credentials, "/")
 	if len(credential) != 4 || credential[3] != "tc3_request" || credential[0] == "" {
 		return nil, invalidSignature("the Credential of the Authorization header must be ID/DATE/SERVICE/tc3_request")
 	}
-	signature, err := hex.DecodeString(fields["Signature"])
+	signature, err := hex.DecodeString(encoded)
 	if err != nil || len(signature) != sha256.Size {
 		return nil, invalidSignature("the Signature of the Authorization header must be 64 hexadecimal digits")
 	}
-	a := &tc3Authorization{
-		secretID: credential[0], date: credential[1], service: credential[2],
-		scope: strings.Join(credential[1:], "/"), signature: signature,
-		signedHeaders: strings.Split(fields["SignedHeaders"], ";"), timestamp: fields["Timestamp"], token: fields["Token"],
-	}
-	if fields["SignedParams"] != "" {
-		a.signedParams = strings.Split(fields["SignedParams"], ";")
+	a.secretID, a.date, a.service = credential[0], credential[1], credential[2]
+	a.scope, a.signature, a.signedHeaders = credentials[len(a.secretID)+1:], signature, strings.Split(headers, ";")
+	if params != "" {
+		a.signedParams = strings.Split(params, ";")
 	}
 	return a, nil
 }
@@ -83,17 +96,18 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, params map[str
 	if err := a.checkSigned(params); err != nil {
 		return err
 	}
-	key := a.key(secret)
-	payloads := []string{a.payloadHash(params, true), a.payloadHash(params, false)}
-	for _, host := range signedHosts(r) {
-		headers, err := a.canonicalHeaders(r, host)
-		if err != nil {
-			return err
-		}
-		for _, payload := range payloads {
+	key, hosts := a.keys.of(a, secret), signedHosts(r)
+	for _, skipEmpty := range []bool{true, false} {
+		payload := a.payloadHash(params, skipEmpty)
+		for _, host := range hosts {
+			headers, err := a.canonicalHeaders(r, host)
+			if err != nil {
+				return err
+			}
 			for _, method := range []string{strings.ToLower(r.Method), r.Method} {
 				for _, query := range canonicalQueries(r) {
 					if a.matches(key, timestamp, method, "//"+host+r.URL.Path, query, headers, payload) {
+						a.keys.keep(a, secret, key)
 						return nil
 					}
 				}
@@ -110,12 +124,12 @@ var addedLater = []string{"sdk_version", "sessiontoken", "authorization", "reque
 // checkSigned refuses members that are not signed and say something: somebody on the way could have added them.
 func (a *tc3Authorization) checkSigned(params map[string]json.RawMessage) error {
 	for name, value := range params {
-		var text string
-		if json.Unmarshal(value, &text) == nil && strings.TrimSpace(text) == "" {
+		signed := func(listed string) bool { return strings.EqualFold(listed, name) }
+		if slices.ContainsFunc(a.signedParams, signed) || slices.Contains(addedLater, name) {
 			continue
 		}
-		signed := func(listed string) bool { return strings.EqualFold(listed, name) }
-		if !slices.ContainsFunc(a.signedParams, signed) && !slices.Contains(addedLater, name) {
+		blank := string(value) == "null" || len(value) > 0 && value[0] == '"' && strings.TrimSpace(unquote(value)) == ""
+		if !blank {
 			return invalidSignature("the member %q of the body is not signed", clip(name))
 		}
 	}
@@ -175,10 +189,25 @@ func (a *tc3Authorization) key(secret string) []byte {
 }
 
 func (a *tc3Authorization) matches(key []byte, timestamp, method, address, query, headers, payload string) bool {
-	canonical := strings.Join([]string{method, address, query, headers, strings.Join(a.signedHeaders, ";"), payload}, "\n")
-	digest := sha256.Sum256([]byte(canonical))
-	toSign := tc3Algorithm + "\n" + timestamp + "\n" + a.scope + "\n" + hex.EncodeToString(digest[:])
-	return hmac.Equal(mac(key, toSign), a.signature)
+	text := make([]byte, 0, 512)
+	for _, line := range []string{method, address, query, headers} {
+		text = append(append(text, line...), '\n')
+	}
+	for i, name := range a.signedHeaders {
+		if i > 0 {
+			text = append(text, ';')
+		}
+		text = append(text, name...)
+	}
+	digest := sha256.Sum256(append(append(text, '\n'), payload...))
+	text = append(text[:0], tc3Algorithm...)
+	for _, line := range []string{timestamp, a.scope} {
+		text = append(append(text, '\n'), line...)
+	}
+	h := hmac.New(sha256.New, key)
+	h.Write(hex.AppendEncode(append(text, '\n'), digest[:]))
+	var sum [sha256.Size]byte
+	return hmac.Equal(h.Sum(sum[:0]), a.signature)
 }
 
 // canonicalQueries returns the query as sent and without the leading "&" that older SDKs put there.
@@ -212,19 +241,20 @@ func (a *tc3Authorization) canonicalHeaders(r *http.Request, host string) (strin
 }
 
 func (a *tc3Authorization) payloadHash(params map[string]json.RawMessage, skipEmpty bool) string {
-	h := sha256.New()
+	var payload []byte
 	for _, name := range a.signedParams {
-		value := string(params[strings.ToLower(name)])
-		var text string
-		if json.Unmarshal(params[strings.ToLower(name)], &text) == nil {
-			value = strings.TrimSpace(text)
+		raw := params[strings.ToLower(name)]
+		value := string(raw)
+		if len(raw) > 0 && raw[0] == '"' {
+			value = strings.TrimSpace(unquote(raw))
 		}
 		if value == "" && skipEmpty {
 			continue
 		}
-		h.Write([]byte("&" + name + "=" + value + "\r\n"))
+		payload = append(append(append(append(append(payload, '&'), name...), '='), value...), "\r\n"...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:])
 }
 
 func mac(key []byte, text string) []byte {

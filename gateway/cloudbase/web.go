@@ -1,9 +1,7 @@
 package cloudbase
 
 import (
-	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -25,8 +23,7 @@ func (s *surface) web(c echo.Context) error {
 	if trace := c.Request().Header.Get("X-TCB-Trace"); acceptableTrace(trace) {
 		c.Response().Header().Set("x-tcb-trace", trace)
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, answer)
+	return answer.write(c)
 }
 
 // acceptableTrace reports whether a trace may be sent back: short, and of plain characters.
@@ -55,9 +52,9 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := params{}
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	p, err := membersOf(body)
+	if err != nil {
+		return nil, err
 	}
 	env := p.text("env")
 	if env == "" {

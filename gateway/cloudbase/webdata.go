@@ -14,23 +14,28 @@ import (
 
 // plainParams are the members of database requests, all optional.
 type plainParams struct {
-	CollectionName string          `json:"collectionName"`
-	ID             json.RawMessage `json:"_id"` // in transactions of old clients, and of new documents
-	Query          json.RawMessage `json:"query"`
-	Projection     json.RawMessage `json:"projection"`
-	Order          json.RawMessage `json:"order"`
-	Offset         int64           `json:"offset"`
-	Limit          int64           `json:"limit"`
-	Multi          bool            `json:"multi"`
-	Merge          bool            `json:"merge"`
-	Upsert         bool            `json:"upsert"`
-	Data           json.RawMessage `json:"data"`
-	TransactionID  string          `json:"transactionId"`
+	CollectionName string
+	ID             json.RawMessage // in transactions of old clients, and of new documents
+	Query          json.RawMessage
+	Projection     json.RawMessage
+	Order          json.RawMessage
+	Offset         int64
+	Limit          int64
+	Multi          bool
+	Merge          bool
+	Upsert         bool
+	Data           json.RawMessage
+	TransactionID  string
 }
 
 func plainDatabase(r *request) (*plainParams, error) {
-	p := &plainParams{}
-	return p, r.into(p)
+	f := fields{params: r.params}
+	p := &plainParams{
+		CollectionName: f.text("collectionName"), ID: r.params["_id"], Query: r.params["query"], Projection: r.params["projection"], Order: r.params["order"],
+		Offset: f.number("offset"), Limit: f.number("limit"), Multi: f.flag("multi"), Merge: f.flag("merge"), Upsert: f.flag("upsert"),
+		Data: r.params["data"], TransactionID: f.text("transactionId"),
+	}
+	return p, f.err
 }
 
 // unquoted reads a member that is JSON itself, or the text of it.
@@ -101,7 +106,7 @@ func queryPlain(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{Data: map[string]any{"list": json.RawMessage(plainJSON(response.Documents))}}, nil
+	return &reply{Data: list{response.Documents, appendPlain}}, nil
 }
 
 func countPlain(ctx context.Context, r *request) (*reply, error) {
@@ -150,12 +155,8 @@ func aggregatePlain(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, _ := answer.Data.(map[string]any)
-	text, err := json.Marshal(rows["list"])
-	if err != nil {
-		return nil, err
-	}
-	return &reply{Data: map[string]any{"list": string(text)}}, nil
+	rows, _ := answer.Data.(list)
+	return &reply{Data: list{rows.documents, appendAsText}}, nil
 }
 
 // inTransaction is one operation on the document that a request of a transaction names, by its _id or a query.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +108,7 @@ func Raw(c echo.Context, status int, text []byte) error {
 	h := c.Response().Header()
 	h[echo.HeaderContentType] = jsonType
 	h["Cache-Control"] = noStore
+	h["Content-Length"] = []string{strconv.Itoa(len(text))}
 	c.Response().WriteHeader(status)
 	_, err := c.Response().Write(text)
 	return err
