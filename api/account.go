@@ -27,6 +27,7 @@ func accountOperations() []*Operation {
 		row("auth.revokeOthers", SignedIn, "End the caller's other sessions", revokeOthers),
 		row("auth.clientToken", Owner, "Make an access token that acts as the app's owner", clientToken),
 		row("users.get", Owner, "Describe an end user", getUser),
+		row("users.find", Owner, "Describe the end user who has an identity", findUser),
 		row("users.setPassword", Owner, "Give an end user a new password", setUserPassword),
 		row("users.sessions", Owner, "List an end user's sessions", userSessions),
 		row("users.revokeSession", Owner, "End a session of an end user", revokeUserSession),
@@ -156,6 +157,10 @@ func clientToken(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.
 
 func getUser(ctx context.Context, a *API, call *Call, req *wire.UserRequest) (*wire.User, error) {
 	return described(a.rooms.Auth.User(ctx, call.Caller, call.App, req.ID))
+}
+
+func findUser(ctx context.Context, a *API, call *Call, req *wire.FindUserRequest) (*wire.User, error) {
+	return described(a.rooms.Auth.FindUser(ctx, call.Caller, call.App, req.Provider, req.Subject))
 }
 
 func setUserPassword(ctx context.Context, a *API, call *Call, req *wire.UserPasswordRequest) (*wire.Empty, error) {

@@ -146,18 +146,19 @@ func (s *Service) upgrade(ctx context.Context, app yunduo.AppID, p proof, n NewA
 	if hash != "" {
 		set = append(set, bson.E{Key: "password", Value: hash})
 	}
-	if u, err = s.link(ctx, u, p.provider, p.identity.Subject, set); err != nil || n.Username == "" {
+	// The account gets a session of its own.
+	if u, err = s.link(ctx, u, p.provider, p.identity.Subject, "", set); err != nil || n.Username == "" {
 		return u, err
 	}
-	return s.rename(ctx, u, n.Username)
+	return s.rename(ctx, u, n.Username, "")
 }
 
 // rename gives a user another name to sign in with.
-func (s *Service) rename(ctx context.Context, u user, username string) (user, error) {
+func (s *Service) rename(ctx context.Context, u user, username, session string) (user, error) {
 	if err := checkChosenName(username); err != nil {
 		return user{}, err
 	}
-	changed, err := s.link(ctx, u, ProviderPassword, usernameKey(username), bson.D{{Key: "username", Value: username}})
+	changed, err := s.link(ctx, u, ProviderPassword, usernameKey(username), session, bson.D{{Key: "username", Value: username}})
 	if yunduo.ReasonOf(err) == yunduo.ReasonIdentityTaken {
 		return user{}, nameTaken(username, nil)
 	}
@@ -197,12 +198,12 @@ func (s *Service) UpdateMe(ctx context.Context, caller yunduo.Caller, c Changes)
 		if given == nil {
 			continue
 		}
-		if u, err = s.setContact(ctx, u, channel, *given, c.VerificationToken); err != nil {
+		if u, err = s.setContact(ctx, u, channel, *given, c.VerificationToken, caller.SessionID); err != nil {
 			return User{}, err
 		}
 	}
 	if c.Username != nil && *c.Username != u.Username {
-		if u, err = s.rename(ctx, u, *c.Username); err != nil {
+		if u, err = s.rename(ctx, u, *c.Username, caller.SessionID); err != nil {
 			return User{}, err
 		}
 	}
@@ -216,7 +217,7 @@ func (s *Service) UpdateMe(ctx context.Context, caller yunduo.Caller, c Changes)
 	return u.public(), err
 }
 
-func (s *Service) setContact(ctx context.Context, u user, channel, given, token string) (user, error) {
+func (s *Service) setContact(ctx context.Context, u user, channel, given, token, session string) (user, error) {
 	phone, email := given, ""
 	if channel == ProviderEmail {
 		phone, email = "", given
@@ -236,7 +237,7 @@ func (s *Service) setContact(ctx context.Context, u user, channel, given, token 
 	if err != nil {
 		return user{}, err
 	}
-	return s.link(ctx, u, channel, to, bson.D{{Key: channel, Value: to}})
+	return s.link(ctx, u, channel, to, session, bson.D{{Key: channel, Value: to}})
 }
 
 // LinkRequest proves one more way to sign in: by one of the tokens, or by the credential of a provider.
@@ -263,6 +264,6 @@ func (s *Service) Link(ctx context.Context, caller yunduo.Caller, request LinkRe
 	if err != nil {
 		return User{}, err
 	}
-	u, err = s.link(ctx, u, p.provider, p.identity.Subject, p.set())
+	u, err = s.link(ctx, u, p.provider, p.identity.Subject, caller.SessionID, p.set())
 	return u.public(), err
 }

@@ -24,7 +24,7 @@ func anonymous(t testing.TB, s server) auth.Tokens {
 	return tokens
 }
 
-// An anonymous user who signs up stays the same user, in the session that runs as well.
+// An anonymous user who signs up stays the same user, in a session of its own.
 func TestAnonymous_Upgraded(t *testing.T) {
 	s := open(t)
 	guest := anonymous(t, s)
@@ -32,14 +32,19 @@ func TestAnonymous_Upgraded(t *testing.T) {
 	made := signUp(t, s, auth.NewAccount{VerificationToken: proveContact(t, s, yunduo.Caller{}, auth.CodeRequest{Phone: "13800000000"}), Anonymous: guest.AccessToken, Password: "Pw-12345678"})
 	require.Equal(t, guest.User.ID, made.User.ID)
 	require.Equal(t, guest.User.OpenID, made.User.OpenID)
-	caller := callerOf(t, s, guest)
+	caller := callerOf(t, s, made)
 	require.Equal(t, yunduo.RoleUser, caller.Role)
 	require.Equal(t, "phone", caller.Provider)
+	// Whoever else knows the anonymous user, who may have made it and passed it on, is not inside the account.
+	_, err := s.Verify(t.Context(), "shop", guest.AccessToken)
+	requireReason(t, yunduo.ReasonSessionRevoked, err)
+	_, err = s.Refresh(t.Context(), "shop", guest.RefreshToken)
+	require.Error(t, err)
 	again, err := s.Login(t.Context(), "shop", "password", password("13800000000", "Pw-12345678"), home)
 	require.NoError(t, err)
 	require.Equal(t, guest.User.ID, again.User.ID)
 	// Only an anonymous user can be upgraded.
-	_, err = s.SignUp(t.Context(), "shop", auth.NewAccount{VerificationToken: proveContact(t, s, yunduo.Caller{}, auth.CodeRequest{Email: "x@example.com"}), Anonymous: guest.AccessToken}, home)
+	_, err = s.SignUp(t.Context(), "shop", auth.NewAccount{VerificationToken: proveContact(t, s, yunduo.Caller{}, auth.CodeRequest{Email: "x@example.com"}), Anonymous: made.AccessToken}, home)
 	requireReason(t, yunduo.ReasonInvalidRequest, err)
 	// And not onto an account that there is.
 	second := anonymous(t, s)

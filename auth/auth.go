@@ -78,6 +78,8 @@ type Options struct {
 	Dev    bool // accept the link token of DevToken
 	// Sender brings verification codes to people; nil sends none.
 	Sender Sender
+	// Captcha is asked after repeated failures; nil asks for none.
+	Captcha Captcha
 }
 
 // Service is the authority on identities. It is safe for concurrent use.
@@ -95,6 +97,7 @@ type Service struct {
 	verified  verifiedTokens
 	devToken  string // empty unless in dev
 	sender    Sender
+	captcha   Captcha // nil without one
 	codeKey   []byte
 	proofKey  []byte
 	// refreshKey makes refresh tokens of named exchanges.
@@ -137,6 +140,7 @@ func New(db *documents.DB, apps Apps, o Options) (*Service, error) {
 		passwords: newPasswords(runtime.GOMAXPROCS(0)),
 		throttle:  newThrottle(o.Now),
 		sender:    o.Sender,
+		captcha:   o.Captcha,
 		codeKey:   o.Keys.Derive("digests of verification codes"),
 		proofKey:  o.Keys.Derive("signing of proofs"),
 		temporary: o.Keys.Derive("secrets of temporary keys"),

@@ -50,6 +50,8 @@ type CodeRequest struct {
 	Email  string
 	Usage  string
 	Target string // "USER": of an account that there is, "NOT_USER": of none, "CUR_USER": the caller's own, else any
+
+	Captcha string // what the captcha gave, where one is asked for
 }
 
 // CodeSent is where a code that was sent is to be verified.
@@ -109,13 +111,16 @@ func contact(phone, email string) (channel, to string, err error) {
 }
 
 // SendCode sends a verification code. caller is who asks, a zero one nobody. Reasons: invalid_request, user_not_found
-// and identity_taken by Target, rate_limited, provider_unavailable.
+// and identity_taken by Target, rate_limited, captcha_required, provider_unavailable.
 func (s *Service) SendCode(ctx context.Context, app yunduo.AppID, caller yunduo.Caller, request CodeRequest, client Client) (CodeSent, error) {
 	if _, _, err := s.apps.WeChatApp(ctx, app); err != nil {
 		return CodeSent{}, err
 	}
 	channel, to, err := s.codeTarget(ctx, caller, request)
 	if err != nil {
+		return CodeSent{}, err
+	}
+	if err := s.human(ctx, app, request.Captcha, client.IP, limit{key: "code-ip/" + client.IP, most: captchaCodes}); err != nil {
 		return CodeSent{}, err
 	}
 	if err := s.admitCode(app, channel, to, client.IP); err != nil {

@@ -85,6 +85,11 @@ func (s server) close(t testing.TB) {
 
 func start(t testing.TB, dir string, dev bool) server {
 	t.Helper()
+	return startWith(t, dir, func(o *auth.Options) { o.Dev = dev })
+}
+
+func startWith(t testing.TB, dir string, change func(*auth.Options)) server {
+	t.Helper()
 	engine, err := embedded.Open(dir, embedded.Options{CacheBytes: 1 << 20, MemtableBytes: 1 << 20, DiskReserve: -1})
 	require.NoError(t, err)
 	clock := new(atomic.Int64)
@@ -94,7 +99,9 @@ func start(t testing.TB, dir string, dev bool) server {
 	keys, err := auth.LoadOrCreateKeys(t.Context(), db)
 	require.NoError(t, err)
 	mail := &outbox{}
-	service, err := auth.New(db, fixedApps{"shop", "other"}, auth.Options{Keys: keys, Now: now, Dev: dev, Sender: mail})
+	options := auth.Options{Keys: keys, Now: now, Sender: mail}
+	change(&options)
+	service, err := auth.New(db, fixedApps{"shop", "other"}, options)
 	require.NoError(t, err)
 	require.NoError(t, service.Register(vouching{}))
 	return server{service, db, keys, clock, engine, mail}
@@ -102,7 +109,13 @@ func start(t testing.TB, dir string, dev bool) server {
 
 func open(t testing.TB) server {
 	t.Helper()
-	s := start(t, t.TempDir(), false)
+	return openWith(t, func(*auth.Options) {})
+}
+
+// openWith is open with other options.
+func openWith(t testing.TB, change func(*auth.Options)) server {
+	t.Helper()
+	s := startWith(t, t.TempDir(), change)
 	t.Cleanup(func() { s.close(t) })
 	return s
 }

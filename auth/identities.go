@@ -83,7 +83,10 @@ func (s *Service) insertUser(ctx context.Context, u user) error {
 // link gives a user one more identity, or another one with the same provider in place of the old. An anonymous user
 // becomes a lasting one by it and keeps ID, openid and documents. An identity that somebody else has is never taken
 // over: identity_taken.
-func (s *Service) link(ctx context.Context, u user, provider, subject string, set bson.D) (user, error) {
+//
+// Of the sessions of an anonymous user only the one that asks, if any, goes on: whoever else holds one, perhaps because
+// they made the user and passed it on, must not find themselves inside the account that it becomes.
+func (s *Service) link(ctx context.Context, u user, provider, subject, session string, set bson.D) (user, error) {
 	owner, found, err := s.findUser(ctx, yunduo.AppID(u.App), provider, subject)
 	switch {
 	case err != nil:
@@ -112,7 +115,7 @@ func (s *Service) link(ctx context.Context, u user, provider, subject string, se
 		return user{}, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the account was changed at the same time; try again")
 	}
 	if u.Provider == ProviderAnonymous {
-		return changed, s.promote(ctx, changed)
+		return changed, s.promote(ctx, changed, session)
 	}
 	return changed, nil
 }
@@ -126,19 +129,15 @@ func unchanged(u user) bson.D {
 	return append(filter, bson.E{Key: "identities", Value: u.Identities})
 }
 
-// promote makes the sessions of a user who was anonymous those of a lasting one.
-func (s *Service) promote(ctx context.Context, u user) error {
-	live, err := s.sessions.Find(ctx, sessionsOf(yunduo.AppID(u.App), u.ID), all)
-	if err != nil {
+// promote makes the session of a user who was anonymous that of a lasting one, and ends the others.
+func (s *Service) promote(ctx context.Context, u user, session string) error {
+	others := append(sessionsOf(yunduo.AppID(u.App), u.ID), bson.E{Key: "_id", Value: bson.D{{Key: "$ne", Value: session}}})
+	if _, err := s.sessions.DeleteMany(ctx, others); err != nil || session == "" {
 		return err
 	}
-	for _, l := range live {
-		set := bson.D{{Key: "role", Value: yunduo.RoleUser}, {Key: "provider", Value: u.Provider}, {Key: "unionId", Value: u.UnionID}, {Key: "username", Value: u.Username}}
-		if _, err := s.sessions.Update(ctx, l.ID, bson.D{{Key: "$set", Value: set}}); err != nil {
-			return err
-		}
-	}
-	return nil
+	set := bson.D{{Key: "role", Value: yunduo.RoleUser}, {Key: "provider", Value: u.Provider}, {Key: "unionId", Value: u.UnionID}, {Key: "username", Value: u.Username}}
+	_, err := s.sessions.Update(ctx, session, bson.D{{Key: "$set", Value: set}})
+	return err
 }
 
 // Unlink takes a way to sign in away from the caller's account and ends the sessions that began with it. The last one

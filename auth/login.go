@@ -158,7 +158,7 @@ func (s *Service) byName(ctx context.Context, app yunduo.AppID, name string) (us
 // byPassword finds the user whose name and password these are. Unknown name and wrong password look the same and take
 // as long.
 func (s *Service) byPassword(ctx context.Context, app yunduo.AppID, credential json.RawMessage, client Client) (user, error) {
-	var given struct{ Username, Password string }
+	var given struct{ Username, Password, Captcha string }
 	if err := json.Unmarshal(credential, &given); err != nil || given.Username == "" || given.Password == "" {
 		return user{}, yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "a login by password needs username and password")
 	}
@@ -169,6 +169,13 @@ func (s *Service) byPassword(ctx context.Context, app yunduo.AppID, credential j
 	key := string(app) + "/" + usernameKey(clip(given.Username, 4*maxUsername))
 	if found { // however the name was written
 		key = string(app) + "/id/" + u.ID
+	}
+	counters := []limit{{key: "name/" + key, most: captchaPerName}}
+	if client.IP != "" {
+		counters = append(counters, limit{key: "ip/" + client.IP, most: captchaPerIP})
+	}
+	if err := s.human(ctx, app, given.Captcha, client.IP, counters...); err != nil {
+		return user{}, err
 	}
 	succeeded, err := s.throttle.attempt(string(app), key, client.IP)
 	if err != nil {

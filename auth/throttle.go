@@ -82,6 +82,19 @@ func (t *throttle) take(limits ...limit) error {
 	return nil
 }
 
+// reached reports whether one of the counters is at its number or beyond, and counts nothing.
+func (t *throttle) reached(counters ...limit) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for _, c := range counters {
+		if w, ok := t.windows[c.key]; ok && now.Before(w.ends) && w.attempts >= c.most {
+			return true
+		}
+	}
+	return false
+}
+
 // window returns the current window of a key. The caller holds the lock.
 func (t *throttle) window(key string, now time.Time, span time.Duration) *window {
 	w, ok := t.windows[key]

@@ -286,6 +286,34 @@ func (s *Service) User(ctx context.Context, caller yunduo.Caller, app yunduo.App
 	return s.userOf(ctx, session{App: string(app), UserID: userID})
 }
 
+// FindUser describes the user of an app who has an identity: a phone number, an address, a username, a custom ID or an
+// openid. provider is its kind, such as ProviderPhone. Who manages the app may. Reasons: permission_denied,
+// user_not_found, invalid_request.
+func (s *Service) FindUser(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, provider, subject string) (User, error) {
+	if err := s.manages(ctx, caller, app); err != nil {
+		return User{}, err
+	}
+	var err error
+	switch provider {
+	case ProviderPhone:
+		subject, err = normalPhone(subject)
+	case ProviderEmail:
+		subject, err = normalEmail(subject)
+	case ProviderPassword:
+		subject = usernameKey(clip(subject, 4*maxUsername))
+	case "":
+		err = yunduo.Errorf(yunduo.ReasonInvalidRequest, "provider: which kind of identity is it?")
+	}
+	if err != nil {
+		return User{}, err
+	}
+	u, found, err := s.findUser(ctx, app, provider, subject)
+	if err == nil && !found {
+		err = yunduo.Errorf(yunduo.ReasonUserNotFound, "there is no such user")
+	}
+	return u.public(), err
+}
+
 // CountUsers returns how many end users an app has. Who manages the app may. Reasons: permission_denied, app_not_found.
 func (s *Service) CountUsers(ctx context.Context, caller yunduo.Caller, app yunduo.AppID) (int64, error) {
 	if err := s.manages(ctx, caller, app); err != nil {

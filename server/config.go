@@ -42,6 +42,12 @@ type Config struct {
 	CodeWebhookSecret string
 	CodeSender        auth.Sender
 
+	// CaptchaVerify is the address at which what a captcha's widget gave is checked, with CaptchaSecret; empty asks for
+	// none. Captcha goes before it.
+	CaptchaVerify string
+	CaptchaSecret string
+	Captcha       auth.Captcha
+
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
 	ChangeLogAge   time.Duration // how long changes of documents are kept: for watches that resume, history and restores
@@ -105,7 +111,7 @@ func (c *Config) validate() error {
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")
 	}
-	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook} {
+	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook, "captcha-verify": c.CaptchaVerify} {
 		if text == "" {
 			continue
 		}

@@ -12,3 +12,14 @@ func (s *Server) codeSender() auth.Sender {
 	}
 	return nil
 }
+
+// captcha is what tells people and machines apart, nil if nothing was set.
+func (s *Server) captcha() auth.Captcha {
+	switch {
+	case s.config.Captcha != nil:
+		return s.config.Captcha
+	case s.config.CaptchaVerify != "":
+		return auth.SiteVerify{URL: s.config.CaptchaVerify, Secret: s.config.CaptchaSecret}
+	}
+	return nil
+}

@@ -190,7 +190,7 @@ func (s *Server) openBucket(ctx context.Context) (driver.Bucket, error) {
 }
 
 func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
-	service, err := auth.New(db, s.rooms.Apps, auth.Options{Keys: keys, Now: s.config.Now, Logger: s.logger, Dev: s.config.Dev != nil, Sender: s.codeSender()})
+	service, err := auth.New(db, s.rooms.Apps, auth.Options{Keys: keys, Now: s.config.Now, Logger: s.logger, Dev: s.config.Dev != nil, Sender: s.codeSender(), Captcha: s.captcha()})
 	if err != nil {
 		return err
 	}

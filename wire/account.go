@@ -22,6 +22,8 @@ type SendCodeRequest struct {
 	Email  string `json:"email,omitempty"`
 	Usage  string `json:"usage,omitempty"`
 	Target string `json:"target,omitempty" enum:"ANY,USER,NOT_USER,CUR_USER"`
+	// Captcha is what the captcha gave, after captcha_required.
+	Captcha string `json:"captcha,omitempty"`
 }
 
 // SendCodeResponse says where the code is to be verified.

@@ -51,6 +51,13 @@ type UserRequest struct {
 	ID string `json:"id"`
 }
 
+// FindUserRequest names a user by an identity: Provider is phone, email, password (for usernames), custom, wechat (for
+// openids) or that of another sign-in.
+type FindUserRequest struct {
+	Provider string `json:"provider"`
+	Subject  string `json:"subject"`
+}
+
 // ListUsersRequest asks for a page of users.
 type ListUsersRequest struct {
 	Search string `json:"search,omitempty"`

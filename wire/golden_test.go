@@ -25,6 +25,7 @@ func register[T any]() { messages[reflect.TypeFor[T]().Name()] = reflect.TypeFor
 func TestMain(m *testing.M) {
 	register[wire.Tokens]()
 	register[wire.RefreshRequest]()
+	register[wire.FindUserRequest]()
 	register[wire.CreateUserRequest]()
 	register[wire.ListUsersRequest]()
 	register[wire.ListUsersResponse]()

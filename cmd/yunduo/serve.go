@@ -23,6 +23,8 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.StringVar(&c.WeChatEndpoint, "wechat-endpoint", c.WeChatEndpoint, "base URL of WeChat's API; default: the real one")
 	flags.StringVar(&c.CodeWebhook, "code-webhook", c.CodeWebhook, "address to post verification codes to that are to be sent")
 	flags.StringVar(&c.CodeWebhookSecret, "code-webhook-secret", c.CodeWebhookSecret, "secret that signs what is posted to code-webhook")
+	flags.StringVar(&c.CaptchaVerify, "captcha-verify", c.CaptchaVerify, "address at which captchas are checked; default: none are asked for")
+	flags.StringVar(&c.CaptchaSecret, "captcha-secret", c.CaptchaSecret, "secret that goes with captcha-verify")
 	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
 	flags.BoolVar(&c.COSSignatures, "cos-signatures", c.COSSignatures, "accept SHA-1 signatures, which the official manager SDK makes for files and tcb-admin-node unless told otherwise")
 	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")

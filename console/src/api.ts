@@ -108,6 +108,8 @@ export interface StoredFile { fileId: string; path: string; size: number; conten
 export interface Firing { id: string; dueAt: string; startedAt: string; durationMs: number; status: string; message?: string; invocationId?: string; manual?: boolean }
 export interface Trigger { function: string; name: string; type: string; schedule: string; timeZone: string; overlap: string; enabled: boolean; nextRuns: string[] | null; last?: Firing; warnings?: string[] }
 export interface User { id: string; openId?: string; unionId?: string; username?: string; provider: string; createdAt: string; lastLoginAt?: string }
+export interface Session { id: string; provider: string; ip?: string; device?: string; createdAt: string; current?: boolean }
+export interface TicketKey { private_key_id: string; private_key?: string; env_id: string; createdAt: string }
 export interface Bucket { time: string; calls: number; errors: number; p50Ms: number; p99Ms: number }
 export interface Metrics { bucketSeconds: number; buckets: Bucket[]; functions: number; collections: number; documents: number; bytes: number; users: number; isolation: string }
 export type Document = Record<string, unknown> & { _id: unknown }

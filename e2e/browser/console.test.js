@@ -1,6 +1,7 @@
 'use strict'
 const { test, before, after } = require('node:test')
 const assert = require('node:assert/strict')
+const crypto = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { startServer, startBrowser } = require('./server')
@@ -207,6 +208,24 @@ test('users: make one, find it', async () => {
   await shoot('users')
 })
 
+test('users: where somebody is signed in, and signing them out', async () => {
+  const signIn = await fetch(`${server.url}/v1/apps/${server.app}/auth/password`, {
+    method: 'POST', headers: { 'x-device-id': 'a telephone' }, body: JSON.stringify({ username: 'xiaoyun', password: 'a long password' })
+  })
+  const { accessToken } = await signIn.json()
+  const me = () => fetch(`${server.url}/v1/apps/${server.app}/auth/me`, { headers: { authorization: `Bearer ${accessToken}` } })
+  assert.equal((await me()).status, 200)
+  await page.getByRole('row', { name: 'xiaoyun' }).getByRole('button', { name: 'Signed in on' }).click()
+  await page.getByText('a telephone').waitFor()
+  await shoot('sessions')
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
+  await page.getByRole('button', { name: 'OK' }).click()
+  await page.getByText('Signed in nowhere.').waitFor()
+  assert.equal((await me()).status, 401)
+  await page.keyboard.press('Escape')
+  await page.getByText('Signed in nowhere.').waitFor({ state: 'hidden' })
+})
+
 test('settings: origins, WeChat and keys that work', async () => {
   await open('Settings')
   await page.getByLabel('Allowed web origins').fill('https://shop.example.com')
@@ -223,6 +242,27 @@ test('settings: origins, WeChat and keys that work', async () => {
   assert.equal((await ask(`${key}x`)).status, 401)
   await shoot('settings')
 })
+
+test('settings: a key pair for custom sign-in, whose ticket signs in until it is deleted', async () => {
+  await page.getByRole('button', { name: 'New key pair' }).click()
+  const file = JSON.parse((await page.getByTestId('ticketKey').textContent()).replace(/[^}]*$/, ''))
+  assert.equal(file.env_id, server.app)
+  await page.getByText(file.private_key_id, { exact: true }).waitFor()
+  const signIn = async uid => (await fetch(`${server.url}/v1/apps/${server.app}/auth/custom`, { method: 'POST', body: JSON.stringify({ ticket: ticket(file, uid) }) })).status
+  assert.equal(await signIn('u-1'), 200)
+  await page.getByRole('button', { name: `Delete ${file.private_key_id}` }).click()
+  await page.getByRole('button', { name: 'OK' }).click()
+  await page.getByText('No key pairs.').waitFor()
+  assert.equal(await signIn('u-1'), 401)
+})
+
+/** What the official SDK's createTicket makes of a credentials file. */
+function ticket ({ private_key_id: id, private_key: key, env_id: env }, uid) {
+  const now = Date.now()
+  const part = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const text = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ alg: 'RS256', env, iat: now, exp: now + 600e3, uid, refresh: 3600e3, expire: now + 7200e3, jti: Math.random() })}`
+  return `${id}/@@/${text}.${crypto.sign('RSA-SHA256', Buffer.from(text), key).toString('base64url')}`
+}
 
 test('Chinese, and signing out', async () => {
   await page.getByRole('button', { name: '中文' }).click()

@@ -119,9 +119,22 @@ func copyFiles(ctx context.Context, r *request) (*reply, error) {
 	return &reply{Data: map[string]any{"copy_list": list}}, nil
 }
 
+// userForAdmin finds the user whom a request names by ID, or by what a platform calls the user.
+func (r *request) userForAdmin(ctx context.Context) (*wire.User, error) {
+	if id := r.params.text("uuid"); id != "" {
+		return do[wire.User](ctx, r, "users.get", &wire.UserRequest{ID: id})
+	}
+	platform := r.params.text("platform")
+	provider := providerNamed(platform)
+	if provider == "" {
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "platform: %q is none of PHONE, EMAIL, USERNAME, CUSTOM, WECHAT", clip(platform))
+	}
+	return do[wire.User](ctx, r, "users.find", &wire.FindUserRequest{Provider: provider, Subject: r.params.text("platformId")})
+}
+
 // userInfoForAdmin describes a user to code of the app.
 func userInfoForAdmin(ctx context.Context, r *request) (*reply, error) {
-	user, err := do[wire.User](ctx, r, "users.get", &wire.UserRequest{ID: r.params.text("uuid")})
+	user, err := r.userForAdmin(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,7 @@ var signInNames = map[yunduo.Reason]string{
 	yunduo.ReasonUserExists:       "already_exists",
 	yunduo.ReasonIdentityTaken:    "already_exists",
 	yunduo.ReasonRateLimited:      "resource_exhausted",
+	yunduo.ReasonCaptchaRequired:  "captcha_required",
 	yunduo.ReasonQuotaExceeded:    "resource_exhausted",
 	yunduo.ReasonAppNotFound:      "not_found",
 	yunduo.ReasonUnknownOperation: "unimplemented",
@@ -220,7 +221,7 @@ func (s *surface) signIn(c echo.Context) error {
 	case body.VerificationToken != "":
 		return s.enter(c, "code", map[string]any{"verificationToken": body.VerificationToken, "username": name})
 	}
-	return s.enter(c, "password", map[string]string{"username": name, "password": body.Password})
+	return s.enter(c, "password", map[string]string{"username": name, "password": body.Password, "captcha": c.QueryParam("captcha_token")})
 }
 
 // signInAnonymously makes a new user; with the token of a provider it is a sign-in by that.

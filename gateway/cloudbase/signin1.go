@@ -181,6 +181,20 @@ func sendPhoneCode1(ctx context.Context, r *request) (*reply, error) {
 // loginTypes are providers in the words of js-sdk 1.
 var loginTypes = map[string]string{"anonymous": "ANONYMOUS", "password": "USERNAME", "phone": "PHONE", "email": "EMAIL", "custom": "CUSTOM", "wechat": "WECHAT"}
 
+// providerNamed is the provider that js-sdk 1 and the server SDKs name by a word. Of WeChat's they have several.
+func providerNamed(word string) string {
+	word = strings.ToUpper(word)
+	for name, known := range loginTypes {
+		if known == word || known+"_UID" == word {
+			return name
+		}
+	}
+	if strings.HasPrefix(word, "WECHAT") || strings.HasPrefix(word, "WX") {
+		return "wechat"
+	}
+	return strings.ToLower(word)
+}
+
 func user1(r *request, user *wire.User) map[string]any {
 	profile := wire.Profile{}
 	if user.Profile != nil {
@@ -263,13 +277,7 @@ func linkPhone1(ctx context.Context, r *request) (*reply, error) {
 }
 
 func unlink1(ctx context.Context, r *request) (*reply, error) {
-	platform := r.params.text("platform")
-	provider := strings.ToLower(platform)
-	for name, word := range loginTypes {
-		if word == platform {
-			provider = name
-		}
-	}
+	provider := providerNamed(r.params.text("platform"))
 	_, err := do[wire.User](ctx, r, "auth.unlink", &wire.UnlinkRequest{Provider: provider})
 	return &reply{Data: struct{}{}}, err
 }

@@ -22,7 +22,7 @@ func (s *surface) sendVerification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	sent, err := do[wire.SendCodeResponse](c.Request().Context(), r, "auth.sendCode", &wire.SendCodeRequest{Phone: body.Phone, Email: body.Email, Target: body.Target, Usage: body.Usage})
+	sent, err := do[wire.SendCodeResponse](c.Request().Context(), r, "auth.sendCode", &wire.SendCodeRequest{Phone: body.Phone, Email: body.Email, Target: body.Target, Usage: body.Usage, Captcha: c.QueryParam("captcha_token")})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ var manageRoutes = []struct{ method, path, operation string }{
 
 	{"POST", "/apps/:app/users", "users.create"},
 	{"POST", "/apps/:app/users/list", "users.list"},
+	{"POST", "/apps/:app/users/find", "users.find"},
 	{"DELETE", "/apps/:app/users/:id", "users.delete"},
 	{"GET", "/apps/:app/users/:id", "users.get"},
 	{"PUT", "/apps/:app/users/:id/password", "users.setPassword"},

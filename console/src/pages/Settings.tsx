@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Alert, App as AntApp, Button, Card, Descriptions, Form, Input, Select, Spin, Typography } from 'antd'
 import { manage, request, type App } from '../api'
 import { Failure } from '../components/Failure'
+import { TicketKeys } from '../components/TicketKeys'
 import { when } from '../components/format'
 import { useText } from '../i18n'
 
@@ -58,6 +59,7 @@ export function Settings({ app }: { app: string }) {
               } />
             )}
           </Card>
+          <TicketKeys app={app} />
           <Card size="small" title={t('server')} style={{ marginTop: 16 }}>
             <Descriptions column={1} size="small" items={[
               { key: 'version', label: t('version'), children: server.data?.version ?? '–' },

@@ -1,9 +1,10 @@
-import { DeleteOutlined, PlusOutlined } from '@ant-design/icons'
+import { DeleteOutlined, LaptopOutlined, PlusOutlined } from '@ant-design/icons'
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
 import { App as AntApp, Button, Empty, Form, Input, Modal, Table, Tag } from 'antd'
 import { useState } from 'react'
 import { manage, part, request, type User } from '../api'
 import { Failure } from '../components/Failure'
+import { Sessions } from '../components/Sessions'
 import { when } from '../components/format'
 import { useText } from '../i18n'
 
@@ -16,6 +17,7 @@ export function Users({ app }: { app: string }) {
   const queries = useQueryClient()
   const [search, setSearch] = useState('')
   const [adding, setAdding] = useState(false)
+  const [signedIn, setSignedIn] = useState<User>()
   const [form] = Form.useForm()
   const list = useInfiniteQuery({
     queryKey: ['users', app, search], initialPageParam: '',
@@ -54,9 +56,10 @@ export function Users({ app }: { app: string }) {
           { title: t('provider'), responsive: ['md'], render: (_, u) => <Tag color={colors[u.provider]}>{u.provider}</Tag> },
           { title: t('created'), responsive: ['md'], className: 'one-line', render: (_, u) => <span className="muted">{when(u.createdAt)}</span> },
           { title: t('lastLogin'), responsive: ['md'], className: 'one-line', render: (_, u) => <span className="muted">{when(u.lastLoginAt)}</span> },
-          { title: '', align: 'right', render: (_, u) => <Button type="text" danger aria-label={t('remove')} icon={<DeleteOutlined />} onClick={() => remove(u)} /> },
+          { title: '', align: 'right', className: 'one-line', render: (_, u) => <><Button type="text" aria-label={t('sessions')} icon={<LaptopOutlined />} onClick={() => setSignedIn(u)} /><Button type="text" danger aria-label={t('remove')} icon={<DeleteOutlined />} onClick={() => remove(u)} /></> },
         ]} />
       {list.hasNextPage && <Button style={{ marginTop: 12 }} onClick={() => list.fetchNextPage()} loading={list.isFetchingNextPage}>{t('more')}</Button>}
+      <Sessions app={app} user={signedIn} onClose={() => setSignedIn(undefined)} />
       <Modal open={adding} title={t('newUser')} onCancel={() => setAdding(false)} onOk={form.submit} okButtonProps={{ loading: create.isPending }} forceRender>
         <Form form={form} layout="vertical" onFinish={create.mutate}>
           <Form.Item name="username" label={t('username')} rules={[{ required: true }]}><Input autoComplete="off" /></Form.Item>
