@@ -15,7 +15,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	var keys signingKeys
 	for b.Loop() {
-		p, err := members(text)
+		p, err := membersOf(text)
 		if err != nil {
 			b.Fatal(err)
 		}
