@@ -3,7 +3,7 @@
 const { before, after } = require('node:test')
 const assert = require('node:assert/strict')
 const { row } = require('./results')
-const { start, reload } = require('./server')
+const { start, reload, until } = require('./server')
 
 let server
 before(async () => { server = await start() })
@@ -96,4 +96,28 @@ keys.works('documents', 'as the app\'s owner, past the rules', async () => {
 keys.works('functions', 'as the app\'s owner', async () => {
   const owner = client({ auth: { secretId: server.secretId, secretKey: server.secretKey } })
   assert.equal((await owner.app.callFunction({ name: 'secret' })).result, 'secret')
+})
+
+// With keys this SDK sends a file's JSON in place of its bytes, and a signature beside the upload's authorization. That is
+// refused rather than kept.
+keys.lacks('uploads', 'what is sent in place of the bytes is not taken', async () => {
+  const owner = client({ auth: { secretId: server.secretId, secretKey: server.secretKey } })
+  await assert.rejects(owner.app.uploadFile({ cloudPath: 'keys/k.txt', filePath: Buffer.from('by keys') }), /STORAGE_SIGN_PARAM_INVALID/)
+})
+
+keys.works('watch', 'changes arrive', async () => {
+  for (const level of ['log', 'warn']) console[level] = () => {} // the client logs every message
+  const owner = client({ auth: { secretId: server.secretId, secretKey: server.secretKey } })
+  const seen = []
+  const errors = []
+  const watch = owner.db.collection('notes').where({ by: 'keys' }).watch({ onChange: s => seen.push(s.docs.length), onError: e => errors.push(e) })
+  const has = n => until(() => {
+    const ended = errors.find(e => e instanceof Error)
+    if (ended) throw ended
+    return seen.at(-1) === n
+  })
+  await has(0)
+  await owner.db.collection('notes').add({ by: 'keys' })
+  await has(1)
+  await watch.close()
 })
