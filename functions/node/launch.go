@@ -68,6 +68,9 @@ type bootSpec struct {
 	folder    string // mounted at boot; empty when there is none, or when it can be mounted later
 }
 
+// data is how much memory a process may have for its own data.
+func (o Options) data(spec bootSpec) int64 { return spec.heapBytes + o.OffHeap }
+
 // boot is what a starting process learns from its environment.
 type boot struct {
 	FD      int      `json:"fd,omitempty"`     // the open socket, or
@@ -81,7 +84,7 @@ type boot struct {
 
 // nodeArgs are the arguments of Node.js for a heap limit.
 func nodeArgs(heapBytes int64, main string) []string {
-	return []string{fmt.Sprintf("--max-old-space-size=%d", max(16, heapBytes>>20)), "--no-warnings", main}
+	return []string{fmt.Sprintf("--max-old-space-size=%d", max(16, heapBytes>>20)), "--no-warnings", "--trace-sigint", main}
 }
 
 // child is a started process that has not said hello yet.
@@ -94,6 +97,7 @@ type child struct {
 	tokens *tokens // nil where there are none
 	closer func()  // closes the connection
 	leave  func()  // closes the way out; nil where there is none
+	group  *cgroup // nil where there are none
 }
 
 // close releases what belongs to the child alone, once it is gone.
@@ -104,6 +108,9 @@ func (c *child) close() {
 	}
 	if c.tokens != nil {
 		c.tokens.close()
+	}
+	if c.group != nil {
+		c.group.remove()
 	}
 }
 
@@ -198,8 +205,10 @@ func plainEnv() []string {
 
 // tail keeps the end of what a process writes to its standard error: where V8 says why it gave up.
 type tail struct {
-	mu   sync.Mutex
-	text []byte
+	mu     sync.Mutex
+	text   []byte
+	more   chan struct{} // set while somebody listens
+	answer []byte        // what has come since then
 }
 
 const tailSize = 16 << 10
@@ -211,7 +220,28 @@ func (t *tail) Write(p []byte) (int, error) {
 	if extra := len(t.text) - tailSize; extra > 0 {
 		t.text = append(t.text[:0], t.text[extra:]...)
 	}
+	if t.more != nil {
+		t.answer = append(t.answer, p[:min(len(p), traceBytes-len(t.answer))]...)
+		select {
+		case t.more <- struct{}{}:
+		default:
+		}
+	}
 	return len(p), nil
+}
+
+// listen returns what tells that something has been written from now on; heard returns it.
+func (t *tail) listen() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.more, t.answer = make(chan struct{}, 1), nil
+	return t.more
+}
+
+func (t *tail) heard() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Clone(t.answer)
 }
 
 func (t *tail) outOfMemory() bool {

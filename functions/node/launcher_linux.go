@@ -34,10 +34,11 @@ type launcher struct {
 	lastUser atomic.Uint32
 	egress   *egress
 	outlets  string // folder of the sockets to the outside
+	groups   *cgroups
 }
 
 func newLauncher(opts Options, runner string) (*launcher, error) {
-	l := &launcher{opts: opts, runner: runner, starter: newStarter(), root: os.Geteuid() == 0}
+	l := &launcher{opts: opts, runner: runner, starter: newStarter(), root: os.Geteuid() == 0, groups: openCgroups(opts.AppCPUs)}
 	if opts.Sandbox == SandboxOff {
 		l.why = "switched off"
 		return l, nil
@@ -46,6 +47,7 @@ func newLauncher(opts Options, runner string) (*launcher, error) {
 		l.why = err.Error()
 		if opts.Sandbox == SandboxRequire {
 			l.starter.close()
+			l.groups.close()
 			return nil, fmt.Errorf("the sandbox is required, but does not work here: %w", err)
 		}
 		l.opts.Logger.Warn("functions run without a sandbox", "cause", l.why)
@@ -128,11 +130,29 @@ func (l *launcher) isolation() (mode, why string) {
 }
 
 func (l *launcher) start(spec bootSpec) (*child, error) {
+	var c *child
+	var err error
 	if l.sandboxed() {
-		return l.startSandbox(spec, false)
+		c, err = l.startSandbox(spec, false)
+	} else {
+		c, err = l.startPlain(spec)
 	}
-	return l.startPlain(spec)
+	if err != nil {
+		return nil, err
+	}
+	// No code of a stranger runs in it before it is in its place.
+	limits := groupLimits{memory: l.opts.data(spec) + scratchBytes + groupSlack, tasks: maxTasks}
+	if c.group, err = l.groups.place(c.cmd.Process.Pid, limits); err != nil {
+		c.cmd.Process.Kill()
+		c.cmd.Wait()
+		c.close()
+		return nil, err
+	}
+	return c, nil
 }
+
+// groupSlack is what a process may use beside what RLIMIT_DATA counts: code, stacks and memory of the kernel.
+const groupSlack = 64 << 20
 
 func (l *launcher) attach(c *child, folder string) error {
 	return l.mounter.attach(c.cmd.Process.Pid, folder)
@@ -142,6 +162,7 @@ func (l *launcher) close() {
 	if l.mounter != nil {
 		l.mounter.close()
 	}
+	l.groups.close()
 	l.starter.close()
 	if l.outlets != "" {
 		os.RemoveAll(l.outlets)
@@ -180,7 +201,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	}
 	s := stage{
 		Layout: l.layout, Assembled: l.root, Probe: probe,
-		Data: spec.heapBytes + l.opts.OffHeap,
+		Data: l.opts.data(spec),
 		Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
 		Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
 	}

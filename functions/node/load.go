@@ -113,6 +113,13 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
 	proc.owner.Store(o)
+	if group := proc.child.group; group != nil {
+		p.rt.background.Go(func() { // a move takes a millisecond, for which nobody need wait
+			if err := group.belong(string(p.bundle.App)); err != nil {
+				p.rt.log.Debug("the process is not in its app's control group", "function", o.name, "error", err)
+			}
+		})
+	}
 	if later {
 		err = p.rt.launcher.attach(proc.child, p.bundle.Folder)
 	}

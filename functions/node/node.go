@@ -44,6 +44,8 @@ type Options struct {
 	Timeout     time.Duration // default time limit of an invocation; default 60 s
 	Grace       time.Duration // default time for work after the reply; default 10 s
 
+	AppCPUs float64 // processors that the functions of one app may use, where the machine has control groups; default: all
+
 	// Egress decides where sandboxed code may connect to; nil means public addresses only.
 	Egress EgressPolicy
 

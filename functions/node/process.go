@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"yunduo"
+	"yunduo/functions/runtime"
 )
 
 const (
@@ -57,6 +59,8 @@ type process struct {
 	withdrawn int    // runs that were taken back and that the process has not met yet
 	watch     *time.Timer
 	watching  bool
+	meter     meter
+	idler     idler
 }
 
 // owner is what a specialised process reports to.
@@ -195,16 +199,23 @@ func (p *process) end(cause error) {
 // classify tells what ended a process that the host did not end. p.mu is held.
 func (p *process) classify(cause, waitErr error) *yunduo.Error {
 	heap := p.spec.heapBytes >> 20
+	name := "function"
+	if o := p.owner.Load(); o != nil {
+		_, name, _ = strings.Cut(o.name, "/")
+		name = "function " + name
+	}
 	var exit *exec.ExitError
 	switch {
 	case p.child.stderr.outOfMemory():
-		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the function was stopped: it used more memory than its limit of %d MiB", heap)
+		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the %s was stopped: it used more memory than its limit of %d MiB", name, heap)
+	case p.child.group != nil && p.child.group.outOfMemory():
+		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the %s was stopped: with what lies beside its heap of %d MiB it used more memory than a process may", name, heap)
 	case errors.As(waitErr, &exit) && exit.ExitCode() == -1:
-		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the function's process was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", exit.String(), heap)
+		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the process of the %s was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", name, exit.String(), heap)
 	case errors.As(waitErr, &exit):
-		return yunduo.Wrap(cause, yunduo.ReasonFunctionError, "the function's process ended with code %d", exit.ExitCode())
+		return yunduo.Wrap(cause, yunduo.ReasonFunctionError, "the process of the %s ended with code %d", name, exit.ExitCode())
 	}
-	return yunduo.Wrap(errors.Join(cause, waitErr), yunduo.ReasonFunctionError, "the function's process ended before it answered")
+	return yunduo.Wrap(errors.Join(cause, waitErr), yunduo.ReasonFunctionError, "the process of the %s ended before it answered", name)
 }
 
 // kill ends the process at once. why is what its running requests are told; nil lets the exit speak for itself.
@@ -292,6 +303,20 @@ func (p *process) tend(at time.Time) {
 	p.mu.Lock()
 	p.expire(at)
 	o := p.owner.Load()
+	if p.burns() {
+		var last *run
+		if len(p.late) > 0 {
+			last = p.late[len(p.late)-1]
+		}
+		p.mu.Unlock()
+		p.rt.log.Warn("function computes after its reply", "function", o.name, "pid", p.child.cmd.Process.Pid)
+		if last != nil && last.invocation.Log != nil {
+			last.invocation.Log(runtime.LogLine{Time: at, Level: "error", Message: "the function went on computing after its reply, for longer than " + idleBudget.String() + " of processor time; its process was ended"})
+		}
+		o.leaves(p)
+		p.kill(errBurnt)
+		return
+	}
 	if canFreeze && o != nil && p.busy == 0 && len(p.late) == 0 && !p.frozen && !p.retired && p.lastID.Load() > 0 {
 		p.frozen = true
 		freeze(p.child.cmd.Process)

@@ -81,6 +81,7 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 	setDefault(&b.Limits.Timeout, r.opts.Timeout)
 	setDefault(&b.Limits.HeapBytes, r.opts.HeapBytes)
 	setDefault(&b.Limits.Grace, r.opts.Grace)
+	setDefault(&b.Limits.CPU, 2*b.Limits.Timeout)
 	b.Concurrency = max(1, b.Concurrency)
 	if !canShare || r.opts.portable {
 		b.Concurrency = 1
@@ -116,13 +117,14 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Ti
 	r := &run{invocation: inv, ctx: ctx, last: last, done: make(chan outcome, 1)}
 	// Who waits for a slot is not woken when the run begins, so the timer first goes off when the run may be over at
 	// the earliest.
-	limit := time.NewTimer(p.patience(time.Now(), last))
+	limit := time.NewTimer(min(p.patience(time.Now(), last), firstLook))
 	defer limit.Stop()
 	if err := p.place(r); err != nil {
 		return result, false, err
 	}
 	for {
 		var why *yunduo.Error
+		cause := callerLeft
 		select {
 		case o := <-r.done:
 			result = runtime.Result{JSON: o.result, Cold: r.fresh}
@@ -135,20 +137,34 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Ti
 			return result, o.again, o.err
 		case <-limit.C:
 			left, timeout := p.left(r)
+			why, cause = timeout, timeOver
 			if left > 0 {
-				limit.Reset(left)
-				continue
+				next, over := p.spent(r)
+				if over == nil {
+					limit.Reset(min(left, next))
+					continue
+				}
+				why, cause = over, budgetSpent
 			}
-			why = timeout
 		case <-ctx.Done():
 			why = yunduo.AsError(ctx.Err())
 		}
 		if !p.leave(r) {
-			p.abandon(r, why)
+			if cause != callerLeft {
+				why = p.locate(r, why)
+			}
+			p.abandon(r, why, cause == budgetSpent)
 		}
 		return result, false, why
 	}
 }
+
+// Why a run is given up.
+const (
+	callerLeft = iota
+	timeOver
+	budgetSpent
+)
 
 // patience is how long a run may take from now on if it begins at once.
 func (p *Program) patience(from, last time.Time) time.Duration {
@@ -163,7 +179,7 @@ func (p *Program) left(r *run) (time.Duration, *yunduo.Error) {
 	}
 	at := clock.Add(time.Duration(begun))
 	deadline := p.deadline(r, at)
-	return time.Until(deadline), yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function did not answer within its time limit of %s and was stopped", deadline.Sub(at).Round(time.Millisecond))
+	return time.Until(deadline), yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function %s did not answer within its time limit of %s and was stopped", p.bundle.Function, deadline.Sub(at).Round(time.Millisecond))
 }
 
 // deadline is until when a run that began at a time may run.
@@ -175,7 +191,7 @@ func (p *Program) deadline(r *run, begun time.Time) time.Time {
 }
 
 // abandon gives up on a run, in the background: the caller needs its answer now.
-func (p *Program) abandon(r *run, why *yunduo.Error) {
+func (p *Program) abandon(r *run, why *yunduo.Error, atOnce bool) {
 	p.mu.Lock()
 	proc := r.proc
 	p.mu.Unlock()
@@ -183,7 +199,7 @@ func (p *Program) abandon(r *run, why *yunduo.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.over { // else the process is being ended already
-		p.jobs.Go(func() { proc.abandon(r, why) })
+		p.jobs.Go(func() { proc.abandon(r, why, atOnce) })
 	}
 }
 

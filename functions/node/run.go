@@ -32,6 +32,8 @@ type run struct {
 	withdrawn bool // taken back before it began
 	lingering bool
 	expires   time.Time
+	metered   bool
+	paid      time.Duration // what its process had charged when it was first looked at
 
 	calls  sync.Mutex // guards what follows
 	over   bool
@@ -94,6 +96,7 @@ func (p *process) begin(r *run, meta []byte) bool {
 		p.mu.Unlock()
 		return false
 	}
+	thawed := p.frozen
 	if p.frozen {
 		p.frozen = false
 		thaw(p.child.cmd.Process)
@@ -102,7 +105,7 @@ func (p *process) begin(r *run, meta []byte) bool {
 	r.fresh = r.id == 1
 	alone := p.busy == 0
 	var flags uint8
-	if !alone && p.child.tokens != nil {
+	if p.child.tokens != nil && (!alone || p.strays(thawed)) {
 		flags = p.offer(r)
 	}
 	p.busy++
@@ -130,6 +133,15 @@ func (p *process) begin(r *run, meta []byte) bool {
 		p.out.flushBehind()
 	}
 	return true
+}
+
+// strays reports whether a process without requests may be busy with something else, so that a request had better not
+// depend on it: it was stopped in the midst of something, or it computes. p.mu is held.
+func (p *process) strays(thawed bool) bool {
+	if p.answered == 0 {
+		return false
+	}
+	return thawed || (now()-p.answered > int64(5*time.Millisecond) && computes(p.child.cmd.Process))
 }
 
 // smallEvent is the size in bytes up to which an event is kept with its run.
@@ -220,8 +232,8 @@ func (p *process) expire(at time.Time) {
 }
 
 // abandon gives up on a run that has no answer: its deadline has passed or its caller has gone. Neighbours in the same
-// process go on where they can; the process takes no new runs.
-func (p *process) abandon(r *run, why *yunduo.Error) {
+// process go on where they can, unless all is to end at once; the process takes no new runs.
+func (p *process) abandon(r *run, why *yunduo.Error, atOnce bool) {
 	p.mu.Lock()
 	p.retired = true
 	if p.dead || r.answered {
@@ -233,6 +245,7 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 	delete(p.runs, r.id)
 	taken := p.withdraw()
 	others := p.busy
+	silence := time.Duration(now() - p.heard.Load())
 	p.mu.Unlock()
 	r.endCalls()
 	p.giveBack(taken)
@@ -241,10 +254,16 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 		p.owner.Load().freed(r)
 		return
 	}
+	if atOnce {
+		p.owner.Load().hogged()
+		p.kill(errHogged)
+		p.free(r)
+		return
+	}
 	p.out.sendBehind(frameStop, 0, uint16(r.slot), r.id)
 	before := p.heard.Load()
 	p.out.sendBehind(framePing, 0, 0, 0)
-	timer := time.NewTimer(hangLimit)
+	timer := time.NewTimer(max(hangAnswer, hangLimit-silence))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -252,10 +271,16 @@ func (p *process) abandon(r *run, why *yunduo.Error) {
 	}
 	if p.heard.Load() == before {
 		p.owner.Load().hogged()
-		p.kill(yunduo.Errorf(yunduo.ReasonFunctionKilled, "another request of this function kept its process busy beyond the time limit, and both were stopped"))
+		p.kill(errHogged)
 	}
 	p.free(r)
 }
 
-// hangLimit is how long a process with neighbours may be silent after one of its runs has reached its deadline.
-const hangLimit = 150 * time.Millisecond
+// A process with neighbours that has been silent for hangLimit when one of its runs has reached its deadline, and then
+// does not answer within hangAnswer, is hung.
+const (
+	hangLimit  = 150 * time.Millisecond
+	hangAnswer = 40 * time.Millisecond
+)
+
+var errHogged = yunduo.Errorf(yunduo.ReasonFunctionKilled, "another request of this function kept its process busy beyond a limit, and both were stopped")

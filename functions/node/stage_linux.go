@@ -88,7 +88,7 @@ func (s stage) enterRoot() error {
 	if err := unix.Mount(base, base, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("bind the root: %w", err)
 	}
-	if err := unix.Mount("tmpfs", filepath.Join(base, "tmp"), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=32m,nr_inodes=4k,mode=1777"); err != nil {
+	if err := unix.Mount("tmpfs", filepath.Join(base, "tmp"), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, fmt.Sprintf("size=%d,nr_inodes=4k,mode=1777", scratchBytes)); err != nil {
 		return fmt.Errorf("mount /tmp: %w", err)
 	}
 	// Containers with a masked /proc refuse another one; Node.js can do without.
@@ -111,8 +111,11 @@ func (s stage) enterRoot() error {
 	return os.Chdir("/")
 }
 
-// maxTasks bounds the threads of a process, where its user is its own.
-const maxTasks = 64
+// Sizes of what a process gets of its own.
+const (
+	maxTasks     = 64       // threads
+	scratchBytes = 32 << 20 // /tmp
+)
 
 func (s stage) limitResources() error {
 	limits := map[int]uint64{

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // processorTime reads how long the main thread of a process has run and how long it has waited for a processor
@@ -21,4 +23,25 @@ func processorTime(process *os.Process) (ran, waited time.Duration, ok bool) {
 	r, err1 := strconv.ParseInt(fields[0], 10, 64)
 	w, err2 := strconv.ParseInt(fields[1], 10, 64)
 	return time.Duration(r), time.Duration(w), err1 == nil && err2 == nil
+}
+
+// processTime returns the processor time that a process has used with all its threads: the clock that
+// clock_getcpuclockid(3) names.
+func processTime(process *os.Process) (time.Duration, bool) {
+	const schedulerClock = 2
+	var ts unix.Timespec
+	if unix.ClockGettime(int32(^process.Pid)<<3|schedulerClock, &ts) != nil {
+		return 0, false
+	}
+	return time.Duration(ts.Nano()), true
+}
+
+// computes reports whether the main thread of a process runs, or wants to, at this moment (proc(5), stat).
+func computes(process *os.Process) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, found := strings.Cut(string(text), ") ")
+	return found && strings.HasPrefix(rest, "R")
 }

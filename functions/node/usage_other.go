@@ -9,3 +9,9 @@ import (
 
 // processorTime is not known here.
 func processorTime(*os.Process) (ran, waited time.Duration, ok bool) { return 0, 0, false }
+
+// processTime is not known here.
+func processTime(*os.Process) (time.Duration, bool) { return 0, false }
+
+// computes is not known here.
+func computes(*os.Process) bool { return false }

@@ -60,6 +60,7 @@ type Bundle struct {
 type Limits struct {
 	Timeout   time.Duration // wall clock, 60 s by default
 	HeapBytes int64
+	CPU       time.Duration // processor time of all threads, twice the timeout by default
 	// Grace is how long started work may go on after the reply.
 	Grace time.Duration
 }

@@ -1,0 +1,274 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// The controllers that wall in function processes. Each is used where the machine gives it.
+const (
+	controllerMemory = "memory"
+	controllerTasks  = "pids"
+	controllerCPU    = "cpu"
+)
+
+var controllers = []string{controllerMemory, controllerTasks, controllerCPU}
+
+// cgroups keeps the control groups of function processes, below the group that the server itself is in: for each process
+// one with its memory and number of tasks, and for each app one with its share of the processors. In version 2 of the
+// kernel's interface these are one tree, in version 1 a tree for each controller.
+type cgroups struct {
+	base     map[string]string // the server's folder of each controller that works
+	missing  map[string]string // why the others do not
+	unified  bool
+	appCPUs  float64 // processors that an app may use; 0 for all
+	fs       groupFS
+	mu       sync.Mutex
+	apps     map[string]int // processes in each app's group
+	last     uint64
+	released bool
+}
+
+// groupFS makes and removes groups. Only tests use another one than the kernel's.
+type groupFS interface {
+	mkdir(path string) error
+	rmdir(path string) error
+}
+
+type kernelGroups struct{}
+
+func (kernelGroups) mkdir(path string) error { return unix.Mkdir(path, 0o755) }
+func (kernelGroups) rmdir(path string) error { return unix.Rmdir(path) }
+
+// blankGroup holds processes that belong to no app yet.
+const blankGroup = "blank"
+
+// openCgroups prepares what this machine gives. It never fails: what does not work is told in missing.
+func openCgroups(appCPUs float64) *cgroups {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	own, err2 := os.ReadFile("/proc/self/cgroup")
+	if err := errors.Join(err, err2); err != nil {
+		return &cgroups{missing: everyController(err.Error())}
+	}
+	return newCgroups(string(mounts), string(own), os.Getpid(), kernelGroups{}, appCPUs)
+}
+
+func everyController(why string) map[string]string {
+	all := map[string]string{}
+	for _, c := range controllers {
+		all[c] = why
+	}
+	return all
+}
+
+// newCgroups looks for the controllers in the trees that the texts of /proc/self/mountinfo and /proc/self/cgroup name.
+func newCgroups(mounts, own string, pid int, fs groupFS, appCPUs float64) *cgroups {
+	g := &cgroups{base: map[string]string{}, missing: map[string]string{}, apps: map[string]int{}, fs: fs, appCPUs: appCPUs}
+	folders := ownGroups(mounts, own)
+	name := fmt.Sprintf("yunduo-%d", pid)
+	for _, c := range controllers {
+		folder, ok := folders[c]
+		if !ok {
+			continue
+		}
+		g.sweep(folder)
+		if err := g.makeV1(c, folder, name); err != nil {
+			g.missing[c] = err.Error()
+			continue
+		}
+		g.base[c] = filepath.Join(folder, name)
+	}
+	if folder, ok := folders[""]; ok && len(g.base) == 0 {
+		g.sweep(folder)
+		g.missing = everyController("")
+		if err := g.makeV2(folder, name, pid); err != nil {
+			g.missing = everyController(err.Error())
+		}
+	}
+	for _, c := range controllers {
+		if g.base[c] == "" && g.missing[c] == "" {
+			g.missing[c] = "the kernel offers no such control group here"
+		}
+	}
+	return g
+}
+
+// ownGroups returns the folder of the group that the server is in, by controller; version 2's has the name "".
+func ownGroups(mounts, own string) map[string]string {
+	paths := map[string]string{} // within its tree, by controller
+	for line := range strings.Lines(own) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) == 3 {
+			for c := range strings.SplitSeq(fields[1], ",") {
+				paths[c] = fields[2]
+			}
+		}
+	}
+	folders := map[string]string{}
+	for line := range strings.Lines(mounts) {
+		left, right, found := strings.Cut(line, " - ")
+		mount, source := strings.Fields(left), strings.Fields(right)
+		if !found || len(mount) < 5 || len(source) < 3 {
+			continue
+		}
+		names := []string{""}
+		if source[0] == "cgroup" {
+			names = strings.Split(source[2], ",")
+		} else if source[0] != "cgroup2" {
+			continue
+		}
+		for _, c := range names {
+			path, ok := paths[c]
+			if !ok || folders[c] != "" {
+				continue
+			}
+			if below, err := filepath.Rel(mount[3], path); err == nil && filepath.IsLocal(below) {
+				folders[c] = filepath.Join(unescapeMount(mount[4]), below)
+			}
+		}
+	}
+	return folders
+}
+
+// unescapeMount undoes how mountinfo writes blanks in paths.
+func unescapeMount(path string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(path)
+}
+
+func (g *cgroups) makeV1(controller, folder, name string) error {
+	base := filepath.Join(folder, name)
+	if err := g.makeFolder(base); err != nil {
+		return err
+	}
+	// The values that it is about must be there, and not only in the kernel's list of controllers.
+	probe := map[string]string{controllerMemory: "memory.limit_in_bytes", controllerTasks: "pids.max", controllerCPU: "cpu.shares"}[controller]
+	if _, err := os.Stat(filepath.Join(base, probe)); err != nil {
+		return fmt.Errorf("no %s in the control group", probe)
+	}
+	if controller != controllerCPU {
+		return nil
+	}
+	// All functions together weigh as much as one busy thread of the server on each processor.
+	if err := writeGroup(base, "cpu.shares", strconv.Itoa(1024*goruntime.NumCPU())); err != nil {
+		return err
+	}
+	return g.makeFolder(filepath.Join(base, blankGroup))
+}
+
+// makeV2 makes the server's folder in the one tree. A group that hands controllers on may have no processes of its own,
+// so the server moves into a group beside those of the functions, if it is alone in its own.
+func (g *cgroups) makeV2(folder, name string, pid int) error {
+	offered, err := os.ReadFile(filepath.Join(folder, "cgroup.controllers"))
+	if err != nil {
+		return err
+	}
+	var wanted []string
+	for _, c := range controllers {
+		if slices.Contains(strings.Fields(string(offered)), c) {
+			wanted = append(wanted, c)
+		} else {
+			g.missing[c] = "not handed on to the server's control group (with systemd: Delegate=yes)"
+		}
+	}
+	if len(wanted) == 0 {
+		return errors.New("no controller is handed on to the server's control group (with systemd: Delegate=yes)")
+	}
+	if _, err := os.Stat(filepath.Join(folder, "cgroup.type")); err == nil { // the root group has none, and may do both
+		procs, err := os.ReadFile(filepath.Join(folder, "cgroup.procs"))
+		if err != nil {
+			return err
+		}
+		for _, other := range strings.Fields(string(procs)) {
+			if other != strconv.Itoa(pid) {
+				return errors.New("the server shares its control group with other processes; start it as a service of its own (with systemd: Delegate=yes)")
+			}
+		}
+		server := filepath.Join(folder, "server")
+		if err := g.makeFolder(server); err != nil {
+			return err
+		}
+		if len(procs) > 0 {
+			if err := writeGroup(server, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+				return err
+			}
+		}
+	}
+	g.unified = true
+	base := filepath.Join(folder, name)
+	for _, step := range []string{folder, base, filepath.Join(base, blankGroup)} {
+		if step != folder {
+			if err := g.makeFolder(step); err != nil {
+				return err
+			}
+		}
+		if err := handOn(step, wanted); err != nil {
+			return err
+		}
+	}
+	for _, c := range wanted {
+		g.base[c] = base
+		delete(g.missing, c)
+	}
+	return nil
+}
+
+func handOn(folder string, controllers []string) error {
+	return writeGroup(folder, "cgroup.subtree_control", "+"+strings.Join(controllers, " +"))
+}
+
+func (g *cgroups) makeFolder(path string) error {
+	if err := g.fs.mkdir(path); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make the control group: %w", err)
+	}
+	return nil
+}
+
+// writeGroup sets a value of a group.
+func writeGroup(folder, file, value string) error {
+	f, err := os.OpenFile(filepath.Join(folder, file), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("set %s of the control group: %w", file, err)
+	}
+	_, err = f.WriteString(value)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("set %s of the control group to %s: %w", file, value, err)
+	}
+	return nil
+}
+
+// sweep removes what servers that were killed have left. Groups with processes in them stay: those of live servers.
+func (g *cgroups) sweep(folder string) {
+	left, _ := filepath.Glob(filepath.Join(folder, "yunduo-*"))
+	for _, base := range left {
+		g.removeTree(base)
+	}
+}
+
+func (g *cgroups) removeTree(folder string) {
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		if e.IsDir() {
+			g.removeTree(filepath.Join(folder, e.Name()))
+		}
+	}
+	_ = g.fs.rmdir(folder) // what is in use stays
+}
+
+// close removes the server's groups. All processes are gone.
+func (g *cgroups) close() {
+	g.mu.Lock()
+	g.released = true
+	g.mu.Unlock()
+	for _, base := range g.base {
+		g.removeTree(base)
+	}
+}
