@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -47,6 +48,8 @@ type Registry struct {
 	sealer *documents.Sealer
 	now    func() time.Time
 
+	onlyOne atomic.Pointer[string] // why there may be no second app
+
 	mu       sync.Mutex
 	onDelete []func(context.Context, yunduo.AppID) error
 }
@@ -80,7 +83,11 @@ func (r *Registry) OnDelete(drop func(context.Context, yunduo.AppID) error) {
 	r.onDelete = append(r.onDelete, drop)
 }
 
-// Create registers an app. Operators and the platform may. Reasons: permission_denied, invalid_app_id, app_exists,
+// OnlyOne lets no second app be created from now on; why is what who tries is told.
+func (r *Registry) OnlyOne(why string) { r.onlyOne.Store(&why) }
+
+// Create registers an app. Operators and the platform may. Reasons: permission_denied (also where there may be only
+// one), invalid_app_id, app_exists,
 // invalid_request.
 func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (App, error) {
 	if !caller.Operator() && caller.Role != yunduo.RoleSystem {
@@ -91,6 +98,15 @@ func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (A
 	}
 	if app.Name == "" {
 		app.Name = string(app.ID)
+	}
+	if why := r.onlyOne.Load(); why != nil {
+		others, err := r.List(ctx, yunduo.System(""))
+		if err != nil {
+			return App{}, err
+		}
+		if len(others) > 0 {
+			return App{}, yunduo.Errorf(yunduo.ReasonPermissionDenied, "there can be only one app: %s", *why)
+		}
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	rec := record{ID: string(app.ID), CreatedAt: now, UpdatedAt: now}

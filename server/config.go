@@ -31,6 +31,9 @@ type Config struct {
 	Sandbox  string // auto, require or off: see docs/security
 	// COSSignatures accepts signatures of the vendor's object store, which are made with SHA-1.
 	COSSignatures bool
+	// TrustOwners runs functions of several apps even where Sandbox is auto and the machine offers none.
+	TrustOwners bool
+	AppCPUs     float64 // processors that the functions of one app may use; 0 is all
 	// AllowPrivateNetwork lets functions connect to private and loopback addresses.
 	AllowPrivateNetwork bool
 
@@ -101,6 +104,9 @@ func (c *Config) validate() error {
 	case "auto", "require", "off":
 	default:
 		return fmt.Errorf("sandbox: %q is not one of auto, require, off", c.Sandbox)
+	}
+	if c.AppCPUs < 0 || c.AppCPUs > 0 && c.AppCPUs < 0.01 {
+		return fmt.Errorf("app-cpus: %v is not a number of processors of 0.01 or more, or 0 for all", c.AppCPUs)
 	}
 	if c.TrashAge == 0 { // the engine's word for its default
 		c.TrashAge = -1

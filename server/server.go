@@ -146,6 +146,9 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.buildFunctions(db, bucket); err != nil {
 		return err
 	}
+	if err := s.keepApart(ctx); err != nil {
+		return err
+	}
 	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
@@ -218,7 +221,7 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 			return fmt.Errorf("node: %w", err)
 		}
 	}
-	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), Logger: s.logger}
+	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
 	if s.config.AllowPrivateNetwork {
 		options.Egress = func(netip.AddrPort) bool { return true }
 	}

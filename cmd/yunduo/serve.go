@@ -20,6 +20,7 @@ import (
 func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.StringVar(&c.NodePath, "node", c.NodePath, "the node executable; default: node from PATH")
 	flags.StringVar(&c.Sandbox, "sandbox", c.Sandbox, "isolation of functions: auto, require or off")
+	flags.Float64Var(&c.AppCPUs, "app-cpus", c.AppCPUs, "processors that the functions of one app may use; default: all")
 	flags.StringVar(&c.WeChatEndpoint, "wechat-endpoint", c.WeChatEndpoint, "base URL of WeChat's API; default: the real one")
 	flags.StringVar(&c.CodeWebhook, "code-webhook", c.CodeWebhook, "address to post verification codes to that are to be sent")
 	flags.StringVar(&c.CodeWebhookSecret, "code-webhook-secret", c.CodeWebhookSecret, "secret that signs what is posted to code-webhook")
@@ -65,6 +66,7 @@ func serveCommand(l language) *cobra.Command {
 	flags.StringVar(&config.PublicURL, "public-url", config.PublicURL, "the server's address as clients see it")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&format, "log-format", "text", "text or json")
+	flags.BoolVar(&config.TrustOwners, "trust-owners", false, "run functions of several apps even where this machine offers no sandbox")
 	flags.StringVar(&file, "config", "", "YAML file with settings named like these flags")
 	serverFlags(flags, &config)
 	return cmd

@@ -25,6 +25,19 @@ func (l *launcher) start(spec bootSpec) (*child, error) { return l.startPlain(sp
 // attach is never called: without a sandbox nothing has to be mounted.
 func (l *launcher) attach(*child, string) error { return errors.ErrUnsupported }
 
+// walls reports that there are none beside what Node.js itself limits.
+func (l *launcher) walls(probe) []Wall {
+	const why = "the sandbox needs Linux"
+	var all []Wall
+	for _, name := range []WallName{WallNamespaces, WallCalls, WallNetwork} {
+		all = append(all, Wall{Name: name, Essential: true, Detail: why, Remedy: RemedyLinux})
+	}
+	for _, name := range []WallName{WallUser, WallMemory, WallTasks, WallCPU} {
+		all = append(all, Wall{Name: name, Detail: why, Remedy: RemedyLinux})
+	}
+	return all
+}
+
 func (l *launcher) sandboxed() bool { return false }
 func (l *launcher) canAttach() bool { return false }
 func (l *launcher) close()          { l.starter.close() }
