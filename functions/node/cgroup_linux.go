@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +51,8 @@ type kernelGroups struct{}
 func (kernelGroups) mkdir(path string) error { return unix.Mkdir(path, 0o755) }
 func (kernelGroups) rmdir(path string) error { return unix.Rmdir(path) }
 
+var instances atomic.Int64
+
 // blankGroup holds processes that belong to no app yet.
 const blankGroup = "blank"
 
@@ -74,7 +78,7 @@ func everyController(why string) map[string]string {
 func newCgroups(mounts, own string, pid int, fs groupFS, appCPUs float64) *cgroups {
 	g := &cgroups{base: map[string]string{}, missing: map[string]string{}, apps: map[string]int{}, fs: fs, appCPUs: appCPUs}
 	folders := ownGroups(mounts, own)
-	name := fmt.Sprintf("yunduo-%d", pid)
+	name := fmt.Sprintf("yunduo-%d-%d", pid, instances.Add(1)) // one program may have several runtimes
 	for _, c := range controllers {
 		folder, ok := folders[c]
 		if !ok {
@@ -157,11 +161,30 @@ func (g *cgroups) makeV1(controller, folder, name string) error {
 	if controller != controllerCPU {
 		return nil
 	}
-	// All functions together weigh as much as one busy thread of the server on each processor.
-	if err := writeGroup(base, "cpu.shares", strconv.Itoa(1024*goruntime.NumCPU())); err != nil {
+	// However many functions run, together they weigh no more than a few busy threads of the server on each processor.
+	if err := writeGroup(base, "cpu.shares", strconv.Itoa(max(2, functionsWeight*threadWeight()*goruntime.NumCPU()))); err != nil {
 		return err
 	}
-	return g.makeFolder(filepath.Join(base, blankGroup))
+	blank := filepath.Join(base, blankGroup)
+	if err := g.makeFolder(blank); err != nil {
+		return err
+	}
+	return writeGroup(blank, "cpu.shares", strconv.Itoa(blankWeight*1024))
+}
+
+// functionsWeight is how many threads of the server all functions weigh on each processor.
+const functionsWeight = 4
+
+// blankWeight is how many apps the processes that are just starting weigh: everybody waits for them.
+const blankWeight = 4
+
+// threadWeight is what a thread of the server weighs for the scheduler: 1024, and a fifth less with each step of nice.
+func threadWeight() int {
+	nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return 1024
+	}
+	return int(1024 * math.Pow(1.25, float64(nice-20))) // the system call tells 20 minus nice, so that it is never negative
 }
 
 // makeV2 makes the server's folder in the one tree. A group that hands controllers on may have no processes of its own,
@@ -214,6 +237,12 @@ func (g *cgroups) makeV2(folder, name string, pid int) error {
 			return err
 		}
 	}
+	if err := optional(writeGroup(base, "cpu.weight", strconv.Itoa(functionsWeight*100))); err != nil {
+		return err
+	}
+	if err := optional(writeGroup(filepath.Join(base, blankGroup), "cpu.weight", strconv.Itoa(blankWeight*100))); err != nil {
+		return err
+	}
 	for _, c := range wanted {
 		g.base[c] = base
 		delete(g.missing, c)
@@ -245,11 +274,17 @@ func writeGroup(folder, file, value string) error {
 	return nil
 }
 
-// sweep removes what servers that were killed have left. Groups with processes in them stay: those of live servers.
+// sweep removes what servers that were killed have left.
 func (g *cgroups) sweep(folder string) {
 	left, _ := filepath.Glob(filepath.Join(folder, "yunduo-*"))
 	for _, base := range left {
-		g.removeTree(base)
+		var pid, n int
+		if _, err := fmt.Sscanf(filepath.Base(base), "yunduo-%d-%d", &pid, &n); err != nil {
+			continue
+		}
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			g.removeTree(base) // what still has processes in it stays
+		}
 	}
 }
 

@@ -115,7 +115,7 @@ func TestCgroups_Version1(t *testing.T) {
 		mounts.WriteString("3" + strconv.Itoa(i) + " 31 0:29 / " + filepath.Join(root, c) + " rw,relatime shared:9 - cgroup cgroup rw," + c + "\n")
 		own.WriteString(strconv.Itoa(i) + ":" + c + ":/service\n")
 	}
-	stale := filepath.Join(root, controllerMemory, "service/yunduo-7") // of a server that was killed
+	stale := filepath.Join(root, controllerMemory, "service/yunduo-999999999-1") // of a server that was killed
 	if err := errors.Join(f.mkdir(stale), f.mkdir(filepath.Join(stale, "p3"))); err != nil {
 		t.Fatal(err)
 	}
@@ -128,13 +128,14 @@ func TestCgroups_Version1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := func(controller string) string { return filepath.Join(root, controller, "service/yunduo-42") }
+	base := func(controller string) string { return g.base[controller] }
 	f.want(base(controllerMemory)+"/p1", "memory.limit_in_bytes", strconv.Itoa(500<<20))
 	f.want(base(controllerMemory)+"/p1", "memory.memsw.limit_in_bytes", strconv.Itoa(500<<20))
 	f.want(base(controllerMemory)+"/p1", "cgroup.procs", "1234")
 	f.want(base(controllerTasks)+"/p1", "pids.max", "64")
 	f.want(base(controllerTasks)+"/p1", "cgroup.procs", "1234")
 	f.want(base(controllerCPU)+"/blank", "cgroup.procs", "1234")
+	f.want(base(controllerCPU)+"/blank", "cpu.shares", "4096")
 	if err := c.belong("a/../b"); err != nil {
 		t.Fatal(err)
 	}
@@ -192,12 +193,16 @@ func TestCgroups_Version2(t *testing.T) {
 		t.Fatalf("missing %v, unified %v", g.missing, g.unified)
 	}
 	f.want(folder+"/server", "cgroup.procs", "42")
+	if !strings.HasPrefix(g.root(), folder+"/yunduo-42-") {
+		t.Errorf("in %s", g.root())
+	}
+	f.want(g.root()+"/blank", "cpu.weight", "400")
 	f.want(folder, "cgroup.subtree_control", "+memory +pids +cpu")
 	c, err := g.place(1234, someLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	blank := folder + "/yunduo-42/blank/p1"
+	blank := g.root() + "/blank/p1"
 	f.want(blank, "memory.max", strconv.Itoa(500<<20))
 	f.want(blank, "memory.swap.max", "0")
 	f.want(blank, "memory.oom.group", "1")
@@ -208,7 +213,7 @@ func TestCgroups_Version2(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.gone(blank)
-	app := folder + "/yunduo-42/app-shop"
+	app := g.root() + "/app-shop"
 	f.want(app, "cpu.max", "50000 100000")
 	f.want(app+"/p1", "memory.max", strconv.Itoa(500<<20))
 	f.want(app+"/p1", "cgroup.procs", "1234")
@@ -224,7 +229,7 @@ func TestCgroups_Version2(t *testing.T) {
 	}
 	f.gone(app)
 	g.close()
-	f.gone(folder + "/yunduo-42")
+	f.gone(g.root())
 }
 
 // What a machine does not give is told, and nothing else fails.

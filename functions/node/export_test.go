@@ -1,10 +1,19 @@
 package node
 
-import "bufio"
+import (
+	"bufio"
+	"time"
+)
 
 // Portable makes processes connect the way they do on systems that cannot hand over an open socket.
 func Portable(o Options) Options {
 	o.portable = true
+	return o
+}
+
+// PatientTraces makes the runtime wait for as long as it takes until a process tells where it is: test machines are busy.
+func PatientTraces(o Options) Options {
+	o.tracePatience = time.Minute
 	return o
 }
 

@@ -49,6 +49,8 @@ type Options struct {
 	// Egress decides where sandboxed code may connect to; nil means public addresses only.
 	Egress EgressPolicy
 
+	tracePatience time.Duration // how long a process that is about to be ended may take to tell where it is
+
 	portable bool // use the transport of systems that cannot hand over an open socket
 }
 
@@ -74,6 +76,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.OffHeap, 384<<20)
 	setDefault(&o.Timeout, 60*time.Second)
 	setDefault(&o.Grace, 10*time.Second)
+	setDefault(&o.tracePatience, traceLimit)
 	return o, nil
 }
 

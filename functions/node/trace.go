@@ -19,7 +19,7 @@ import (
 // answer, and gets no line.
 
 const (
-	traceLimit  = 25 * time.Millisecond  // how long an answer is awaited; the process is ended then
+	traceLimit  = 35 * time.Millisecond  // how long an answer is awaited unless set; the process is ended then
 	traceQuiet  = 4 * time.Millisecond   // an answer is complete when nothing more comes for so long
 	traceFrames = 12                     // lines kept
 	traceBytes  = 16 << 10               // of an answer
@@ -70,7 +70,7 @@ func (p *process) trace(r *run, why *yunduo.Error) string {
 	if p.child.cmd.Process.Signal(os.Interrupt) != nil {
 		return ""
 	}
-	limit := time.NewTimer(traceLimit)
+	limit := time.NewTimer(p.rt.opts.tracePatience)
 	defer limit.Stop()
 	var quiet <-chan time.Time
 	for {
