@@ -114,7 +114,7 @@ const waitLimit = 30 * time.Second
 
 // try runs the invocation once. again says that user code has not seen it.
 func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Time) (result runtime.Result, again bool, err error) {
-	r := &run{invocation: inv, ctx: ctx, last: last, done: make(chan outcome, 1)}
+	r := &run{invocation: inv, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero(), done: make(chan outcome, 1)}
 	// Who waits for a slot is not woken when the run begins, so the timer first goes off when the run may be over at
 	// the earliest.
 	limit := time.NewTimer(min(p.patience(time.Now(), last), firstLook))
@@ -184,7 +184,7 @@ func (p *Program) left(r *run) (time.Duration, *yunduo.Error) {
 
 // deadline is until when a run that began at a time may run.
 func (p *Program) deadline(r *run, begun time.Time) time.Time {
-	if r.invocation.Deadline.IsZero() {
+	if !r.bounded {
 		return begun.Add(p.bundle.Limits.Timeout)
 	}
 	return r.last

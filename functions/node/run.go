@@ -16,6 +16,7 @@ type run struct {
 	invocation *runtime.Invocation
 	ctx        context.Context // of the invocation
 	last       time.Time       // when it is over at the latest
+	bounded    bool            // the caller has set a deadline
 	since      time.Time       // when it began to wait for a slot
 	done       chan outcome
 	once       sync.Once

@@ -204,3 +204,6 @@ func (l *lines) wait(t testing.TB, text string) runtime.LogLine {
 func withLog(l *lines) func(*runtime.Invocation) {
 	return func(inv *runtime.Invocation) { inv.Log = l.log }
 }
+
+// SoakVariable is the environment variable that "make soak" sets: with it, the longest cases run too.
+const SoakVariable = "YUNDUO_SOAK"

@@ -114,7 +114,7 @@ class Program {
     if (invocation.settled) return
     this.finish(invocation)
     if (flags === 0) flags = this.linger(invocation)
-    const text = this.failures.describeError((error && error.reason === 'function_load_failed' && error.reason) || reason, error)
+    const text = this.failures.describeError(failedToLoad(error) ? 'function_load_failed' : reason, error)
     this.channel.text(Type.ERROR, flags, invocation.slot.number, invocation.id, text)
   }
 
@@ -231,8 +231,17 @@ function handle (program, slot, invocation, event) {
       program.settle(invocation, null, result)
     }
   } catch (thrown) {
-    if (thrown && thrown.reason === 'function_load_failed') return program.fail(invocation, thrown.reason, thrown, FLAG_FATAL)
+    if (failedToLoad(thrown)) return program.fail(invocation, 'function_load_failed', thrown, FLAG_FATAL)
     program.settle(invocation, { thrown })
+  }
+}
+
+/** Whether an error says that the code could not be loaded. What was thrown may be anything, and throw when looked at. */
+function failedToLoad (thrown) {
+  try {
+    return Boolean(thrown) && thrown.reason === 'function_load_failed'
+  } catch {
+    return false
   }
 }
 

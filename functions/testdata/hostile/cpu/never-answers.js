@@ -1,0 +1,5 @@
+// expect: function_timeout time limit
+// timeout: 200ms
+exports.main = async event => {
+  return new Promise(() => {})
+}

@@ -1,0 +1,5 @@
+// expect: function_timeout time limit
+// timeout: 400ms
+exports.main = async event => {
+  return { get then () { for (;;) {} } }
+}

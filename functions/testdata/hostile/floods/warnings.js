@@ -1,0 +1,6 @@
+// expect: result "ok"
+// timeout: 20s
+exports.main = async event => {
+  for (let i = 0; i < 50000; i++) process.emitWarning('w' + i)
+  return 'ok'
+}

@@ -1,0 +1,5 @@
+// expect: function_killed|function_error
+// timeout: 2s
+exports.main = async event => {
+  Object.getPrototypeOf(process).abort()
+}

@@ -1,0 +1,4 @@
+// expect: refused
+exports.main = async event => {
+  return tried([() => new Promise((ok, no) => { const p = require('child_process').fork('/runner/main.js'); p.on('error', no); p.on('spawn', () => ok('a child')) })])
+}

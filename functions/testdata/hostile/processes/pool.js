@@ -1,0 +1,7 @@
+// expect: result "done"
+// timeout: 20s
+exports.main = async event => {
+  const fs = require('fs')
+  await Promise.all(Array.from({ length: 20000 }, () => fs.promises.stat('/tmp')))
+  return 'done'
+}
