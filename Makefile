@@ -53,12 +53,14 @@ conformance-page: ## write docs/conformance.md from the results of the cases
 	@YUNDUO_UPDATE=1 go test -count 1 -p 1 -run '^(TestEngine|TestSuite)$$/^Cases$$' ./data/documents/embedded ./data/documents/mongodb
 
 SOAK ?= 10m
-soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment
+NODES ?= 20 22 24
+soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment; functions on each Node.js
 	@cd $(MINGO) && $(NPM) ci
 	@export YUNDUO_SOAK=$(SOAK) YUNDUO_SEED=$${YUNDUO_SEED:-$$(date +%s)} && \
 	  go test -count 1 -timeout 0 -v -run '^(TestDifferential|TestKeysOrderAsValues|TestFromKey|TestCrash|TestCrash_ExactState|TestFaults_ExactState)$$' \
 	    ./data/query/value ./data/documents/documentstest ./data/documents/embedded && \
-	  go test -count 1 -timeout 0 -v -run '^TestEngine$$/^Model$$' ./data/documents/embedded
+	  go test -count 1 -timeout 0 -v -run '^TestEngine$$/^Model$$' ./data/documents/embedded && \
+	  scripts/node-versions $(NODES)
 
 js-test:
 	@echo "== JavaScript SDK"

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
-	rt, err := node.New(node.Options{ServerSDK: []byte(runtimetest.ServerSDK)})
+	rt, err := node.New(node.Options{NodePath: os.Getenv(runtimetest.NodeVariable), ServerSDK: []byte(runtimetest.ServerSDK)})
 	if err != nil {
 		panic(err)
 	}

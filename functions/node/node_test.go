@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 func newRuntime(t testing.TB, opts node.Options) *node.Runtime {
 	t.Helper()
 	opts.ServerSDK = []byte(runtimetest.ServerSDK)
+	if opts.NodePath == "" {
+		opts.NodePath = os.Getenv(runtimetest.NodeVariable)
+	}
 	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r, err := node.New(opts)
 	if err != nil {

@@ -205,5 +205,8 @@ func withLog(l *lines) func(*runtime.Invocation) {
 	return func(inv *runtime.Invocation) { inv.Log = l.log }
 }
 
+// NodeVariable is the environment variable that names the Node.js binary to test with; default: the one in PATH.
+const NodeVariable = "YUNDUO_TEST_NODE"
+
 // SoakVariable is the environment variable that "make soak" sets: with it, the longest cases run too.
 const SoakVariable = "YUNDUO_SOAK"
