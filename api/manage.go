@@ -31,7 +31,7 @@ func serverInfo(_ context.Context, a *API, _ *Call, _ *wire.Empty) (*wire.Server
 func wireApp(app apps.App) *wire.App {
 	return &wire.App{
 		ID: string(app.ID), Name: app.Name, WeChatAppID: app.WeChat.AppID, HasSecret: app.WeChat.HasSecret,
-		AllowedOrigins: app.AllowedOrigins, CreatedAt: app.CreatedAt,
+		AllowedOrigins: app.AllowedOrigins, Destinations: app.Destinations, CreatedAt: app.CreatedAt,
 	}
 }
 
@@ -56,6 +56,9 @@ func text(p *string) string {
 
 func createApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*wire.App, error) {
 	app := apps.App{ID: yunduo.AppID(req.ID), Name: text(req.Name), WeChat: apps.WeChat{AppID: text(req.WeChatAppID), Secret: text(req.WeChatSecret)}}
+	if req.Destinations != nil {
+		app.Destinations = *req.Destinations
+	}
 	if req.AllowedOrigins != nil {
 		app.AllowedOrigins = *req.AllowedOrigins
 	}
@@ -76,7 +79,7 @@ func getApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.App, 
 
 func updateApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*wire.App, error) {
 	app, err := a.rooms.Apps.Update(ctx, call.Caller, call.App, apps.Change{
-		Name: req.Name, WeChatAppID: req.WeChatAppID, WeChatSecret: req.WeChatSecret, AllowedOrigins: req.AllowedOrigins,
+		Name: req.Name, WeChatAppID: req.WeChatAppID, WeChatSecret: req.WeChatSecret, AllowedOrigins: req.AllowedOrigins, Destinations: req.Destinations,
 	})
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ type record struct {
 	WeChatSecret []byte           `bson:"wechatSecret"` // sealed
 	Origins      []string         `bson:"origins"`
 	Functions    FunctionDefaults `bson:"functions"`
+	Destinations []string         `bson:"destinations,omitempty"`
 	CreatedAt    time.Time        `bson:"createdAt"`
 	UpdatedAt    time.Time        `bson:"updatedAt"`
 	Deleting     bool             `bson:"deleting"` // its data is being dropped
@@ -83,6 +84,12 @@ func (r *Registry) OnDelete(drop func(context.Context, yunduo.AppID) error) {
 	r.onDelete = append(r.onDelete, drop)
 }
 
+// Destinations returns where the functions of an app may connect to; none is everywhere. Reasons: app_not_found.
+func (r *Registry) Destinations(ctx context.Context, id yunduo.AppID) ([]string, error) {
+	rec, err := r.load(ctx, id)
+	return rec.Destinations, err
+}
+
 // OnlyOne lets no second app be created from now on; why is what who tries is told.
 func (r *Registry) OnlyOne(why string) { r.onlyOne.Store(&why) }
 
@@ -110,7 +117,7 @@ func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (A
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	rec := record{ID: string(app.ID), CreatedAt: now, UpdatedAt: now}
-	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions})
+	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions, Destinations: &app.Destinations})
 	if err != nil {
 		return App{}, err
 	}
@@ -204,6 +211,7 @@ func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.A
 		{change.WeChatSecret != nil, "wechatSecret", rec.WeChatSecret},
 		{change.AllowedOrigins != nil, "origins", rec.Origins},
 		{change.Functions != nil, "functions", rec.Functions},
+		{change.Destinations != nil, "destinations", rec.Destinations},
 	} {
 		if field.asked {
 			set = append(set, bson.E{Key: field.name, Value: field.value})
@@ -283,6 +291,7 @@ func public(rec record) App {
 		WeChat:         WeChat{AppID: rec.WeChatAppID, HasSecret: len(rec.WeChatSecret) > 0},
 		AllowedOrigins: origins,
 		Functions:      rec.Functions,
+		Destinations:   rec.Destinations,
 		CreatedAt:      rec.CreatedAt,
 		UpdatedAt:      rec.UpdatedAt,
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"yunduo"
+	"yunduo/internal/destinations"
 )
 
 // Bounds on what is kept of an app.
@@ -25,6 +26,7 @@ type App struct {
 	WeChat         WeChat           `json:"wechat"`
 	AllowedOrigins []string         `json:"allowedOrigins"` // as scheme://host[:port] in lower case
 	Functions      FunctionDefaults `json:"functions"`
+	Destinations   []string         `json:"destinations"` // where functions may connect to; none is everywhere
 	CreatedAt      time.Time        `json:"createdAt"`
 	UpdatedAt      time.Time        `json:"updatedAt"`
 }
@@ -52,6 +54,7 @@ type Change struct {
 	WeChatSecret   *string // the empty text removes it
 	AllowedOrigins *[]string
 	Functions      *FunctionDefaults
+	Destinations   *[]string
 }
 
 // apply checks a change and puts it into the record.
@@ -80,6 +83,12 @@ func (r *Registry) apply(rec *record, c Change) error {
 			return err
 		}
 		rec.Origins = origins
+	}
+	if c.Destinations != nil {
+		if _, err := destinations.Parse(*c.Destinations); err != nil {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "destinations: %v; write api.example.com, *.example.com, 203.0.113.7 or 203.0.113.0/24, each with or without a port", err)
+		}
+		rec.Destinations = *c.Destinations
 	}
 	if f := c.Functions; f != nil {
 		if f.Timeout < 0 || f.Timeout > maxTimeout || f.MemoryMiB < 0 || f.MemoryMiB > maxMemoryMiB || f.Concurrency < 0 || f.Concurrency > maxSlots {

@@ -222,6 +222,7 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 		}
 	}
 	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
+	options.Destinations = s.rooms.Apps.Destinations
 	if s.config.AllowPrivateNetwork {
 		options.Egress = func(netip.AddrPort) bool { return true }
 	}

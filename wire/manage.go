@@ -9,6 +9,7 @@ type App struct {
 	WeChatAppID    string    `json:"wechatAppId,omitempty"`
 	HasSecret      bool      `json:"hasWechatSecret"`
 	AllowedOrigins []string  `json:"allowedOrigins"`
+	Destinations   []string  `json:"destinations,omitempty"` // where functions may connect to; none is everywhere
 	CreatedAt      time.Time `json:"createdAt"`
 }
 
@@ -24,6 +25,7 @@ type AppRequest struct {
 	WeChatAppID    *string   `json:"wechatAppId,omitempty"`
 	WeChatSecret   *string   `json:"wechatSecret,omitempty"`
 	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+	Destinations   *[]string `json:"destinations,omitempty"`
 }
 
 // AppKeys are the credentials of an app, shown once.

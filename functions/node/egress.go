@@ -6,9 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"yunduo"
 )
 
 // EgressPolicy decides whether function code may connect to an address. It sees the address that a name has been
@@ -47,29 +51,61 @@ func PublicOnly(address netip.AddrPort) bool {
 	})
 }
 
-// errDenied is the answer of the policy.
-var errDenied = errors.New("functions may not connect to this address")
+// Answers of the policy.
+var (
+	errDenied   = errors.New("functions may not connect to this address")
+	errUnlisted = errors.New("this is not among the destinations of the app")
+	errTooMany  = errors.New("the app has as many open connections as it may")
+)
 
 // egress makes connections for function code.
 type egress struct {
-	allow    EgressPolicy
-	resolver *net.Resolver
+	allow        EgressPolicy
+	destinations func(context.Context, yunduo.AppID) ([]string, error)
+	limits       EgressLimits
+	resolver     *net.Resolver
+
+	mu   sync.Mutex
+	apps map[yunduo.AppID]*traffic
 }
 
-const dialLimit = 15 * time.Second
+const (
+	dialLimit = 15 * time.Second
+	anyPort   = 443 // where an address is judged for itself
+)
 
-// dial connects to host, a name or an address.
-func (e *egress) dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
+// dial connects to host, a name or an address, for an app. names are those that the address is known by.
+func (e *egress) dial(ctx context.Context, t *traffic, host string, port uint16, known *memory) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	addresses, err := e.lookup(ctx, host)
+	if err := t.connects.take(ctx, 1); err != nil {
+		return nil, err
+	}
+	list, err := e.rules(ctx, t.app)
 	if err != nil {
 		return nil, err
 	}
+	var names []string
+	addresses, literal := parseHost(host)
+	if literal {
+		names = known.of(addresses[0])
+	} else {
+		if !list.AllowsName(host) {
+			return nil, errUnlisted
+		}
+		names = []string{host}
+		if addresses, err = e.resolve(ctx, "ip", host); err != nil {
+			return nil, err
+		}
+	}
 	result := errDenied
 	for i, a := range addresses {
-		target := netip.AddrPortFrom(a.Unmap(), port)
+		target := netip.AddrPortFrom(a, port)
 		if !e.allow(target) {
+			continue
+		}
+		if !list.Allows(names, target) {
+			result = errUnlisted
 			continue
 		}
 		deadline, _ := ctx.Deadline()
@@ -83,15 +119,43 @@ func (e *egress) dial(ctx context.Context, host string, port uint16) (net.Conn, 
 	return nil, result
 }
 
-// lookup resolves a name; an address is its own result.
-func (e *egress) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if strings.EqualFold(host, "localhost") {
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+// lookup resolves a name for an app; an address is its own result. Addresses that nobody may connect to are left out: a
+// function has no use for the names of the host's network.
+func (e *egress) lookup(ctx context.Context, t *traffic, network, host string, known *memory) ([]netip.Addr, error) {
+	if addresses, literal := parseHost(host); literal {
+		return addresses, nil
 	}
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a.WithZone("")}, nil
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	if err := e.mayAsk(ctx, t, host); err != nil {
+		return nil, err
 	}
-	found, err := e.resolver.LookupNetIP(ctx, "ip", host)
+	found, err := e.resolve(ctx, network, host)
+	if err != nil {
+		return nil, err
+	}
+	open := slices.DeleteFunc(found, func(a netip.Addr) bool { return !e.allow(netip.AddrPortFrom(a, anyPort)) })
+	if len(open) == 0 {
+		return nil, errDenied
+	}
+	known.add(host, open)
+	return open, nil
+}
+
+// mayAsk decides whether an app may ask for a name: with a list of destinations, asking for others could carry data out.
+func (e *egress) mayAsk(ctx context.Context, t *traffic, host string) error {
+	if err := t.connects.take(ctx, 1); err != nil {
+		return err
+	}
+	list, err := e.rules(ctx, t.app)
+	if err == nil && !list.AllowsName(host) {
+		err = errUnlisted
+	}
+	return err
+}
+
+func (e *egress) resolve(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	found, err := e.resolver.LookupNetIP(ctx, network, host)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +167,62 @@ func (e *egress) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	return found, nil
 }
 
+// parseHost reads what is an address in some spelling, or a name of this machine.
+func parseHost(host string) ([]netip.Addr, bool) {
+	plain := strings.ToLower(strings.TrimSuffix(host, "."))
+	if plain == "localhost" || strings.HasSuffix(plain, ".localhost") {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, true
+	}
+	if inside, ok := strings.CutPrefix(plain, "["); ok {
+		plain = strings.TrimSuffix(inside, "]")
+	}
+	if a, err := netip.ParseAddr(plain); err == nil {
+		return []netip.Addr{a.Unmap().WithZone("")}, true
+	}
+	if a, ok := oldAddress(plain); ok {
+		return []netip.Addr{a}, true
+	}
+	return nil, false
+}
+
+// oldAddress reads the spellings of an IPv4 address that inet_aton(3) takes: one to four numbers, decimal, octal or
+// hexadecimal, the last of which fills what is left. Resolvers differ about them; here they are addresses.
+func oldAddress(text string) (netip.Addr, bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var value uint64
+	for i, part := range parts {
+		if strings.ContainsRune(part, '_') {
+			return netip.Addr{}, false
+		}
+		n, err := strconv.ParseUint(part, 0, 32)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		width := 8
+		if i == len(parts)-1 {
+			width = 8 * (5 - len(parts))
+		}
+		if n >= 1<<width {
+			return netip.Addr{}, false
+		}
+		value = value<<width | n
+	}
+	return netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), true
+}
+
 // errorCode names an error the way Node.js does.
 func errorCode(err error) string {
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, errDenied):
+	case errors.Is(err, errDenied), errors.Is(err, errUnlisted):
 		return "EACCES"
+	case errors.Is(err, errTooMany):
+		return "EMFILE"
+	case errors.Is(err, errUnknownType):
+		return "ENOTIMP"
 	case errors.As(err, &dns):
 		if dns.IsNotFound {
 			return "ENOTFOUND"

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"net"
 	"time"
 )
 
@@ -14,6 +15,12 @@ func Portable(o Options) Options {
 // PatientTraces makes the runtime wait for as long as it takes until a process tells where it is: test machines are busy.
 func PatientTraces(o Options) Options {
 	o.tracePatience = time.Minute
+	return o
+}
+
+// WithResolver makes the runtime ask the resolver for the names of function code.
+func WithResolver(o Options, r *net.Resolver) Options {
+	o.resolver = r
 	return o
 }
 

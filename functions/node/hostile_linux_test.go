@@ -259,7 +259,7 @@ func TestHostile(t *testing.T) {
 	}
 	var cases []hostile
 	for i, c := range all {
-		if c.soak && os.Getenv(runtimetest.SoakVariable) == "" || testing.Short() && i%5 != 0 {
+		if c.soak && os.Getenv(runtimetest.SoakVariable) == "" || testing.Short() && i%10 != 0 {
 			continue
 		}
 		cases = append(cases, c)

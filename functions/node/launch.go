@@ -93,11 +93,12 @@ type child struct {
 	conn   func() (net.Conn, error) // waits for the connection where the process has to make it
 	token  string
 	stderr *tail
-	begun  func()  // lets go of what the child has inherited, once it has started or failed to
-	tokens *tokens // nil where there are none
-	closer func()  // closes the connection
-	leave  func()  // closes the way out; nil where there is none
-	group  *cgroup // nil where there are none
+	begun  func()             // lets go of what the child has inherited, once it has started or failed to
+	tokens *tokens            // nil where there are none
+	closer func()             // closes the connection
+	leave  func()             // closes the way out; nil where there is none
+	group  *cgroup            // nil where there are none
+	belong func(yunduo.AppID) // tells the way out whose code the process runs; nil where there is none
 }
 
 // close releases what belongs to the child alone, once it is gone.

@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,7 +63,7 @@ func (l *launcher) prepare() error {
 	if l.layout, err = newLayout(l.opts.NodePath, l.runner); err != nil {
 		return err
 	}
-	l.egress = &egress{allow: l.opts.Egress, resolver: net.DefaultResolver}
+	l.egress = &egress{allow: l.opts.Egress, destinations: l.opts.Destinations, limits: l.opts.Limits.withDefaults(), resolver: l.opts.resolver}
 	if l.egress.allow == nil {
 		l.egress.allow = PublicOnly
 	}
@@ -186,6 +185,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 		c.close()
 		return nil, err
 	}
+	c.belong = out.belong
 	c.leave = func() {
 		out.close()
 		os.RemoveAll(folder)

@@ -113,6 +113,9 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
 	proc.owner.Store(o)
+	if proc.child.belong != nil {
+		proc.child.belong(p.bundle.App)
+	}
 	if group := proc.child.group; group != nil {
 		p.rt.background.Go(func() { // a move takes a millisecond, for which nobody need wait
 			if err := group.belong(string(p.bundle.App)); err != nil {

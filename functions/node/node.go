@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -48,6 +49,12 @@ type Options struct {
 
 	// Egress decides where sandboxed code may connect to; nil means public addresses only.
 	Egress EgressPolicy
+	// Destinations returns where else the functions of an app are bound to (see package destinations); nil or an empty
+	// list means that they are not.
+	Destinations func(ctx context.Context, app yunduo.AppID) ([]string, error)
+	Limits       EgressLimits // of each app
+
+	resolver *net.Resolver // of names that function code asks for
 
 	tracePatience time.Duration // how long a process that is about to be ended may take to tell where it is
 
@@ -77,6 +84,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Timeout, 60*time.Second)
 	setDefault(&o.Grace, 10*time.Second)
 	setDefault(&o.tracePatience, traceLimit)
+	setDefault(&o.resolver, net.DefaultResolver)
 	return o, nil
 }
 

@@ -41,6 +41,9 @@ func TestSandboxed(t *testing.T) { suite(node.Options{Sandbox: node.SandboxRequi
 func TestPlain(t *testing.T) { suite(node.Options{Sandbox: node.SandboxOff}).Run(t) }
 
 func TestPortable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the transport of other systems; TestPlain is close to it")
+	}
 	s := suite(node.Portable(node.Options{Sandbox: node.SandboxOff}))
 	s.Apart = true
 	s.Run(t)

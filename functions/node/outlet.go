@@ -5,12 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"yunduo"
 )
 
 // outlet is the way out of one sandboxed process: a socket in its file tree on which it asks the host for connections
@@ -22,6 +23,8 @@ type outlet struct {
 	cancel   context.CancelFunc
 	slots    chan struct{}
 	tasks    sync.WaitGroup
+	known    memory
+	traffic  atomic.Pointer[traffic] // of the app that the process belongs to
 }
 
 const (
@@ -69,11 +72,17 @@ func (o *outlet) accept() {
 	}
 }
 
+// belong says whose code the process runs from now on. Before that, nothing goes out.
+func (o *outlet) belong(app yunduo.AppID) { o.traffic.Store(o.egress.of(app)) }
+
 // close ends all connections.
 func (o *outlet) close() {
 	o.listener.Close()
 	o.cancel()
 	o.tasks.Wait()
+	if t := o.traffic.Load(); t != nil {
+		o.egress.release(t)
+	}
 }
 
 func (o *outlet) serve(conn net.Conn) {
@@ -89,18 +98,24 @@ func (o *outlet) serve(conn net.Conn) {
 		return
 	}
 	conn.SetDeadline(time.Time{})
+	t := o.traffic.Load()
+	if t == nil || !t.enter() {
+		o.reply(conn, failed(errTooMany))
+		return
+	}
+	defer t.leave()
 	switch request.Op {
 	case "connect":
-		o.connect(conn, in, request)
+		o.connect(conn, in, t, request)
 	case "lookup":
-		addresses, err := o.egress.lookup(o.ctx, request.Host)
+		addresses, err := o.egress.lookup(o.ctx, t, "ip", request.Host, &o.known)
 		reply := failed(err)
 		for _, a := range addresses {
 			reply.Addresses = append(reply.Addresses, a.String())
 		}
 		o.reply(conn, reply)
 	case "resolve":
-		records, err := o.resolve(request)
+		records, err := o.resolve(t, request)
 		reply := failed(err)
 		if err == nil {
 			reply.Records = records
@@ -116,8 +131,10 @@ func failed(err error) outletReply {
 		return outletReply{}
 	}
 	reply := outletReply{Error: errorCode(err)}
-	if errors.Is(err, errDenied) {
-		reply.Message = errDenied.Error()
+	for _, known := range []error{errDenied, errUnlisted, errTooMany} {
+		if errors.Is(err, known) {
+			reply.Message = known.Error()
+		}
 	}
 	return reply
 }
@@ -135,8 +152,8 @@ func (o *outlet) reply(conn net.Conn, reply outletReply) bool {
 
 // connect makes the connection, tells its address, waits for one byte that says that the process is ready, and then
 // passes bytes both ways until both sides have finished.
-func (o *outlet) connect(conn net.Conn, in *bufio.Reader, request outletRequest) {
-	remote, err := o.egress.dial(o.ctx, request.Host, request.Port)
+func (o *outlet) connect(conn net.Conn, in *bufio.Reader, t *traffic, request outletRequest) {
+	remote, err := o.egress.dial(o.ctx, t, request.Host, request.Port, &o.known)
 	if err != nil {
 		o.reply(conn, failed(err))
 		return
@@ -153,13 +170,13 @@ func (o *outlet) connect(conn net.Conn, in *bufio.Reader, request outletRequest)
 	}
 	var group sync.WaitGroup
 	group.Go(func() {
-		if _, err := io.Copy(remote, in); err != nil {
+		if err := t.pump(o.ctx, remote, conn, in); err != nil {
 			remote.Close()
 			return
 		}
 		closeWrite(remote)
 	})
-	if _, err := io.Copy(conn, remote); err != nil {
+	if err := t.pump(o.ctx, conn, remote, nil); err != nil {
 		conn.Close()
 		remote.Close()
 	} else {
@@ -175,19 +192,25 @@ func closeWrite(conn net.Conn) {
 }
 
 // resolve answers dns.resolve of the given type with records in the shapes of Node.js.
-func (o *outlet) resolve(request outletRequest) (any, error) {
-	ctx, cancel := context.WithTimeout(o.ctx, dialLimit)
-	defer cancel()
-	r := o.egress.resolver
-	switch request.Type {
-	case "A", "AAAA":
-		network := map[string]string{"A": "ip4", "AAAA": "ip6"}[request.Type]
-		found, err := r.LookupNetIP(ctx, network, request.Host)
+func (o *outlet) resolve(t *traffic, request outletRequest) (any, error) {
+	if network, ok := map[string]string{"A": "ip4", "AAAA": "ip6"}[request.Type]; ok {
+		found, err := o.egress.lookup(o.ctx, t, network, request.Host, &o.known)
 		records := make([]string, len(found))
 		for i, a := range found {
-			records[i] = a.Unmap().String()
+			records[i] = a.String()
 		}
 		return records, err
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, dialLimit)
+	defer cancel()
+	if err := o.egress.mayAsk(ctx, t, request.Host); err != nil {
+		return nil, err
+	}
+	if a, literal := parseHost(request.Host); literal && !o.egress.allow(netip.AddrPortFrom(a[0], anyPort)) {
+		return nil, errDenied // the names of the host's network
+	}
+	r := o.egress.resolver
+	switch request.Type {
 	case "CNAME":
 		name, err := r.LookupCNAME(ctx, request.Host)
 		return []string{trimDot(name)}, err
@@ -226,8 +249,10 @@ func (o *outlet) resolve(request outletRequest) (any, error) {
 		}
 		return found, err
 	}
-	return nil, errors.New("unknown record type " + strconv.Quote(request.Type))
+	return nil, errUnknownType
 }
+
+var errUnknownType = errors.New("records of this type cannot be asked for")
 
 func trimDot(name string) string {
 	if n := len(name); n > 1 && name[n-1] == '.' {

@@ -94,6 +94,7 @@ function install (path) {
       handle.reading = false
       helper._handle = null
       for (const key of Object.getOwnPropertySymbols(handle)) if (handle[key] === helper) handle[key] = self
+      handle.getsockname = () => 0 // without it nobody looks at what is set below
       self._handle = handle
       const buffer = own(self, 'kBuffer')
       if (buffer) handle.useUserBuffer(buffer)
@@ -106,6 +107,10 @@ function install (path) {
       self.emit('ready')
       if (self._handle && self.readable && !self.isPaused()) self.read(0)
     })
+  }
+
+  net.Socket.prototype.resetAndDestroy = function resetAndDestroy () {
+    return this.destroy()
   }
 
   // A native TLS socket would speak to the network by itself: it gets a connection of ours to speak through.
@@ -155,8 +160,16 @@ function names (ask) {
     run(host, ...rest).then(records => process.nextTick(callback, null, records), error => process.nextTick(callback, error))
   }
   const targets = [[dns, callbackForm], [dns.Resolver.prototype, callbackForm], [dns.promises, run => run], [dns.promises.Resolver.prototype, run => run]]
+  // How long a record holds is not known here: it is not to be kept.
+  const addresses = type => async (host, options) => {
+    const found = await byType(host, type)
+    return options && options.ttl ? found.map(address => ({ address, ttl: 0 })) : found
+  }
   for (const [target, form] of targets) {
     for (const [name, type] of Object.entries(types)) target[name] = form(host => byType(host, type))
+    target.resolve4 = form(addresses('A'))
+    target.resolve6 = form(addresses('AAAA'))
+    for (const name of ['Any', 'Caa', 'Naptr', 'Soa', 'Tlsa']) target[`resolve${name}`] = form(host => byType(host, name.toUpperCase()))
     target.resolve = form((host, type) => byType(host, typeof type === 'string' ? type : 'A'))
   }
 }
