@@ -34,6 +34,7 @@ type launcher struct {
 	egress   *egress
 	outlets  string // folder of the sockets to the outside
 	groups   *cgroups
+	reserved int64 // memory that Node.js reserves and does not use
 }
 
 func newLauncher(opts Options, runner string) (*launcher, error) {
@@ -66,6 +67,9 @@ func (l *launcher) prepare() error {
 	l.egress = &egress{allow: l.opts.Egress, destinations: l.opts.Destinations, limits: l.opts.Limits.withDefaults(), resolver: l.opts.resolver}
 	if l.egress.allow == nil {
 		l.egress.allow = PublicOnly
+	}
+	if l.reserved, err = reservedData(l.opts.NodePath); err != nil {
+		return err
 	}
 	l.outlets = filepath.Join(l.opts.Dir, "outlets")
 	if err := os.RemoveAll(l.outlets); err != nil { // of a server that was killed
@@ -201,7 +205,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	}
 	s := stage{
 		Layout: l.layout, Assembled: l.root, Probe: probe,
-		Data: l.opts.data(spec),
+		Data: l.opts.data(spec) + l.reserved,
 		Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
 		Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
 	}

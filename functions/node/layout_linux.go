@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +51,33 @@ func newLayout(nodePath, runner string) (layout, error) {
 		}
 	}
 	return l, errors.New("no folder is free to assemble the sandbox over")
+}
+
+// ordinaryData is what an idle Node.js has of memory that RLIMIT_DATA counts, and what is part of the allowance beside
+// the heap.
+const ordinaryData = 64 << 20
+
+var reservations sync.Map // by the path of the binary
+
+// reservedData returns how much more address space the binary reserves for itself when it starts: RLIMIT_DATA counts
+// that as if it were used. Node.js 24 reserves 512 MiB for compiled code.
+func reservedData(nodePath string) (int64, error) {
+	if known, ok := reservations.Load(nodePath); ok {
+		return known.(int64), nil
+	}
+	cmd := exec.Command(nodePath, "--no-warnings", "-p", "/^VmData:\\s+(\\d+) kB$/m.exec(require('fs').readFileSync('/proc/self/status', 'utf8'))[1]")
+	cmd.Env = []string{}
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("start %s: %w", nodePath, err)
+	}
+	kib, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("what %s tells of its memory: %w", nodePath, err)
+	}
+	reserved := max(0, kib<<10-ordinaryData)
+	reservations.Store(nodePath, reserved)
+	return reserved, nil
 }
 
 // librariesOf asks the dynamic loader what the program needs. A static one needs nothing.
