@@ -19,7 +19,7 @@ import (
 // answer, and gets no line.
 
 const (
-	traceLimit  = 35 * time.Millisecond  // how long an answer is awaited unless set; the process is ended then
+	traceLimit  = 25 * time.Millisecond  // how long an answer is awaited unless set; the process is ended then
 	traceQuiet  = 4 * time.Millisecond   // an answer is complete when nothing more comes for so long
 	traceFrames = 12                     // lines kept
 	traceBytes  = 16 << 10               // of an answer
