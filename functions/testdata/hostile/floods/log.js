@@ -1,5 +1,5 @@
 // expect: result "done"
-// timeout: 20s
+// timeout: 60s
 exports.main = async event => {
   for (let i = 0; i < 20000; i++) console.log('x'.repeat(200))
   console.log('y'.repeat(1e6))

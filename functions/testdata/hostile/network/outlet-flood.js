@@ -1,5 +1,5 @@
 // expect: result "done"|function_error
-// timeout: 20s
+// timeout: 60s
 exports.main = async event => {
   const net = require('net')
   const all = Array.from({ length: 600 }, () => { const s = net.connect({ path: '/run/out' }); s.on('error', () => {}); return s })
