@@ -14,7 +14,7 @@ func Portable(o Options) Options {
 
 // PatientTraces makes the runtime wait for as long as it takes until a process tells where it is: test machines are busy.
 func PatientTraces(o Options) Options {
-	o.tracePatience = time.Minute
+	o.tracePatience = 15 * time.Second
 	return o
 }
 

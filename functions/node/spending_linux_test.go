@@ -46,14 +46,14 @@ func TestLimitsNameTheLine(t *testing.T) {
 			t.Parallel()
 			r := limited(t, node.PatientTraces(node.Options{Sandbox: mode}))
 			for name, c := range map[string]struct{ code, message, stack string }{
-				"loop":               {"function inner () {\n  for (;;) {}\n}\nexports.main = async e => {\n  if (!e.go) return 1\n  inner()\n}", "function pay did not answer within its time limit of 300ms and was stopped; it was running index.js:2:", "\n    at inner (index.js:2:"},
+				"loop":               {"function inner () {\n  for (;;) {}\n}\nexports.main = async e => {\n  if (!e.go) return 1\n  inner()\n}", "function pay did not answer within its time limit of 1.5s and was stopped; it was running index.js:2:", "\n    at inner (index.js:2:"},
 				"regular expression": {"exports.main = async e => {\n  if (!e.go) return 1\n  return /^(a+)+$/.test('a'.repeat(40) + 'b')\n}", "index.js:3:", "at exports.main (index.js:3:"},
 				"after a wait":       {"exports.main = async e => {\n  if (!e.go) return 1\n  await new Promise(setImmediate)\n  while (true) JSON.parse('{}')\n}", "index.js:4:", "index.js:4:"},
 				"while loading":      {"if (!globalThis.never)\n  for (;;) {}", "index.js:2:", "index.js:2:"},
-				"waiting":            {"exports.main = async e => e.go ? new Promise(() => {}) : 1", "function pay did not answer within its time limit of 300ms and was stopped", ""},
+				"waiting":            {"exports.main = async e => e.go ? new Promise(() => {}) : 1", "function pay did not answer within its time limit of 1.5s and was stopped", ""},
 			} {
 				t.Run(name, func(t *testing.T) {
-					p := load(t, r, runtime.Bundle{Code: []byte(c.code), Limits: runtime.Limits{Timeout: 300 * time.Millisecond}})
+					p := load(t, r, runtime.Bundle{Code: []byte(c.code), Limits: runtime.Limits{Timeout: 1500 * time.Millisecond}})
 					_, err := invoke(t, p, `{"go":true}`)
 					if err == nil || err.Reason != yunduo.ReasonFunctionTimeout || !strings.Contains(err.Message, c.message) || !strings.Contains(err.Stack, c.stack) {
 						t.Fatalf("%+v", err)
@@ -68,14 +68,14 @@ func TestLimitsNameTheLine(t *testing.T) {
 			}
 			t.Run("native code cannot tell", func(t *testing.T) {
 				r := limited(t, node.Options{Sandbox: mode})
-				p := load(t, r, runtime.Bundle{Code: []byte("exports.main = async () => require('crypto').pbkdf2Sync('x', 'y', 2e9, 64, 'sha512')"), Limits: runtime.Limits{Timeout: 300 * time.Millisecond}})
+				p := load(t, r, runtime.Bundle{Code: []byte("exports.main = async () => require('crypto').pbkdf2Sync('x', 'y', 2e9, 64, 'sha512')"), Limits: runtime.Limits{Timeout: 1500 * time.Millisecond}})
 				if _, err := invoke(t, p, `{}`); err == nil || err.Reason != yunduo.ReasonFunctionTimeout || strings.Contains(err.Message, "running") {
 					t.Errorf("%+v", err)
 				}
 			})
 			t.Run("source map", func(t *testing.T) {
 				// Generated line 1, column 20 and what follows are line 40, column 3 of src/main.ts.
-				p := load(t, r, runtime.Bundle{Code: []byte("exports.main=()=>{for(;;){}}"), SourceMap: []byte(`{"version":3,"sources":["src/main.ts"],"names":[],"mappings":"AAAA,kBAuCE"}`), Limits: runtime.Limits{Timeout: 300 * time.Millisecond}})
+				p := load(t, r, runtime.Bundle{Code: []byte("exports.main=()=>{for(;;){}}"), SourceMap: []byte(`{"version":3,"sources":["src/main.ts"],"names":[],"mappings":"AAAA,kBAuCE"}`), Limits: runtime.Limits{Timeout: 1500 * time.Millisecond}})
 				if _, err := invoke(t, p, `{}`); err == nil || !strings.Contains(err.Message, "src/main.ts:40:3") {
 					t.Errorf("%+v", err)
 				}

@@ -20,7 +20,7 @@ import (
 
 const (
 	traceLimit  = 25 * time.Millisecond  // how long an answer is awaited unless set; the process is ended then
-	traceQuiet  = 4 * time.Millisecond   // an answer is complete when nothing more comes for so long
+	traceQuiet  = 6                      // an answer is complete when nothing more comes for this part of that
 	traceFrames = 12                     // lines kept
 	traceBytes  = 16 << 10               // of an answer
 	hogSilence  = 100 * time.Millisecond // a process that has been silent for so long does not share
@@ -81,7 +81,7 @@ func (p *process) trace(r *run, why *yunduo.Error) string {
 				if bytes.Contains(text[at:], []byte("\n\n")) {
 					return string(text[at:])
 				}
-				quiet = time.After(traceQuiet)
+				quiet = time.After(p.rt.opts.tracePatience / traceQuiet)
 			}
 		case <-quiet:
 			return string(p.child.stderr.heard())
