@@ -176,7 +176,7 @@ func (g *cgroups) makeV1(controller, folder, name string) error {
 const functionsWeight = 4
 
 // blankWeight is how many apps the processes that are just starting weigh: everybody waits for them.
-const blankWeight = 4
+const blankWeight = 2
 
 // threadWeight is what a thread of the server weighs for the scheduler: 1024, and a fifth less with each step of nice.
 func threadWeight() int {

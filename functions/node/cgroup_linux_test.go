@@ -135,7 +135,7 @@ func TestCgroups_Version1(t *testing.T) {
 	f.want(base(controllerTasks)+"/p1", "pids.max", "64")
 	f.want(base(controllerTasks)+"/p1", "cgroup.procs", "1234")
 	f.want(base(controllerCPU)+"/blank", "cgroup.procs", "1234")
-	f.want(base(controllerCPU)+"/blank", "cpu.shares", "4096")
+	f.want(base(controllerCPU)+"/blank", "cpu.shares", "2048")
 	if err := c.belong("a/../b"); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCgroups_Version2(t *testing.T) {
 	if !strings.HasPrefix(g.root(), folder+"/yunduo-42-") {
 		t.Errorf("in %s", g.root())
 	}
-	f.want(g.root()+"/blank", "cpu.weight", "400")
+	f.want(g.root()+"/blank", "cpu.weight", "200")
 	f.want(folder, "cgroup.subtree_control", "+memory +pids +cpu")
 	c, err := g.place(1234, someLimits)
 	if err != nil {
