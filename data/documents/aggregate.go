@@ -140,12 +140,12 @@ type ruledSource struct {
 var _ pipeline.Source = (*ruledSource)(nil)
 
 func (r *ruledSource) Find(ctx context.Context, collection string, filter *query.Filter, sort *query.Sort, limit int64) (pipeline.Cursor, error) {
-	narrow, known := r.narrowed[collection]
+	allowed, known := r.narrowed[collection]
 	if !known {
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the pipeline reads %q, which it did not name before", collection)
 	}
 	ns := driver.Namespace{App: r.app, Collection: collection}
-	find := driver.Find{Filter: and(filter, narrow), Sort: sort, Limit: limit}
+	find := driver.Find{Filter: narrow(filter, allowed), Sort: sort, Limit: limit}
 	if collection == r.main {
 		find.Hint, r.hint = r.hint, ""
 	}

@@ -54,7 +54,7 @@ func (s *Session) restrict(ctx context.Context, ns driver.Namespace, op rules.Op
 	if err := s.covered(ns, op, decision, filter); err != nil {
 		return nil, err
 	}
-	return and(filter, decision.Filter), nil
+	return narrow(filter, decision.Filter), nil
 }
 
 // covered refuses a request for more than strict rules allow; other rules only narrow it.
@@ -65,15 +65,15 @@ func (s *Session) covered(ns driver.Namespace, op rules.Operation, decision rule
 	return nil
 }
 
-// and spares the common cases of one filter a rebuild.
-func and(a, b *query.Filter) *query.Filter {
+// narrow spares the common cases of one filter a rebuild.
+func narrow(asked, allowed *query.Filter) *query.Filter {
 	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
+	case asked == nil:
+		return allowed
+	case allowed == nil:
+		return asked
 	}
-	return query.And(a, b)
+	return query.Narrow(asked, allowed)
 }
 
 func (s *Session) auth() rules.Auth {

@@ -24,18 +24,17 @@ func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Up
 	if err != nil {
 		return driver.UpdateResult{}, err
 	}
-	asked := update.Filter
-	if err := s.covered(ns, rules.Update, decision, asked); err != nil {
+	if err := s.covered(ns, rules.Update, decision, update.Filter); err != nil {
 		return driver.UpdateResult{}, err
 	}
-	update.Filter = and(update.Filter, decision.Filter)
+	update.Filter = narrow(update.Filter, decision.Filter)
 	if u.Return != driver.ReturnNone {
 		if update.Filter, err = s.restrict(ctx, ns, rules.Read, update.Filter); err != nil {
 			return driver.UpdateResult{}, err
 		}
 	}
 	if update.Change.IsReplacement() && !decision.Creator {
-		return s.replaceAnothers(ctx, ns, u.Change, asked, update)
+		return s.replaceAnothers(ctx, ns, u.Change, decision.Filter, update)
 	}
 	mine := stringValue(owner(s.caller))
 	switch {
@@ -49,7 +48,7 @@ func (s *Session) updateByEndUser(ctx context.Context, ns driver.Namespace, u Up
 	if err != nil {
 		return driver.UpdateResult{}, err
 	}
-	return s.updateOrCreate(ctx, ns, asked, update)
+	return s.updateOrCreate(ctx, ns, decision.Filter, update)
 }
 
 // touchesOwner reports whether a change names _openid: as a field of a replacement, the target of an operator or the
@@ -154,8 +153,9 @@ func appendValue(dst []byte, key string, v bson.RawValue) []byte {
 	return bsoncore.AppendValueElement(dst, key, bsoncore.Value{Type: bsoncore.Type(v.Type), Data: v.Value})
 }
 
-// updateOrCreate runs an update of an end user. What the caller may not create, it may still change where it exists.
-func (s *Session) updateOrCreate(ctx context.Context, ns driver.Namespace, asked *query.Filter, update driver.Update) (driver.UpdateResult, error) {
+// updateOrCreate runs an update of an end user on what the rules allow. What the caller may not create, it may still
+// change where it exists.
+func (s *Session) updateOrCreate(ctx context.Context, ns driver.Namespace, allowed *query.Filter, update driver.Update) (driver.UpdateResult, error) {
 	if !update.Upsert {
 		return s.update(ctx, ns, update)
 	}
@@ -165,7 +165,7 @@ func (s *Session) updateOrCreate(ctx context.Context, ns driver.Namespace, asked
 	if err == nil && result.Matched == 0 && refusal != nil {
 		return driver.UpdateResult{}, refusal
 	}
-	if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey && s.hidden(ctx, ns, asked, update.Filter) {
+	if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey && s.hidden(ctx, ns, allowed, update) {
 		return driver.UpdateResult{}, ruleDenied(ns.Collection, "change this document")
 	}
 	return result, err
@@ -187,19 +187,28 @@ func (s *Session) mayCreate(ctx context.Context, ns driver.Namespace, update dri
 	return nil
 }
 
-// hidden reports whether an upsert met a document that the caller asked for but may not change.
-func (s *Session) hidden(ctx context.Context, ns driver.Namespace, asked, allowed *query.Filter) bool {
-	all, err := s.db.engine.Count(ctx, ns, asked, "")
+// hidden reports whether there is a document with the _id that an upsert would have inserted, which the caller may not
+// change. What else the upsert asked for is left out: the answer would tell what is in that document.
+func (s *Session) hidden(ctx context.Context, ns driver.Namespace, allowed *query.Filter, update driver.Update) bool {
+	made, err := s.upserted(update)
+	if err != nil || made == nil {
+		return false
+	}
+	same, err := query.ParseFilter(idFilter(made.Lookup("_id")))
+	if err != nil {
+		return false
+	}
+	all, err := s.db.engine.Count(ctx, ns, same, "")
 	if err != nil || all == 0 {
 		return false
 	}
-	visible, err := s.db.engine.Count(ctx, ns, allowed, "")
+	visible, err := s.db.engine.Count(ctx, ns, narrow(same, allowed), "")
 	return err == nil && visible == 0
 }
 
 // replaceAnothers replaces a document whose owner the rules do not tell: it looks the owner up first and replaces the
 // document only while that is still so.
-func (s *Session) replaceAnothers(ctx context.Context, ns driver.Namespace, change bson.Raw, asked *query.Filter, update driver.Update) (driver.UpdateResult, error) {
+func (s *Session) replaceAnothers(ctx context.Context, ns driver.Namespace, change bson.Raw, allowed *query.Filter, update driver.Update) (driver.UpdateResult, error) {
 	for range maxAttempts {
 		found, err := s.first(ctx, ns, update)
 		if err != nil {
@@ -210,7 +219,7 @@ func (s *Session) replaceAnothers(ctx context.Context, ns driver.Namespace, chan
 			if attempt.Change, err = replacementOf(change, stringValue(owner(s.caller))); err != nil {
 				return driver.UpdateResult{}, err
 			}
-			return s.updateOrCreate(ctx, ns, asked, attempt)
+			return s.updateOrCreate(ctx, ns, allowed, attempt)
 		}
 		attempt.Upsert = false
 		if attempt.Change, err = replacementOf(change, found.Lookup(ownerField)); err != nil {
@@ -255,5 +264,5 @@ func pin(filter *query.Filter, doc bson.Raw) (*query.Filter, error) {
 	raw, _ = bsoncore.AppendDocumentEnd(raw, inner)
 	raw, _ = bsoncore.AppendDocumentEnd(raw, index)
 	pinned, err := query.ParseFilter(raw)
-	return and(filter, pinned), err
+	return query.And(filter, pinned), err
 }

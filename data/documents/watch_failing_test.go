@@ -71,3 +71,41 @@ func TestFailingFilterTellsNothingOfHiddenDocuments(t *testing.T) {
 	_, err = db.As(wang).Count(t.Context(), "notes", probe)
 	requireReason(t, yunduo.ReasonExpressionFailed, err)
 }
+
+// A stage that can fail looks only at what the rule leaves, though the engine reads for both at once.
+func TestFailingStageTellsNothingOfHiddenDocuments(t *testing.T) {
+	db := shop(t)
+	s := db.As(owner)
+	require.NoError(t, s.SetRules(t.Context(), "notes", `{"read": "doc.n != 0"}`))
+	insert(t, s, "notes", d("_id", "w", "n", 0, "at", d("type", "Point", "coordinates", bson.A{0, 0})), d("_id", "l", "n", 4))
+	probe := d("$or", bson.A{reciprocal(t, "n"), d("_id", "none")})
+	near := func(query any) bson.D {
+		return d("$geoNear", d("near", bson.A{0, 0}, "distanceField", "far", "key", "at", "query", query))
+	}
+	for _, stages := range [][]bson.D{{d("$match", probe)}, {d("$sort", d("n", 1)), d("$match", probe)}, {near(probe)}, {near(d()), d("$match", probe)}} {
+		cursor, err := db.As(li).Aggregate(t.Context(), "notes", raws(t, stages...))
+		require.NoError(t, err)
+		_, err = documents.All(t.Context(), cursor)
+		require.NoError(t, err)
+		cursor, err = s.Aggregate(t.Context(), "notes", raws(t, stages...))
+		if err == nil {
+			_, err = documents.All(t.Context(), cursor)
+		}
+		requireReason(t, yunduo.ReasonExpressionFailed, err)
+	}
+}
+
+// An upsert that meets the _id of a hidden document must not tell whether that is as the upsert asks.
+func TestUpsertTellsNothingOfHiddenDocuments(t *testing.T) {
+	db := ruled(t, "private")
+	for _, secret := range []string{"W", "wrong"} {
+		_, err := db.As(li).Update(t.Context(), "notes", documents.Update{
+			Filter: raw(t, d("_id", "wang", "secret", secret)), Change: raw(t, d("$set", d("x", 1))), Upsert: true,
+		})
+		requireReason(t, yunduo.ReasonPermissionDenied, err)
+	}
+	_, err := db.As(li).Update(t.Context(), "notes", documents.Update{
+		Filter: raw(t, d("_id", "li", "secret", "wrong")), Change: raw(t, d("$set", d("x", 1))), Upsert: true,
+	})
+	requireReason(t, yunduo.ReasonDuplicateKey, err) // of a document that the caller sees
+}

@@ -58,7 +58,7 @@ func (h *watchHub) group(w *Watch, rule *query.Filter) *watchGroup {
 	g := wc.groups[key]
 	if g == nil {
 		g = &watchGroup{
-			hub: h, collection: wc, key: key, fingerprint: fingerprint(key), filter: and(w.query.filter, rule), query: w.query,
+			hub: h, collection: wc, key: key, fingerprint: fingerprint(key), filter: narrow(w.query.filter, rule), query: w.query,
 			users: map[*Watch]struct{}{}, members: map[*Watch]struct{}{},
 		}
 		if w.query.limit > 0 {

@@ -116,6 +116,21 @@ var columnTypes = map[string]columnType{
 	"date": parseDate,
 }
 
+// typeOf returns the type of that name; of dates, the argument may be the layout that they are written in, in Go's manner.
+// nil for others: they are part of a field's name.
+func typeOf(name, argument string) columnType {
+	switch {
+	case argument == "":
+		return columnTypes[name]
+	case name == "date" || name == "date_go":
+		return func(cell string) (bson.RawValue, error) {
+			t, err := time.Parse(argument, cell)
+			return value.DateTime(t), cellError(err, "a date as "+argument, cell)
+		}
+	}
+	return nil
+}
+
 func parseBoolean(cell string) (bson.RawValue, error) {
 	b, err := strconv.ParseBool(strings.ToLower(cell))
 	return value.Bool(b), cellError(err, "true or false", cell)

@@ -63,9 +63,9 @@ func newCSVReader(r *bufio.Reader) (Reader, error) {
 func (c *column) add(header string, index int) error {
 	parse := columnTypes["auto"]
 	path := header
-	if name, kind, ok := strings.Cut(header, "("); ok && strings.HasSuffix(header, ")") {
+	if name, argument, ok := strings.Cut(header, "("); ok && strings.HasSuffix(header, ")") {
 		if at := strings.LastIndexByte(name, '.'); at > 0 {
-			if found := columnTypes[name[at+1:]]; found != nil && kind == ")" {
+			if found := typeOf(name[at+1:], strings.TrimSuffix(argument, ")")); found != nil {
 				path, parse = name[:at], found
 			}
 		}

@@ -337,6 +337,7 @@ func (f *Filter) Branches() []*Filter {
 	for _, child := range all[at].(anyNode) {
 		branches = append(branches, &Filter{
 			raw: f.raw, root: conjunction(append(slices.Clone(rest), child)), by: f.by, mixed: f.mixed, computes: f.computes, failed: f.failed,
+			fallible: f.fallible, unordered: f.unordered,
 		})
 	}
 	return branches

@@ -23,6 +23,8 @@ type Filter struct {
 	// computes: there is an $expr, which may fail. failed is what one fails with whatever the document is.
 	computes bool
 	failed   error
+	// fallible: an $expr in it may fail. unordered: Raw does not say that the rest is looked at before.
+	fallible, unordered bool
 }
 
 var emptyDocument = bson.Raw{5, 0, 0, 0, 0}
@@ -45,7 +47,7 @@ func ParseFilterBy(by *collation.Collation, raw bson.Raw) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{raw: raw, root: root, near: p.near, by: by, computes: p.computes, failed: p.failed}, nil
+	return &Filter{raw: raw, root: root, near: p.near, by: by, computes: p.computes, failed: p.failed, fallible: p.fallible}, nil
 }
 
 // Match reports whether doc satisfies the filter. An $expr that is reached and cannot be computed for doc is
@@ -71,6 +73,13 @@ func (f *Filter) Failed() error {
 	}
 	return f.failed
 }
+
+// Fallible reports whether there is an $expr in the filter of which its form does not tell that it cannot fail.
+func (f *Filter) Fallible() bool { return f != nil && f.fallible }
+
+// Unordered reports whether Narrow joined filters in a way that Raw cannot express: who only gets Raw might compute an
+// $expr that can fail for documents that the filter must not look at.
+func (f *Filter) Unordered() bool { return f != nil && f.unordered }
 
 // Raw returns the filter as it was given, an empty document for nil. It must not be changed.
 func (f *Filter) Raw() bson.Raw {
@@ -111,6 +120,8 @@ func And(filters ...*Filter) *Filter {
 	for _, f := range kept {
 		children = append(children, f.root)
 		raws = append(raws, value.Document(f.raw))
+		both.fallible = both.fallible || f.fallible
+		both.unordered = both.unordered || f.unordered
 		both.mixed = both.mixed || f.mixed || !collation.Same(both.by, f.by)
 		if both.near == nil {
 			both.near = f.near

@@ -21,6 +21,7 @@ type filterParser struct {
 	nested    int // how many of $or, $nor, $not and $elemMatch surround the current place: no $near in there
 	inElement int // how many of $elemMatch do: no $expr in there
 	computes  bool
+	fallible  bool  // an $expr may fail for some documents
 	failed    error // of an $expr that is the same for every document
 }
 
@@ -79,6 +80,7 @@ func (p *filterParser) clause(key string, v bson.RawValue) (node, error) {
 			return nil, err
 		}
 		p.computes = true
+		p.fallible = p.fallible || !expr.Total(v)
 		if _, constant, err := expression.Constant(); constant {
 			p.failed = cmp.Or(p.failed, err)
 		}

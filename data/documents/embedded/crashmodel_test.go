@@ -109,6 +109,9 @@ func failExactly(t *testing.T, seed int64, fault fileFault) {
 		o.MemtableBytes = 64 << 10 // tables are written soon
 	}
 	e := openIn(t, "store", o)
+	if fault.suffix == ".log" {
+		require.NoError(t, e.GrowMemtable())
+	}
 	m := crashModel{}
 	var before string
 	begin := 5 + r.Intn(60)

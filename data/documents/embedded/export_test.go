@@ -35,6 +35,20 @@ func (e *Engine) Compact(ctx context.Context) error {
 	return e.db.Compact(ctx, []byte{0}, []byte{0xff}, true)
 }
 
+// GrowMemtable makes the next memtable as large as the options say: Pebble begins with a small one and doubles it each
+// time it is full, for which it rotates the log.
+func (e *Engine) GrowMemtable() error {
+	for range 8 {
+		if err := e.db.Delete([]byte{0xfe}, pebble.Sync); err != nil {
+			return err
+		}
+		if err := e.db.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DiskBytes returns how much the store's tables take.
 func (e *Engine) DiskBytes() uint64 { return e.db.Metrics().DiskSpaceUsage() }
 

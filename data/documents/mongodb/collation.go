@@ -11,8 +11,11 @@ import (
 
 // collationOf is the collation of an operation by its filter and sort, nil for the order of bytes. MongoDB has one for
 // all of an operation: a filter whose parts compare texts in different ways is refused, for it may be a security rule
-// that must not be read otherwise than it was written.
+// that must not be read otherwise than it was written. For the same reason it refuses a filter that is not ordered.
 func collationOf(f *query.Filter, s *query.Sort, also ...*collation.Collation) (*options.Collation, error) {
+	if f.Unordered() {
+		return nil, unordered()
+	}
 	by, uniform := f.Collation()
 	if f == nil && s != nil {
 		by = s.Collation()
@@ -27,6 +30,11 @@ func collationOf(f *query.Filter, s *query.Sort, also ...*collation.Collation) (
 		uniform = false
 	}
 	return collationIn(by, uniform)
+}
+
+// unordered is for an $expr that the server might compute for documents that the rules hide, and fail.
+func unordered() error {
+	return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "$expr: on this server's database one that can fail cannot be combined with the collection's rules; use only comparisons of fields, or rules that compare fields without dots for equality")
 }
 
 func collationIn(by *collation.Collation, uniform bool) (*options.Collation, error) {

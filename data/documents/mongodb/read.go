@@ -134,6 +134,9 @@ func (e *Engine) Aggregate(ctx context.Context, ns driver.Namespace, p *pipeline
 
 // aggregate runs a pipeline within a context that may be a transaction's.
 func (e *Engine) aggregate(within context.Context, ns driver.Namespace, p *pipeline.Pipeline, hint string) (driver.Cursor, error) {
+	if p.Unordered() {
+		return nil, unordered()
+	}
 	by, err := collationIn(p.Collation())
 	if err != nil {
 		return nil, err

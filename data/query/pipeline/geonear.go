@@ -152,7 +152,7 @@ func (s *geoNearStage) read(ctx context.Context, env *environment, collection, k
 	if err != nil {
 		return nil, err
 	}
-	found, err := env.src.Find(ctx, collection, query.And(extra, s.filter, near), nil, 0)
+	found, err := env.src.Find(ctx, collection, query.And(near, s.filter, extra), nil, 0)
 	if err != nil {
 		return nil, err
 	}

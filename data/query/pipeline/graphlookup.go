@@ -134,7 +134,7 @@ func (s *graphStage) reach(ctx context.Context, env *environment, start bson.Raw
 			return start, err
 		}
 		w.frontier = nil
-		found, err := env.src.Find(ctx, s.from, query.And(filter, s.restrict), nil, 0)
+		found, err := env.src.Find(ctx, s.from, query.And(s.restrict, filter), nil, 0)
 		if err != nil {
 			return start, err
 		}

@@ -47,6 +47,7 @@ func parseMatch(p *parser, name string, arg bson.RawValue) (stage, error) {
 		return nil, invalid("$match cannot sort by distance; use the stage $geoNear")
 	}
 	s.filter = filter
+	p.fallible = p.fallible || filter.Fallible()
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"bytes"
 	"maps"
+	"math"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -29,6 +30,8 @@ type Pipeline struct {
 	collections []string
 	by          *collation.Collation
 	mixed       bool // what was prepended has another collation
+	fallible    bool // a $match can fail
+	unordered   bool // Raw does not keep a condition of the first stage away from what must not be seen
 }
 
 // stage is one parsed step of a pipeline.
@@ -55,7 +58,7 @@ func ParseBy(by *collation.Collation, stages []bson.Raw) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pipeline{raw: raw, stages: parsed, collections: slices.Sorted(maps.Keys(p.foreign)), by: by}, nil
+	return &Pipeline{raw: raw, stages: parsed, collections: slices.Sorted(maps.Keys(p.foreign)), by: by, fallible: p.fallible}, nil
 }
 
 // Collections returns the names of the foreign collections that the pipeline reads, sorted, each once.
@@ -64,6 +67,10 @@ func (p *Pipeline) Collections() []string { return p.collections }
 // Collation returns how the pipeline compares texts, and whether all its parts do so: Prepend may put a filter of
 // another collation before it, of which an engine that knows only one for all must not make one.
 func (p *Pipeline) Collation() (by *collation.Collation, uniform bool) { return p.by, !p.mixed }
+
+// Unordered reports whether Raw would have a condition of the caller computed for documents that what was prepended
+// excludes, see query.Filter.Unordered.
+func (p *Pipeline) Unordered() bool { return p.unordered }
 
 // Raw returns the stages as they were given to Parse, for engines that pass them on. They must not be changed.
 func (p *Pipeline) Raw() []bson.Raw { return p.raw }
@@ -74,20 +81,32 @@ func (p *Pipeline) Prepend(filter *query.Filter) *Pipeline {
 		return p
 	}
 	other, uniform := filter.Collation()
-	out := &Pipeline{collections: p.collections, by: p.by, mixed: p.mixed || !uniform || !collation.Same(other, p.by)}
+	out := &Pipeline{collections: p.collections, by: p.by, mixed: p.mixed || !uniform || !collation.Same(other, p.by), fallible: p.fallible}
 	if len(p.stages) > 0 {
 		if near, ok := p.stages[0].(*geoNearStage); ok { // which must stay first
 			narrowed := *near
-			narrowed.filter = query.And(filter, near.filter)
+			narrowed.filter = query.Narrow(near.filter, filter)
+			out.unordered = narrowed.filter.Unordered()
 			out.stages = append([]stage{&narrowed}, p.stages[1:]...)
-			out.raw = append([]bson.Raw{withQuery(p.raw[0], narrowed.filter)}, p.raw[1:]...)
+			out.raw = p.behind(withQuery(p.raw[0], narrowed.filter), p.raw[1:])
 			return out
 		}
 	}
 	match := value.Append(value.BeginDocument(nil), "$match", value.Document(filter.Raw()))
-	out.raw = append([]bson.Raw{value.EndDocument(match, 0)}, p.raw...)
+	out.raw = p.behind(value.EndDocument(match, 0), p.raw)
 	out.stages = append([]stage{&matchStage{filter: filter}}, p.stages...)
 	return out
+}
+
+// behind returns the stages with one before them that says what they may see. A server joins a $match with others as it
+// likes; where one can fail, a $limit that cuts nothing off is a wall that none of them passes.
+func (p *Pipeline) behind(first bson.Raw, rest []bson.Raw) []bson.Raw {
+	out := []bson.Raw{first}
+	if p.fallible {
+		wall := value.Append(value.BeginDocument(nil), "$limit", value.Int64Value(math.MaxInt64))
+		out = append(out, value.EndDocument(wall, 0))
+	}
+	return append(out, rest...)
 }
 
 // withQuery returns a $geoNear stage with another filter as its query.
@@ -105,6 +124,7 @@ type parser struct {
 	by       *collation.Collation
 	depth    int
 	inFacet  bool
+	fallible bool // a $match can fail
 }
 
 // scope is what expressions of the stage that is being parsed stand in.

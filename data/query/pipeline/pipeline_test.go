@@ -265,3 +265,25 @@ func TestRun_MemoryLimitNamesTheStage(t *testing.T) {
 	_, err := run(t, &memory{collections: map[string][]bson.Raw{"c": many}}, `[{"$group": {"_id": null, "all": {"$push": "$s"}}}]`, pipeline.Options{MemoryLimit: 100_000})
 	require.Equal(t, yunduo.ReasonQueryTooExpensive, yunduo.ReasonOf(err))
 }
+
+// A $limit that cuts nothing off stays between what a rule allows and a $match that can fail, wherever that stands.
+func TestPrepend_Wall(t *testing.T) {
+	rule, err := query.ParseFilter(parsed(t, `{"o":"li"}`))
+	require.NoError(t, err)
+	for text, want := range map[string]string{
+		`[{"$match":{"n":1}}]`:                                                                             "$match $match",
+		`[{"$match":{"$expr":{"$gt":["$n","$m"]}}}]`:                                                       "$match $match",
+		`[{"$match":{"$expr":{"$toInt":"$n"}}}]`:                                                           "$match $limit $match",
+		`[{"$unset":"x"},{"$match":{"$nor":[{"$expr":{"$toInt":"$n"}}]}}]`:                                 "$match $limit $unset $match",
+		`[{"$geoNear":{"near":[0,0],"distanceField":"d"}},{"$match":{"$or":[{"$expr":{"$toInt":"$n"}}]}}]`: "$geoNear $limit $match",
+	} {
+		p, err := pipeline.Parse(documents(t, text))
+		require.NoError(t, err)
+		var names []string
+		for _, s := range p.Prepend(rule).Raw() {
+			names = append(names, s.Index(0).Key())
+		}
+		require.Equal(t, want, strings.Join(names, " "), text)
+		require.False(t, p.Prepend(rule).Unordered())
+	}
+}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -158,6 +159,7 @@ gather:
 			most = 0
 		}
 	}
+	slices.Reverse(filters) // what comes later looks only at what the earlier ones, a rule first of all, leave
 	found, err := e.src.Find(ctx, collection, query.And(filters...), sort, most)
 	if err != nil {
 		return nil, nil, err
