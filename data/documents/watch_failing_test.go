@@ -76,8 +76,8 @@ func TestFailingFilterTellsNothingOfHiddenDocuments(t *testing.T) {
 func TestFailingStageTellsNothingOfHiddenDocuments(t *testing.T) {
 	db := shop(t)
 	s := db.As(owner)
-	require.NoError(t, s.SetRules(t.Context(), "notes", `{"read": "doc.n != 0"}`))
-	insert(t, s, "notes", d("_id", "w", "n", 0, "at", d("type", "Point", "coordinates", bson.A{0, 0})), d("_id", "l", "n", 4))
+	require.NoError(t, s.SetRules(t.Context(), "notes", `{"read": "doc.n != doc.zero"}`)) // an $expr, too
+	insert(t, s, "notes", d("_id", "w", "n", 0, "zero", 0, "at", d("type", "Point", "coordinates", bson.A{0, 0})), d("_id", "l", "n", 4, "zero", 0))
 	probe := d("$or", bson.A{reciprocal(t, "n"), d("_id", "none")})
 	near := func(query any) bson.D {
 		return d("$geoNear", d("near", bson.A{0, 0}, "distanceField", "far", "key", "at", "query", query))

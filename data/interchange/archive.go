@@ -36,7 +36,7 @@ type archiveCollection struct {
 	Database   string `bson:"db"`
 	Collection string `bson:"collection"`
 	Metadata   string `bson:"metadata"`
-	Size       int32  `bson:"size"`
+	Size       int64  `bson:"size,minsize"` // of large collections mongodump writes 64 bits
 	Type       string `bson:"type"`
 }
 

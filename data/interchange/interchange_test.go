@@ -3,7 +3,10 @@ package interchange_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
+	"hash"
+	"hash/crc64"
 	"io"
 	"math"
 	"strings"
@@ -223,6 +226,15 @@ func TestCSV_Cells(t *testing.T) {
 	}, docs)
 }
 
+func TestCSV_DateLayouts(t *testing.T) {
+	docs, rejected := readAll(t, []byte("a.date(02.01.2006),b.date_go(2006-01),c (x)\n31.12.2025,2026-02,1\n2025-12-31,2026-02,1\n"), interchange.CSV)
+	require.Equal(t, []int64{3}, rejected)
+	day := func(y int, m time.Month, d int) bson.DateTime {
+		return bson.NewDateTimeFromTime(time.Date(y, m, d, 0, 0, 0, 0, time.UTC))
+	}
+	require.Equal(t, []bson.Raw{raw(t, bson.D{{Key: "a", Value: day(2025, 12, 31)}, {Key: "b", Value: day(2026, 2, 1)}, {Key: "c (x)", Value: int32(1)}})}, docs)
+}
+
 func TestCSV_ColumnsOfDifferentDocuments(t *testing.T) {
 	a := raw(t, bson.D{{Key: "x", Value: bson.D{{Key: "y", Value: int32(1)}}}, {Key: "_id", Value: "a"}})
 	b := raw(t, bson.D{{Key: "_id", Value: "b"}, {Key: "x", Value: int32(2)}})
@@ -288,6 +300,78 @@ func TestArchive_ManyCollections(t *testing.T) {
 	}
 	_, err = r.Next()
 	require.Equal(t, io.EOF, err)
+}
+
+// dumped is an archive as mongodump writes one of a server, built here by its published layout: two collections come by
+// turns, the size of one needs 64 bits, and there is a collection of the server's own.
+func dumped(t *testing.T) []byte {
+	t.Helper()
+	crcs := map[string]hash.Hash64{}
+	out := binary.LittleEndian.AppendUint32(nil, 0x8199e26d)
+	add := func(d bson.D) { out = append(out, raw(t, d)...) }
+	end := func() { out = binary.LittleEndian.AppendUint32(out, 0xffffffff) }
+	section := func(name string, docs ...bson.D) {
+		if crcs[name] == nil {
+			crcs[name] = crc64.New(crc64.MakeTable(crc64.ECMA))
+		}
+		add(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: name}, {Key: "EOF", Value: len(docs) == 0}, {Key: "CRC", Value: int64(0)}})
+		for _, d := range docs {
+			crcs[name].Write(raw(t, d))
+			add(d)
+		}
+		end()
+	}
+	closed := func(name string) {
+		add(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: name}, {Key: "EOF", Value: true}, {Key: "CRC", Value: int64(crcs[name].Sum64())}})
+		end()
+	}
+	add(bson.D{{Key: "concurrent_collections", Value: int32(4)}, {Key: "version", Value: "0.1"}, {Key: "server_version", Value: "7.0.14"}, {Key: "tool_version", Value: "100.10.0"}})
+	add(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: "orders"}, {Key: "size", Value: int64(5 << 30)}, {Key: "type", Value: "collection"},
+		{Key: "metadata", Value: `{"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"},` +
+			`{"v":{"$numberInt":"2"},"key":{"n":{"$numberInt":"-1"}},"name":"n_-1","unique":true}],"uuid":"1d0a","collectionName":"orders","type":"collection"}`}})
+	add(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: "users"}, {Key: "size", Value: int32(2)}, {Key: "type", Value: "collection"},
+		{Key: "metadata", Value: `{"indexes":[{"v":2,"key":{"_id":1},"name":"_id_"}],"uuid":"1d0b","collectionName":"users","type":"collection"}`}})
+	add(bson.D{{Key: "db", Value: "admin"}, {Key: "collection", Value: "system.version"}, {Key: "metadata", Value: ""}, {Key: "size", Value: int32(0)}, {Key: "type", Value: "collection"}})
+	end()
+	section("orders", bson.D{{Key: "_id", Value: 1}, {Key: "n", Value: int64(1)}})
+	section("users", bson.D{{Key: "_id", Value: "li"}})
+	section("orders", bson.D{{Key: "_id", Value: 2}, {Key: "n", Value: 2.5}})
+	closed("orders")
+	section("users", bson.D{{Key: "_id", Value: "wang"}})
+	closed("users")
+	return out
+}
+
+func TestArchive_AsMongodumpWritesIt(t *testing.T) {
+	file := dumped(t)
+	r, err := interchange.NewReader(bytes.NewReader(file), interchange.Archive, interchange.Options{})
+	require.NoError(t, err)
+	archive, ok := r.(*interchange.ArchiveReader)
+	require.True(t, ok)
+	require.Equal(t, []interchange.Collection{
+		{Name: "orders", Indexes: []driver.Index{{Name: "n_-1", Unique: true, Fields: []driver.IndexField{{Path: "n", Descending: true}}}}}, {Name: "users"},
+	}, archive.Collections())
+	var got []string
+	for {
+		record, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		got = append(got, record.Collection+record.Document.String())
+	}
+	require.Equal(t, []string{
+		`orders{"_id": {"$numberInt":"1"},"n": {"$numberLong":"1"}}`, `users{"_id": "li"}`,
+		`orders{"_id": {"$numberInt":"2"},"n": {"$numberDouble":"2.5"}}`, `users{"_id": "wang"}`,
+	}, got)
+
+	file[bytes.Index(file, []byte("wang"))] = 'W' // the checksum tells
+	r, err = interchange.NewReader(bytes.NewReader(file), interchange.Archive, interchange.Options{})
+	require.NoError(t, err)
+	for err == nil {
+		_, err = r.Next()
+	}
+	require.NotEqual(t, io.EOF, err)
 }
 
 func TestFormatOf(t *testing.T) {

@@ -120,7 +120,7 @@ func TestPrepend_GeoNearStaysFirst(t *testing.T) {
 	require.Equal(t, show(documents(t, `[{"_id": "near"}]`)), show(rows))
 	raw := p.Prepend(filter).Raw()
 	require.Len(t, raw, 2)
-	require.Equal(t, `{"$and": [{"k": {"$numberInt":"1"}},{"_id": {"$ne": "far"}}]}`, raw[0].Lookup("$geoNear", "query").String())
+	require.Equal(t, `{"$and": [{"_id": {"$ne": "far"}},{"k": {"$numberInt":"1"}}]}`, raw[0].Lookup("$geoNear", "query").String())
 	var again bson.D
 	require.NoError(t, bson.Unmarshal(raw[0], &again))
 }

@@ -79,7 +79,7 @@ func TestRun_LeavesTheFirstStagesToTheSource(t *testing.T) {
 	}{
 		{`[{"$match": {"v": 1}}, {"$sort": {"v": 1, "_id": -1}}, {"$skip": 2}, {"$limit": 3}]`, request{"c", `{"v": {"$numberInt":"1"}}`, "+v-_id", 5}},
 		{`[{"$sort": {"v": 1}}, {"$match": {"v": 1}}, {"$limit": 3}]`, request{"c", `{"v": {"$numberInt":"1"}}`, "+v", 3}},
-		{`[{"$match": {"v": 1}}, {"$match": {"_id": 2}}, {"$group": {"_id": 1}}, {"$limit": 1}]`, request{"c", `{"$and": [{"v": {"$numberInt":"1"}},{"_id": {"$numberInt":"2"}}]}`, "", 0}},
+		{`[{"$match": {"v": 1}}, {"$match": {"_id": 2}}, {"$group": {"_id": 1}}, {"$limit": 1}]`, request{"c", `{"$and": [{"_id": {"$numberInt":"2"}},{"v": {"$numberInt":"1"}}]}`, "", 0}},
 		{`[{"$limit": 7}, {"$sort": {"v": 1}}, {"$limit": 2}]`, request{"c", "", "", 7}},
 		{`[{"$unwind": "$v"}, {"$match": {"v": 1}}]`, request{"c", "", "", 0}},
 	} {
