@@ -17,6 +17,12 @@ func withBaseURL(ctx context.Context, url string) context.Context {
 	return context.WithValue(ctx, baseURLKey{}, url)
 }
 
+// BaseURL is how the client on whose behalf ctx runs reaches the server; empty if no client's request caused it.
+func BaseURL(ctx context.Context) string {
+	url, _ := ctx.Value(baseURLKey{}).(string)
+	return url
+}
+
 // Host returns what answers the SDK calls of running code: the same table, with the invocation's caller. baseURL is
 // the server's address for invocations that no client's request caused.
 func (a *API) Host(baseURL string) runtime.Host { return &host{api: a, baseURL: baseURL} }

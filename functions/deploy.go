@@ -288,7 +288,7 @@ func (s *Service) runtimeBundle(ctx context.Context, v versionRecord, b *bundle.
 	loaded := runtime.Bundle{
 		App: v.App, Function: v.Function, Version: strconv.FormatInt(v.Number, 10),
 		Code: b.Code, SourceMap: b.SourceMap, Entry: b.Entry, Handler: v.Settings.export(), Env: v.Settings.Env,
-		Limits: runtime.Limits{Timeout: v.Settings.timeout()}, Exclusive: b.Exclusive, Concurrency: v.Settings.Concurrency,
+		Limits: runtime.Limits{Timeout: v.Settings.timeout()}, Exclusive: b.Exclusive, Concurrency: v.Settings.Concurrency, Official: v.Settings.OfficialSDK,
 	}
 	if b.Mode == bundle.ModeUnbundled {
 		loaded.Code = nil

@@ -81,7 +81,7 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	result := Result{InvocationID: invocation.ID, Version: p.number}
 	if p.failure != nil {
 		err = p.failure
-	} else {
+	} else if err = s.equip(ctx, p, invocation); err == nil {
 		result.Result, err = p.code.Invoke(ctx, invocation)
 	}
 	rec.end(p, time.Since(begun), result.Result, err)
@@ -89,6 +89,19 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		result.Lines = rec.ended.Lines
 	}
 	return result, err
+}
+
+// credentialsGrace is how long credentials outlive the time limit: waiting for a process, and work after the reply.
+const credentialsGrace = time.Minute
+
+// equip gives an invocation whose code brings the vendor's SDKs along its credentials.
+func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Invocation) error {
+	if !p.official || s.options.Credentials == nil {
+		return nil
+	}
+	env, err := s.options.Credentials(ctx, invocation.Caller, p.timeout+credentialsGrace)
+	invocation.Env = env
+	return err
 }
 
 // admit decides whether the caller may invoke, and as whom the code acts.

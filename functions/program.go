@@ -21,9 +21,11 @@ import (
 type program struct {
 	number  int64
 	timeout time.Duration
-	failure *yunduo.Error // set instead of code that cannot be loaded
-	code    runtime.Program
-	figures *functionFigures
+	// official code brings the vendor's SDKs along.
+	official bool
+	failure  *yunduo.Error // set instead of code that cannot be loaded
+	code     runtime.Program
+	figures  *functionFigures
 
 	mu      sync.Mutex
 	users   int
@@ -175,7 +177,7 @@ func (s *Service) forget(id string) {
 
 // prepare loads the code of a version. It evaluates nothing.
 func (s *Service) prepare(ctx context.Context, v versionRecord) (*program, error) {
-	p := &program{number: v.Number, timeout: v.Settings.timeout(), failure: v.Failure.error(), free: make(chan struct{}), figures: s.figures.of(v.App, v.Function)}
+	p := &program{number: v.Number, timeout: v.Settings.timeout(), official: v.Settings.OfficialSDK, failure: v.Failure.error(), free: make(chan struct{}), figures: s.figures.of(v.App, v.Function)}
 	if p.failure != nil {
 		return p, nil
 	}

@@ -49,6 +49,7 @@ type Server struct {
 	listener net.Listener
 	mongo    *mongoListener // nil without one
 	http     *fastlane.Server
+	door     *door
 	closers  []closer   // in the order the rooms were built
 	failed   chan error // holds what makes the server stop
 }
@@ -66,7 +67,7 @@ func New(ctx context.Context, config Config) (_ *Server, err error) {
 		return nil, err
 	}
 	tuneCollector()
-	s := &Server{config: config, logger: config.Logger, failed: make(chan error, 1)}
+	s := &Server{config: config, logger: config.Logger, failed: make(chan error, 1), door: newDoor()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -170,6 +171,7 @@ func (s *Server) build(ctx context.Context) error {
 		options.Dev, options.DefaultApp = true, s.config.Dev.App
 	}
 	s.gateway = gateway.New(options)
+	s.later("door", s.door.open(s.gateway, s.logger))
 	s.http = fastlane.New(&http.Server{
 		Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}, s.logger)
@@ -223,6 +225,7 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 	}
 	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
 	options.Destinations = s.rooms.Apps.Destinations
+	options.Inside = &node.Inside{At: s.isHere, Serve: s.door.serve}
 	if s.config.AllowPrivateNetwork {
 		options.Egress = func(netip.AddrPort) bool { return true }
 	}
@@ -230,7 +233,7 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 		return err
 	}
 	s.later("node", s.runtime.Close)
-	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil})
+	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials})
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ type egress struct {
 	destinations func(context.Context, yunduo.AppID) ([]string, error)
 	limits       EgressLimits
 	resolver     *net.Resolver
+	inside       *Inside
 
 	mu   sync.Mutex
 	apps map[yunduo.AppID]*traffic
@@ -73,6 +74,17 @@ const (
 	dialLimit = 15 * time.Second
 	anyPort   = 443 // where an address is judged for itself
 )
+
+// enter connects to the platform itself, if code may and that is what the address names; nil otherwise.
+func (e *egress) enter(host string, port uint16, may bool) net.Conn {
+	addresses, literal := parseHost(host)
+	if !may || e.inside == nil || !literal || !e.inside.At(netip.AddrPortFrom(addresses[0], port)) {
+		return nil
+	}
+	here, there := net.Pipe()
+	go e.inside.Serve(there)
+	return here
+}
 
 // dial connects to host, a name or an address, for an app. names are those that the address is known by.
 func (e *egress) dial(ctx context.Context, t *traffic, host string, port uint16, known *memory) (net.Conn, error) {

@@ -99,6 +99,7 @@ type child struct {
 	leave  func()             // closes the way out; nil where there is none
 	group  *cgroup            // nil where there are none
 	belong func(yunduo.AppID) // tells the way out whose code the process runs; nil where there is none
+	inside func()             // lets the way out lead to the platform itself; nil where there is none
 }
 
 // close releases what belongs to the child alone, once it is gone.

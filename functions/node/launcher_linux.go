@@ -64,7 +64,7 @@ func (l *launcher) prepare() error {
 	if l.layout, err = newLayout(l.opts.NodePath, l.runner); err != nil {
 		return err
 	}
-	l.egress = &egress{allow: l.opts.Egress, destinations: l.opts.Destinations, limits: l.opts.Limits.withDefaults(), resolver: l.opts.resolver}
+	l.egress = &egress{allow: l.opts.Egress, destinations: l.opts.Destinations, limits: l.opts.Limits.withDefaults(), resolver: l.opts.resolver, inside: l.opts.Inside}
 	if l.egress.allow == nil {
 		l.egress.allow = PublicOnly
 	}
@@ -194,6 +194,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 		out.close()
 		os.RemoveAll(folder)
 	}
+	c.inside = func() { out.inside.Store(true) }
 	binds := map[string]string{sandboxRun: folder}
 	b.Egress = filepath.Join(sandboxRun, outletName)
 	if spec.folder != "" {

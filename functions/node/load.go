@@ -29,6 +29,7 @@ type loadMeta struct {
 	MemoryMB  int64             `json:"memoryMB"`
 	WantCache bool              `json:"wantCache"`
 	Check     bool              `json:"check"`
+	Official  bool              `json:"official"`
 }
 
 // loadFrame is what specialises a blank process.
@@ -41,7 +42,7 @@ type loadFrame struct {
 func newLoadFrame(r *Runtime, b runtime.Bundle) loadFrame {
 	f := loadFrame{code: b.Code, meta: loadMeta{
 		App: string(b.App), Function: b.Function, Version: b.Version, Handler: b.Handler, Entry: path.Clean(filepath.ToSlash(b.Entry)),
-		Env: b.Env, TimeoutMs: b.Limits.Timeout.Milliseconds(), MemoryMB: b.Limits.HeapBytes >> 20,
+		Env: b.Env, Official: b.Official, TimeoutMs: b.Limits.Timeout.Milliseconds(), MemoryMB: b.Limits.HeapBytes >> 20,
 	}}
 	if b.Code != nil {
 		f.meta.Entry = "index.js"
@@ -113,6 +114,9 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
 	proc.owner.Store(o)
+	if p.bundle.Official && proc.child.inside != nil {
+		proc.child.inside()
+	}
 	if proc.child.belong != nil {
 		proc.child.belong(p.bundle.App)
 	}

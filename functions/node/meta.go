@@ -9,7 +9,7 @@ import (
 )
 
 // appendMeta appends what function code learns about its invocation, beyond what the process knows of the function:
-// a JSON object with requestId, invocationId, source, deadline (Unix milliseconds) and caller. It is written by hand
+// a JSON object with requestId, invocationId, source, env (if there is one), deadline (Unix milliseconds) and caller. It is written by hand
 // because every invocation pays for it.
 func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte {
 	c := &inv.Caller
@@ -19,6 +19,9 @@ func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte 
 	dst = appendText(dst, inv.ID)
 	dst = append(dst, `,"source":`...)
 	dst = appendText(dst, inv.Source)
+	if len(inv.Env) > 0 {
+		dst = appendEnv(append(dst, `,"env":`...), inv.Env)
+	}
 	dst = append(dst, `,"deadline":`...)
 	dst = strconv.AppendInt(dst, deadline.UnixMilli(), 10)
 	dst = append(dst, `,"caller":{`...)
@@ -39,6 +42,18 @@ func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte 
 		dst = dst[:len(dst)-1]
 	}
 	return append(dst, '}', '}')
+}
+
+func appendEnv(dst []byte, env map[string]string) []byte {
+	dst = append(dst, '{')
+	for name, value := range env {
+		dst = appendText(dst, name)
+		dst = append(dst, ':')
+		dst = appendText(dst, value)
+		dst = append(dst, ',')
+	}
+	dst[len(dst)-1] = '}'
+	return dst
 }
 
 const hexDigits = "0123456789abcdef"

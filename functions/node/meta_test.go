@@ -31,7 +31,14 @@ func TestAppendMeta(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
+	env := map[string]string{"A": odd, "B_2": ""}
+	if got = read(&runtime.Invocation{Env: env}); !reflect.DeepEqual(got["env"], map[string]any{"A": plain, "B_2": ""}) {
+		t.Errorf("env: %v", got["env"])
+	}
 	got = read(&runtime.Invocation{})
+	if _, there := got["env"]; there {
+		t.Errorf("env of nobody: %v", got["env"])
+	}
 	if caller, ok := got["caller"].(map[string]any); !ok || len(caller) != 0 {
 		t.Errorf("caller of nobody: %v", got["caller"])
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -58,6 +59,9 @@ type Options struct {
 
 	tracePatience time.Duration // how long a process that is about to be ended may take to tell where it is
 
+	// Inside is how sandboxed code that brings the vendor's SDKs along reaches the platform; nil: not at all.
+	Inside *Inside
+
 	portable bool // use the transport of systems that cannot hand over an open socket
 }
 
@@ -93,6 +97,12 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
+}
+
+// Inside takes connections of function code to the platform's own address, which the policy for others need not allow.
+type Inside struct {
+	At    func(address netip.AddrPort) bool // whether an address is the platform's
+	Serve func(conn net.Conn)               // takes a connection over and closes it
 }
 
 // Runtime runs bundles in Node.js processes. It is safe for concurrent use.

@@ -25,6 +25,7 @@ type outlet struct {
 	tasks    sync.WaitGroup
 	known    memory
 	traffic  atomic.Pointer[traffic] // of the app that the process belongs to
+	inside   atomic.Bool             // the process may connect to the platform itself
 }
 
 const (
@@ -153,7 +154,10 @@ func (o *outlet) reply(conn net.Conn, reply outletReply) bool {
 // connect makes the connection, tells its address, waits for one byte that says that the process is ready, and then
 // passes bytes both ways until both sides have finished.
 func (o *outlet) connect(conn net.Conn, in *bufio.Reader, t *traffic, request outletRequest) {
-	remote, err := o.egress.dial(o.ctx, t, request.Host, request.Port, &o.known)
+	remote, err := o.egress.enter(request.Host, request.Port, o.inside.Load()), error(nil)
+	if remote == nil {
+		remote, err = o.egress.dial(o.ctx, t, request.Host, request.Port, &o.known)
+	}
 	if err != nil {
 		o.reply(conn, failed(err))
 		return
@@ -161,7 +165,10 @@ func (o *outlet) connect(conn net.Conn, in *bufio.Reader, t *traffic, request ou
 	defer remote.Close()
 	stop := context.AfterFunc(o.ctx, func() { remote.Close() })
 	defer stop()
-	peer, _ := netip.ParseAddrPort(remote.RemoteAddr().String())
+	peer, err := netip.ParseAddrPort(remote.RemoteAddr().String())
+	if err != nil { // of a connection that is none of the network
+		peer = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), request.Port)
+	}
 	if !o.reply(conn, outletReply{Address: peer.Addr().String(), Port: peer.Port()}) {
 		return
 	}
@@ -188,6 +195,8 @@ func (o *outlet) connect(conn net.Conn, in *bufio.Reader, t *traffic, request ou
 func closeWrite(conn net.Conn) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // best effort: the connection is ending
+	} else {
+		conn.Close()
 	}
 }
 

@@ -83,11 +83,14 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 	setDefault(&b.Limits.Grace, r.opts.Grace)
 	setDefault(&b.Limits.CPU, 2*b.Limits.Timeout)
 	b.Concurrency = max(1, b.Concurrency)
+	if b.Official { // the vendor's SDKs read who calls from the environment, which is one for all
+		b.Concurrency = 1
+	}
 	if !canShare || r.opts.portable {
 		b.Concurrency = 1
 	}
 	p := &Program{rt: r, bundle: b, slots: r.opts.Slots, drained: make(chan struct{})}
-	if b.Exclusive || !canShare || r.opts.portable {
+	if b.Exclusive || b.Official || !canShare || r.opts.portable {
 		p.slots = 1
 	}
 	p.load = newLoadFrame(r, b)

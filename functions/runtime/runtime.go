@@ -52,6 +52,9 @@ type Bundle struct {
 	Limits  Limits
 	// Exclusive forbids a second slot in the same process: the code shares state through globals.
 	Exclusive bool
+	// Official says that the code brings the vendor's SDKs along: their names are not the platform's, and the platform
+	// itself can be reached over the network.
+	Official bool
 	// Concurrency is how many requests one slot may run at the same time; 0 means one.
 	Concurrency int
 }
@@ -79,7 +82,9 @@ type Invocation struct {
 	Caller    yunduo.Caller // Role function, carrying the end user on whose behalf the code runs
 	Event     json.RawMessage
 	Deadline  time.Time // zero: now plus the bundle's timeout
-	Source    string    // client, function, timer, http: what getWXContext().SOURCE tells
+	// Env are environment variables of this invocation alone. Only code that has its process for itself sees them.
+	Env    map[string]string
+	Source string // client, function, timer, http: what getWXContext().SOURCE tells
 	// Host answers the code's SDK calls.
 	Host Host
 	// Log receives what the code prints, in order; it must not block for long.

@@ -45,7 +45,8 @@ function callerVariables (meta) {
     WX_CONTEXT_KEYS: Object.keys(wx).join(','),
     TCB_CONTEXT_KEYS: Object.keys(tcb).join(','),
     LOGINTYPE: caller.openId && caller.provider === 'wechat' ? 'WECHAT' : caller.isAnonymous ? 'ANONYMOUS' : caller.userId ? 'CUSTOM' : '',
-    TRIGGER_SRC: meta.source === 'timer' ? 'timer' : ''
+    TRIGGER_SRC: meta.source === 'timer' ? 'timer' : '',
+    ...meta.env
   }
 }
 

@@ -111,9 +111,13 @@ class Loader {
           module.exports = this.addon(filename)
           break
         case '.mjs':
-          throw esm(filename, parent)
+          module.exports = esModule(filename, parent)
+          break
         default:
-          if (isESM(filename)) throw esm(filename, parent)
+          if (isESM(filename)) {
+            module.exports = esModule(filename, parent)
+            break
+          }
           return this.evaluate(module, this.modules.wrapper(filename)), module.exports
       }
       module.loaded = true
@@ -175,6 +179,15 @@ function declaresESM (folder) {
   }
   esmFolders.set(folder, result)
   return result
+}
+
+/**
+ * An ES module, as far as this Node.js can require one: packages that have a form for that (the condition "module-sync")
+ * are resolved to it. There is one copy per process.
+ */
+function esModule (filename, parent) {
+  if (!process.features.require_module) throw esm(filename, parent)
+  return Module.createRequire(filename)(filename)
 }
 
 function esm (filename, parent) {

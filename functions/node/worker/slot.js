@@ -34,8 +34,8 @@ class Slot {
 
   /** The platform's own SDK answers to the names that existing code requires. */
   provided (name) {
-    const { sdk } = this.program
-    if (!sdk.names.has(name)) return undefined
+    const { sdk, settings } = this.program
+    if (settings.official || !sdk.names.has(name)) return undefined
     this.sdk ||= sdk.create(this.program.hostFor(this))
     return this.sdk[name]
   }
