@@ -182,11 +182,11 @@ function declaresESM (folder) {
 }
 
 /**
- * An ES module, as far as this Node.js can require one: packages that have a form for that (the condition "module-sync")
- * are resolved to it. There is one copy per process.
+ * An ES module of a package, as far as this Node.js can require one: packages that have a form for that (the condition
+ * "module-sync") are resolved to it. There is one copy per process.
  */
 function esModule (filename, parent) {
-  if (!process.features.require_module) throw esm(filename, parent)
+  if (!process.features.require_module || !filename.includes(`${path.sep}node_modules${path.sep}`)) throw esm(filename, parent)
   return Module.createRequire(filename)(filename)
 }
 
