@@ -53,6 +53,7 @@ var homes = map[string][]string{
 	"github.com/xdg-go/scram":              {"gateway/mongowire"},
 	"github.com/spf13/cobra":               {"cmd/yunduo"},
 	"github.com/elastic/go-seccomp-bpf":    {"functions/node"},
+	"google.golang.org/protobuf":           {"gateway"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.

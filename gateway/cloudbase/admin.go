@@ -126,10 +126,14 @@ var actions = map[string]action{
 	"storage.batchCopyFile":       copyFiles,
 	"auth.wsWebSign":              watchTicket,
 	"auth.getUserInfoForAdmin":    userInfoForAdmin,
+	"wx.api":                      callPlainAPI,
 	"analytics.report":            func(context.Context, *request) (*reply, error) { return &reply{}, nil },
 }
 
 func (s *surface) admin(c echo.Context) error {
+	if strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), "multipart/") {
+		return s.form(c)
+	}
 	answer, err := s.answer(c)
 	if err != nil {
 		exchange.Note(c, err)
@@ -150,9 +154,6 @@ func (r *reply) write(c echo.Context) error {
 }
 
 func (s *surface) answer(c echo.Context) (*reply, error) {
-	if strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), "multipart/") {
-		return nil, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "calls of WeChat's own services are not supported here")
-	}
 	body, err := exchange.Body(c, exchange.MaxJSONBody)
 	if err != nil {
 		return nil, err
@@ -161,7 +162,13 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.authenticate(c, p)
+	r, err := s.authenticate(c, p, func(a *tc3Authorization, secret string) error {
+		lower, err := p.lower()
+		if err != nil {
+			return err
+		}
+		return a.verify(c.Request(), secret, lower, s.Now())
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +184,7 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 }
 
 // authenticate finds out which app the keys of a request belong to, and who acts with them.
-func (s *surface) authenticate(c echo.Context, p params) (*request, error) {
+func (s *surface) authenticate(c echo.Context, p params, verify func(a *tc3Authorization, secret string) error) (*request, error) {
 	ctx, header := c.Request().Context(), c.Request().Header.Get(echo.HeaderAuthorization)
 	if text := p.text("authorization"); header == "" && text != "" {
 		return s.authenticateCOS(c, p, text)
@@ -202,11 +209,7 @@ func (s *surface) authenticate(c echo.Context, p params) (*request, error) {
 		return nil, err
 	}
 	authorization.keys = &s.keys
-	lower, err := p.lower()
-	if err != nil {
-		return nil, err
-	}
-	if err := authorization.verify(c.Request(), signer.secret, lower, s.Now()); err != nil {
+	if err := verify(authorization, signer.secret); err != nil {
 		return nil, err
 	}
 	return s.signedRequest(c, signer), nil

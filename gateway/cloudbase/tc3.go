@@ -96,9 +96,14 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, params map[str
 	if err := a.checkSigned(params); err != nil {
 		return err
 	}
+	return a.matchAny(r, secret, timestamp, func() string { return a.payloadHash(params, true) }, func() string { return a.payloadHash(params, false) })
+}
+
+// matchAny checks the signature over a request whose payload may have been hashed in one of several ways.
+func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, payloads ...func() string) error {
 	key, hosts := a.keys.of(a, secret), signedHosts(r)
-	for _, skipEmpty := range []bool{true, false} {
-		payload := a.payloadHash(params, skipEmpty)
+	for _, hashed := range payloads {
+		payload := hashed()
 		for _, host := range hosts {
 			headers, err := a.canonicalHeaders(r, host)
 			if err != nil {
