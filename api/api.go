@@ -160,14 +160,13 @@ func (a *API) Do(ctx context.Context, name string, call *Call) (any, error) {
 	return o.handle(ctx, a, call)
 }
 
-// exists makes sure that there is the app a call is about. Credentials of an app prove it; an operator's hold for any
-// name, and nothing must be made in an app that there is not.
+// exists makes sure that there is the app a call is about. Credentials outlive an app that was deleted and may come
+// back; an operator's hold for any name, and nothing must be made in an app that there is not.
 func (a *API) exists(ctx context.Context, call *Call) error {
-	if call.App == "" || call.Caller.App == call.App {
+	if call.App == "" {
 		return nil
 	}
-	_, err := a.rooms.Apps.Get(ctx, call.App)
-	return err
+	return a.rooms.Apps.Exists(ctx, call.App)
 }
 
 func (o *Operation) admit(call *Call) error {

@@ -17,6 +17,9 @@ func manageOperations() []*Operation {
 		row("apps.get", Owner, "Describe an app", getApp),
 		row("apps.update", Owner, "Change an app's settings", updateApp),
 		row("apps.delete", Operator, "Delete an app with everything it has", deleteApp),
+		row("apps.deleted", Operator, "List the deleted apps that can be brought back", deletedApps),
+		row("apps.undelete", Operator, "Bring a deleted app back", undeleteApp),
+		row("apps.purge", Operator, "Drop for good what a deleted app has", purgeApp),
 		row("apps.createKey", Owner, "Make credentials of an app", createKey),
 		row("apps.metrics", Owner, "An app's recent activity", metrics),
 	}
@@ -32,7 +35,19 @@ func wireApp(app apps.App) *wire.App {
 	return &wire.App{
 		ID: string(app.ID), Name: app.Name, WeChatAppID: app.WeChat.AppID, HasSecret: app.WeChat.HasSecret,
 		AllowedOrigins: app.AllowedOrigins, Destinations: app.Destinations, CreatedAt: app.CreatedAt,
+		ChangeLog: wire.ChangeLog{AgeSeconds: int64(app.ChangeLog.Age / time.Second), Bytes: app.ChangeLog.Bytes},
 	}
+}
+
+func changeLogOf(c *wire.ChangeLog) *apps.ChangeLog {
+	if c == nil {
+		return nil
+	}
+	age := time.Duration(c.AgeSeconds) * time.Second
+	if age/time.Second != time.Duration(c.AgeSeconds) {
+		age = -1 // longer than there are words for
+	}
+	return &apps.ChangeLog{Age: age, Bytes: c.Bytes}
 }
 
 func listApps(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.AppsResponse, error) {
@@ -62,6 +77,9 @@ func createApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*
 	if req.AllowedOrigins != nil {
 		app.AllowedOrigins = *req.AllowedOrigins
 	}
+	if log := changeLogOf(req.ChangeLog); log != nil {
+		app.ChangeLog = *log
+	}
 	made, err := a.rooms.Apps.Create(ctx, call.Caller, app)
 	if err != nil {
 		return nil, err
@@ -80,6 +98,7 @@ func getApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.App, 
 func updateApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*wire.App, error) {
 	app, err := a.rooms.Apps.Update(ctx, call.Caller, call.App, apps.Change{
 		Name: req.Name, WeChatAppID: req.WeChatAppID, WeChatSecret: req.WeChatSecret, AllowedOrigins: req.AllowedOrigins, Destinations: req.Destinations,
+		ChangeLog: changeLogOf(req.ChangeLog),
 	})
 	if err != nil {
 		return nil, err
@@ -89,6 +108,30 @@ func updateApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*
 
 func deleteApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Empty, error) {
 	return &wire.Empty{}, a.rooms.Apps.Delete(ctx, call.Caller, call.App)
+}
+
+func deletedApps(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.DeletedAppsResponse, error) {
+	list, err := a.rooms.Apps.Deleted(ctx, call.Caller)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.DeletedAppsResponse{Apps: make([]wire.DeletedApp, len(list))}
+	for i, d := range list {
+		response.Apps[i] = wire.DeletedApp{App: *wireApp(d.App), DeletedAt: d.DeletedAt, Until: d.Until}
+	}
+	return response, nil
+}
+
+func undeleteApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.App, error) {
+	app, err := a.rooms.Apps.Restore(ctx, call.Caller, call.App)
+	if err != nil {
+		return nil, err
+	}
+	return wireApp(app), nil
+}
+
+func purgeApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Apps.Purge(ctx, call.Caller, call.App)
 }
 
 func createKey(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.AppKeys, error) {

@@ -3,7 +3,6 @@ package apps
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +24,10 @@ const (
 type Options struct {
 	Key []byte // 32 bytes: seals secrets that the register keeps
 	Now func() time.Time
+	// TrashAge is how long a deleted app can be brought back; 0 drops its data at once.
+	TrashAge time.Duration
+	// ChangeLog is what the server keeps for apps without settings of their own: only an operator lets an app have more.
+	ChangeLog ChangeLog
 }
 
 // record is an app as it is stored.
@@ -38,7 +41,10 @@ type record struct {
 	Destinations []string         `bson:"destinations,omitempty"`
 	CreatedAt    time.Time        `bson:"createdAt"`
 	UpdatedAt    time.Time        `bson:"updatedAt"`
-	Deleting     bool             `bson:"deleting"` // its data is being dropped
+	ChangeLog    ChangeLog        `bson:"changeLog"`
+	Deleting     bool             `bson:"deleting"`            // it was deleted: nobody finds it
+	DeletedAt    time.Time        `bson:"deletedAt,omitempty"` // until its data is dropped it can be brought back
+	Purging      bool             `bson:"purging,omitempty"`   // its data is being dropped
 }
 
 // Registry is the register. It is safe for concurrent use.
@@ -48,6 +54,10 @@ type Registry struct {
 	keys   *documents.Records[key]
 	sealer *documents.Sealer
 	now    func() time.Time
+	trash  time.Duration
+	log    ChangeLog
+	// retains says that the document engine keeps as much of the change log as an app wants.
+	retains bool
 
 	onlyOne atomic.Pointer[string] // why there may be no second app
 
@@ -64,8 +74,10 @@ func New(db *documents.DB, o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Registry{
+	r := &Registry{
 		db:     db,
+		trash:  o.TrashAge,
+		log:    o.ChangeLog,
 		apps:   documents.NewRecords[record](db, "apps", documents.RecordOptions{Cache: cachedApps}),
 		sealer: sealer,
 		now:    o.Now,
@@ -73,7 +85,9 @@ func New(db *documents.DB, o Options) (*Registry, error) {
 			Cache:   cachedKeys,
 			Indexes: []driver.Index{{Fields: []driver.IndexField{{Path: "app"}}}},
 		}),
-	}, nil
+	}
+	r.retains = db.Retain(r.retention)
+	return r, nil
 }
 
 // OnDelete adds what another room does when an app is deleted: it drops what it keeps of the app, and may be called
@@ -106,25 +120,17 @@ func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (A
 	if app.Name == "" {
 		app.Name = string(app.ID)
 	}
-	if why := r.onlyOne.Load(); why != nil {
-		others, err := r.List(ctx, yunduo.System(""))
-		if err != nil {
-			return App{}, err
-		}
-		if len(others) > 0 {
-			return App{}, yunduo.Errorf(yunduo.ReasonPermissionDenied, "there can be only one app: %s", *why)
-		}
+	if err := r.another(ctx); err != nil {
+		return App{}, err
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	rec := record{ID: string(app.ID), CreatedAt: now, UpdatedAt: now}
-	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions, Destinations: &app.Destinations})
+	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions, Destinations: &app.Destinations, ChangeLog: &app.ChangeLog})
+	if err == nil {
+		err = r.vacate(ctx, app.ID)
+	}
 	if err != nil {
 		return App{}, err
-	}
-	if old, err := r.apps.Get(ctx, rec.ID); err == nil && old.Deleting { // a deletion that did not come to its end
-		if err := r.drop(ctx, app.ID); err != nil {
-			return App{}, err
-		}
 	}
 	if err := r.apps.Insert(ctx, rec.ID, rec); err != nil {
 		if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey {
@@ -135,6 +141,19 @@ func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (A
 	return r.open(rec)
 }
 
+// another returns permission_denied if there may be no other app beside those that there are.
+func (r *Registry) another(ctx context.Context) error {
+	why := r.onlyOne.Load()
+	if why == nil {
+		return nil
+	}
+	others, err := r.List(ctx, yunduo.System(""))
+	if err == nil && len(others) > 0 {
+		err = yunduo.Errorf(yunduo.ReasonPermissionDenied, "there can be only one app: %s", *why)
+	}
+	return err
+}
+
 // Get returns an app with its secrets, for the platform itself; app_not_found if there is none.
 func (r *Registry) Get(ctx context.Context, id yunduo.AppID) (App, error) {
 	rec, err := r.load(ctx, id)
@@ -142,6 +161,12 @@ func (r *Registry) Get(ctx context.Context, id yunduo.AppID) (App, error) {
 		return App{}, err
 	}
 	return r.open(rec)
+}
+
+// Exists returns app_not_found if there is no such app.
+func (r *Registry) Exists(ctx context.Context, id yunduo.AppID) error {
+	_, err := r.load(ctx, id)
+	return err
 }
 
 func (r *Registry) load(ctx context.Context, id yunduo.AppID) (record, error) {
@@ -196,8 +221,12 @@ func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.A
 	if err != nil {
 		return App{}, err
 	}
+	before := rec.ChangeLog
 	if err := r.apply(&rec, change); err != nil {
 		return App{}, err
+	}
+	if rec.ChangeLog != before && !caller.Operator() && caller.Role != yunduo.RoleSystem && rec.ChangeLog.beyond(r.log) {
+		return App{}, yunduo.Errorf(yunduo.ReasonPermissionDenied, "changeLog: only an operator lets an app keep more than %s and %d bytes", r.log.Age, r.log.Bytes)
 	}
 	rec.UpdatedAt = r.now().UTC().Truncate(time.Millisecond)
 	set := bson.D{{Key: "updatedAt", Value: rec.UpdatedAt}} // only what is asked for: others may change the rest meanwhile
@@ -212,6 +241,7 @@ func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.A
 		{change.AllowedOrigins != nil, "origins", rec.Origins},
 		{change.Functions != nil, "functions", rec.Functions},
 		{change.Destinations != nil, "destinations", rec.Destinations},
+		{change.ChangeLog != nil, "changeLog", rec.ChangeLog},
 	} {
 		if field.asked {
 			set = append(set, bson.E{Key: field.name, Value: field.value})
@@ -226,45 +256,6 @@ func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.A
 		return App{}, notFound(id)
 	}
 	return r.open(rec)
-}
-
-// Delete removes an app with everything it has: data, keys and what other rooms keep of it. From the first moment on
-// it is not found any more; if the server stops meanwhile, deleting or creating it again finishes the work.
-// Operators and the platform may.
-func (r *Registry) Delete(ctx context.Context, caller yunduo.Caller, id yunduo.AppID) error {
-	if !caller.Operator() && caller.Role != yunduo.RoleSystem {
-		return yunduo.Errorf(yunduo.ReasonPermissionDenied, "only an operator deletes apps")
-	}
-	if id.Validate() != nil {
-		return notFound(id)
-	}
-	found, err := r.apps.Update(ctx, string(id), bson.D{{Key: "$set", Value: bson.D{{Key: "deleting", Value: true}}}})
-	if err != nil {
-		return err
-	}
-	if !found {
-		return notFound(id)
-	}
-	return r.drop(ctx, id)
-}
-
-func (r *Registry) drop(ctx context.Context, id yunduo.AppID) error {
-	if _, err := r.keys.DeleteMany(ctx, bson.D{{Key: "app", Value: string(id)}}); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	others := slices.Clone(r.onDelete)
-	r.mu.Unlock()
-	for _, drop := range others {
-		if err := drop(ctx, id); err != nil {
-			return err
-		}
-	}
-	if err := r.db.DropApp(ctx, yunduo.System(id), id); err != nil {
-		return err
-	}
-	_, err := r.apps.Delete(ctx, string(id))
-	return err
 }
 
 // WeChatApp returns the app's WeChat app ID and secret, empty if it has none; app_not_found if there is no such app.
@@ -292,6 +283,7 @@ func public(rec record) App {
 		AllowedOrigins: origins,
 		Functions:      rec.Functions,
 		Destinations:   rec.Destinations,
+		ChangeLog:      rec.ChangeLog,
 		CreatedAt:      rec.CreatedAt,
 		UpdatedAt:      rec.UpdatedAt,
 	}

@@ -35,10 +35,15 @@ type server struct {
 
 func start(t testing.TB, dir string, key []byte) server {
 	t.Helper()
+	return startWith(t, dir, apps.Options{Key: key})
+}
+
+func startWith(t testing.TB, dir string, o apps.Options) server {
+	t.Helper()
 	engine, err := embedded.Open(dir, embedded.Options{CacheBytes: 1 << 20, MemtableBytes: 1 << 20, DiskReserve: -1})
 	require.NoError(t, err)
 	db := documents.New(engine, documents.Options{})
-	registry, err := apps.New(db, apps.Options{Key: key})
+	registry, err := apps.New(db, o)
 	require.NoError(t, err)
 	return server{registry, db, func() {
 		db.Close()

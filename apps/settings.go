@@ -1,12 +1,14 @@
 package apps
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"yunduo"
+	"yunduo/data/documents/driver"
 	"yunduo/internal/destinations"
 )
 
@@ -17,6 +19,9 @@ const (
 	maxTimeout   = time.Hour
 	maxMemoryMiB = 8192
 	maxSlots     = 1000
+	minLogAge    = time.Minute
+	maxLogAge    = 10 * 365 * 24 * time.Hour
+	minLogBytes  = 1 << 20
 )
 
 // App is a tenant.
@@ -27,6 +32,7 @@ type App struct {
 	AllowedOrigins []string         `json:"allowedOrigins"` // as scheme://host[:port] in lower case
 	Functions      FunctionDefaults `json:"functions"`
 	Destinations   []string         `json:"destinations"` // where functions may connect to; none is everywhere
+	ChangeLog      ChangeLog        `json:"changeLog"`
 	CreatedAt      time.Time        `json:"createdAt"`
 	UpdatedAt      time.Time        `json:"updatedAt"`
 }
@@ -47,6 +53,24 @@ type FunctionDefaults struct {
 	Environment map[string]string `json:"environment,omitempty" bson:"environment,omitempty"`
 }
 
+// ChangeLog is how much of an app's changes is kept: for watches that resume, history and restores. Zero is the
+// server's setting.
+type ChangeLog struct {
+	Age   time.Duration `json:"age" bson:"age"`
+	Bytes int64         `json:"bytes" bson:"bytes"`
+}
+
+// beyond reports whether more is to be kept than a limit says.
+func (c ChangeLog) beyond(limit ChangeLog) bool { return c.Age > limit.Age || c.Bytes > limit.Bytes }
+
+// retention tells the document engine how much of an app's changes to keep.
+func (r *Registry) retention(id yunduo.AppID) driver.Retention {
+	if rec, err := r.apps.Get(context.Background(), string(id)); err == nil {
+		return driver.Retention{Age: rec.ChangeLog.Age, Bytes: rec.ChangeLog.Bytes}
+	}
+	return driver.Retention{}
+}
+
 // Change says what to change of an app; nil fields stay as they are.
 type Change struct {
 	Name           *string
@@ -55,6 +79,7 @@ type Change struct {
 	AllowedOrigins *[]string
 	Functions      *FunctionDefaults
 	Destinations   *[]string
+	ChangeLog      *ChangeLog
 }
 
 // apply checks a change and puts it into the record.
@@ -95,6 +120,15 @@ func (r *Registry) apply(rec *record, c Change) error {
 			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "functions: a timeout is at most %s, memory %d MiB, concurrency %d", maxTimeout, maxMemoryMiB, maxSlots)
 		}
 		rec.Functions = *f
+	}
+	if l := c.ChangeLog; l != nil {
+		switch {
+		case l.Age != 0 && (l.Age < minLogAge || l.Age > maxLogAge), l.Bytes != 0 && l.Bytes < minLogBytes:
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "changeLog: changes are kept for at least %s and at most %s, and at least %d bytes of them; 0 is the server's setting", minLogAge, maxLogAge, minLogBytes)
+		case *l != ChangeLog{} && !r.retains:
+			return yunduo.Errorf(yunduo.ReasonUnsupportedCall, "changeLog: the document engine of this server keeps the same for all apps")
+		}
+		rec.ChangeLog = *l
 	}
 	return nil
 }

@@ -148,10 +148,10 @@ func TestNodes_KeysSessionsAndSettings(t *testing.T) {
 	require.Equal(t, "token_invalid", here.reason(t, "owner", "POST", find, map[string]any{}))
 	seen(t, "a key deleted", func() bool { return there.reason(t, "owner", "POST", find, map[string]any{}) == "token_invalid" })
 
-	// An app that is removed is gone, and who was signed in to it.
+	// An app that is removed is gone, also for who is signed in to it.
 	require.Empty(t, me(there, "han"))
 	require.NoError(t, here.as(t, "operator").Do(t.Context(), "DELETE", manage, nil, nil))
-	seen(t, "an app removed", func() bool { return me(there, "han") == "session_revoked" })
+	seen(t, "an app removed", func() bool { return me(there, "han") == "app_not_found" })
 	seen(t, "an app removed to operators", func() bool { return there.reason(t, "operator", "GET", manage, nil) == "app_not_found" })
 }
 

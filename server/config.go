@@ -55,7 +55,7 @@ type Config struct {
 
 	ChangeLogAge   time.Duration // how long changes of documents are kept: for watches that resume, history and restores
 	ChangeLogBytes int64         // how many bytes of changes are kept for each app
-	TrashAge       time.Duration // how long a dropped collection can be brought back; 0 removes it at once
+	TrashAge       time.Duration // how long a dropped collection or deleted app can be brought back; 0 removes it at once
 
 	CacheBytes int64 // memory of the database's cache of blocks; 0 is a quarter of the machine's
 	// UserExamines and FunctionExamines are how many documents one operation of an end user and of a function may examine.

@@ -131,7 +131,10 @@ func (s *Server) build(ctx context.Context) error {
 	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, UserExamines: s.config.UserExamines, FunctionExamines: s.config.FunctionExamines, WatchKey: keys.Derive("signing of watch positions")})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })
 	s.rooms.Documents = db
-	if s.rooms.Apps, err = apps.New(db, apps.Options{Key: keys.Derive("sealing of app secrets")}); err != nil {
+	if s.rooms.Apps, err = apps.New(db, apps.Options{
+		Key: keys.Derive("sealing of app secrets"), Now: s.config.Now, TrashAge: s.config.TrashAge,
+		ChangeLog: apps.ChangeLog{Age: s.config.ChangeLogAge, Bytes: s.config.ChangeLogBytes},
+	}); err != nil {
 		return err
 	}
 	if err := s.buildAuth(db, keys); err != nil {
@@ -150,7 +153,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.keepApart(ctx); err != nil {
 		return err
 	}
-	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
+	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Apps, s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
@@ -292,6 +295,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.mongo.serve(ctx) })
 	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
+	group.Go(func() error { return s.sweepApps(ctx) })
 	group.Go(func() error { return giveBackMemory(ctx) })
 	group.Go(func() error {
 		select {
@@ -322,6 +326,22 @@ func (s *Server) sweep(ctx context.Context) error {
 	for {
 		if _, err := s.rooms.Storage.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.logger.Error("sweeping objects failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// sweepApps drops what deleted apps have that nobody has brought back in time, now and every ten minutes.
+func (s *Server) sweepApps(ctx context.Context) error {
+	ticker := time.NewTicker(10 * time.Minute)
+	defer ticker.Stop()
+	for {
+		if err := s.rooms.Apps.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Error("dropping deleted apps failed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -10,7 +10,26 @@ type App struct {
 	HasSecret      bool      `json:"hasWechatSecret"`
 	AllowedOrigins []string  `json:"allowedOrigins"`
 	Destinations   []string  `json:"destinations,omitempty"` // where functions may connect to; none is everywhere
+	ChangeLog      ChangeLog `json:"changeLog"`
 	CreatedAt      time.Time `json:"createdAt"`
+}
+
+// ChangeLog is how much of an app's changes is kept. Zero is the server's setting.
+type ChangeLog struct {
+	AgeSeconds int64 `json:"ageSeconds"`
+	Bytes      int64 `json:"bytes"`
+}
+
+// DeletedApp is an app that can be brought back.
+type DeletedApp struct {
+	App
+	DeletedAt time.Time `json:"deletedAt"`
+	Until     time.Time `json:"until"` // when what it has is dropped for good
+}
+
+// DeletedAppsResponse lists deleted apps, the last deleted first.
+type DeletedAppsResponse struct {
+	Apps []DeletedApp `json:"apps"`
 }
 
 // AppsResponse lists apps by ID.
@@ -26,6 +45,8 @@ type AppRequest struct {
 	WeChatSecret   *string   `json:"wechatSecret,omitempty"`
 	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
 	Destinations   *[]string `json:"destinations,omitempty"`
+	// ChangeLog replaces both values; beyond the server's own only an operator may go.
+	ChangeLog *ChangeLog `json:"changeLog,omitempty"`
 }
 
 // AppKeys are the credentials of an app, shown once.

@@ -88,7 +88,7 @@ export async function follow<T>(path: string, onValue: (value: T) => void, signa
   }
 }
 
-export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; createdAt: string }
+export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; changeLog: { ageSeconds: number; bytes: number }; createdAt: string }
 export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number }
 export interface SourceFile { path: string; size: number; text?: string }
 export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; warnings?: string[] }

@@ -17,6 +17,9 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"GET", "/apps/:app", "apps.get"},
 	{"PATCH", "/apps/:app", "apps.update"},
 	{"DELETE", "/apps/:app", "apps.delete"},
+	{"GET", "/deletedApps", "apps.deleted"},
+	{"POST", "/deletedApps/:app/restore", "apps.undelete"},
+	{"DELETE", "/deletedApps/:app", "apps.purge"},
 	{"POST", "/apps/:app/keys", "apps.createKey"},
 	{"GET", "/apps/:app/metrics", "apps.metrics"},
 

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App as AntApp, Button, Card, Descriptions, Form, Input, Select, Spin, Typography } from 'antd'
+import { Alert, App as AntApp, Button, Card, Descriptions, Form, Input, InputNumber, Select, Space, Spin, Typography } from 'antd'
 import { manage, request, type App } from '../api'
 import { Failure } from '../components/Failure'
 import { TicketKeys } from '../components/TicketKeys'
@@ -8,7 +8,7 @@ import { useText } from '../i18n'
 
 interface Keys { apiKey: string; secretId: string; secretKey: string }
 interface Server { version: string; isolation: string; protocol: number }
-interface Values { name: string; wechatAppId: string; wechatSecret?: string; allowedOrigins: string[] }
+interface Values { name: string; wechatAppId: string; wechatSecret?: string; allowedOrigins: string[]; hours?: number; mebibytes?: number }
 
 export function Settings({ app }: { app: string }) {
   const { t } = useText()
@@ -19,7 +19,11 @@ export function Settings({ app }: { app: string }) {
   const server = useQuery({ queryKey: ['server'], queryFn: () => request<Server>('GET', '/v1/manage/server'), retry: false })
   const save = useMutation({
     // An empty secret field leaves the secret that is kept.
-    mutationFn: ({ wechatSecret, ...values }: Values) => request<App>('PATCH', manage(app), { ...values, ...(wechatSecret ? { wechatSecret } : {}) }),
+    mutationFn: ({ wechatSecret, hours, mebibytes, ...values }: Values) => request<App>('PATCH', manage(app), {
+      ...values,
+      changeLog: { ageSeconds: Math.round((hours ?? 0) * 3600), bytes: Math.round((mebibytes ?? 0) * 1024 * 1024) },
+      ...(wechatSecret ? { wechatSecret } : {}),
+    }),
     onSuccess: async () => {
       form.resetFields(['wechatSecret'])
       message.success(t('saved'))
@@ -34,7 +38,7 @@ export function Settings({ app }: { app: string }) {
       <div className="cards">
         <Card size="small" title={t('general')}>
           {found.isPending ? <Spin /> : (
-            <Form form={form} layout="vertical" onFinish={save.mutate} initialValues={{ name: found.data.name, wechatAppId: found.data.wechatAppId ?? '', allowedOrigins: found.data.allowedOrigins ?? [] }}>
+            <Form form={form} layout="vertical" onFinish={save.mutate} initialValues={{ name: found.data.name, wechatAppId: found.data.wechatAppId ?? '', allowedOrigins: found.data.allowedOrigins ?? [], hours: found.data.changeLog.ageSeconds / 3600 || undefined, mebibytes: found.data.changeLog.bytes / 1024 / 1024 || undefined }}>
               <Form.Item label={t('appId')}><Typography.Text className="mono" copyable>{app}</Typography.Text></Form.Item>
               <Form.Item name="name" label={t('name')}><Input /></Form.Item>
               <Form.Item name="allowedOrigins" label={t('origins')} extra={t('originsHint')}>
@@ -42,6 +46,13 @@ export function Settings({ app }: { app: string }) {
               </Form.Item>
               <Form.Item name="wechatAppId" label={t('wechatAppId')}><Input className="mono" placeholder="wx0123456789abcdef" autoComplete="off" /></Form.Item>
               <Form.Item name="wechatSecret" label={t('wechatSecret')}><Input.Password autoComplete="new-password" placeholder={t(found.data.hasWechatSecret ? 'secretKept' : 'secretNone')} /></Form.Item>
+              <Form.Item label={t('changesKept')} extra={t('changesKeptHint')}>
+                <Space wrap>
+                  <Form.Item name="hours" noStyle><InputNumber min={0} suffix={t('hours')} style={{ width: 150 }} aria-label={t('changesKept')} /></Form.Item>
+                  <span>{t('changesSize')}</span>
+                  <Form.Item name="mebibytes" noStyle><InputNumber min={0} suffix="MiB" style={{ width: 150 }} aria-label={t('changesSize')} /></Form.Item>
+                </Space>
+              </Form.Item>
               {save.error && <Failure error={save.error} style={{ marginBottom: 16 }} />}
               <Button type="primary" htmlType="submit" loading={save.isPending}>{t('save')}</Button>
             </Form>

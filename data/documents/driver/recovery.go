@@ -32,6 +32,19 @@ type LogQuery struct {
 	Examine    int64         // how many entries are looked at, at most; 0 is no bound
 }
 
+// Retention is how much of an app's change log is kept. Zero is the engine's own setting.
+type Retention struct {
+	Age   time.Duration
+	Bytes int64
+}
+
+// Retainer is an optional power of an engine: keeping more or less of the change log of some apps than of others.
+type Retainer interface {
+	// Retain makes the engine ask of, now and then, how much of an app's log to keep. It is called once, before
+	// anything else.
+	Retain(of func(yunduo.AppID) Retention)
+}
+
 // Trash is an optional power of an engine: keeping what was dropped for a while.
 type Trash interface {
 	// Dropped lists the dropped collections of an app that can still be brought back, the last dropped first.

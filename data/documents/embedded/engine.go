@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"yunduo"
 	"yunduo/data/documents/driver"
 )
 
@@ -26,6 +27,8 @@ type Engine struct {
 	poisoned atomic.Bool
 	disk     *diskGuard
 	queries  memoryPool
+
+	retained atomic.Pointer[func(yunduo.AppID) driver.Retention]
 
 	schema  sync.Mutex // held by who replaces the catalog
 	catalog atomic.Pointer[catalog]

@@ -36,6 +36,10 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 
 // sweep does one run.
 func (e *Engine) sweep(ctx context.Context) error {
+	keep := map[yunduo.AppID]driver.Retention{}
+	for name := range e.catalog.Load().apps { // before entering: who is asked may read from the engine
+		keep[name] = e.retention(name)
+	}
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
@@ -43,7 +47,10 @@ func (e *Engine) sweep(ctx context.Context) error {
 	defer e.sweeps.send()
 	errs := []error{storageError(e.disk.recheck())}
 	for _, a := range e.catalog.Load().apps {
-		errs = append(errs, e.truncate(a.log), e.emptyTrash(a))
+		if _, known := keep[a.name]; !known {
+			continue // it came a moment ago
+		}
+		errs = append(errs, e.truncate(a.log, keep[a.name]), e.emptyTrash(a))
 		for _, coll := range a.collections {
 			for _, ix := range coll.indexes {
 				if ix.ExpireAfter > 0 && ix.ready() {
@@ -122,8 +129,8 @@ func isExpired(p value.Path, doc bson.Raw, limit int64) bool {
 }
 
 // truncate removes the entries of a change log that are too old or too many.
-func (e *Engine) truncate(l *changeLog) error {
-	first, entries, size, last, err := e.excess(l)
+func (e *Engine) truncate(l *changeLog, keep driver.Retention) error {
+	first, entries, size, last, err := e.excess(l, keep)
 	if err != nil || entries == 0 {
 		return storageError(err)
 	}
@@ -144,14 +151,32 @@ func (e *Engine) truncate(l *changeLog) error {
 	return e.commit(commit{extra: b, essential: true})
 }
 
+// Retain makes the engine ask how much of an app's change log to keep.
+func (e *Engine) Retain(of func(yunduo.AppID) driver.Retention) { e.retained.Store(&of) }
+
+// retention returns how much of an app's change log to keep.
+func (e *Engine) retention(name yunduo.AppID) driver.Retention {
+	var keep driver.Retention
+	if of := e.retained.Load(); of != nil {
+		keep = (*of)(name)
+	}
+	if keep.Age == 0 {
+		keep.Age = e.options.LogAge
+	}
+	if keep.Bytes == 0 {
+		keep.Bytes = e.options.LogBytes
+	}
+	return keep
+}
+
 // excess returns the first entry of a change log to keep, how many entries of how many bytes are before it, and the time
 // of the last of those.
-func (e *Engine) excess(l *changeLog) (first uint64, entries, size, last int64, err error) {
+func (e *Engine) excess(l *changeLog, keep driver.Retention) (first uint64, entries, size, last int64, err error) {
 	_, total, err := readCounters(e.db.Get, &collection{app: l.app})
 	if err != nil {
 		return 0, 0, 0, 0, err
 	}
-	oldest := e.options.Now().Add(-e.options.LogAge).UnixMilli()
+	oldest := e.options.Now().Add(-keep.Age).UnixMilli()
 	prefix := key(prefixLog, l.app)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: keyEnd(prefix)})
 	if err != nil {
@@ -168,7 +193,7 @@ func (e *Engine) excess(l *changeLog) (first uint64, entries, size, last int64, 
 			return 0, 0, 0, 0, err
 		}
 		at, _ := bson.Raw(v).Lookup("t").Int64OK()
-		if offset > durable || (at >= oldest && total-size <= e.options.LogBytes) {
+		if offset > durable || (at >= oldest && total-size <= keep.Bytes) {
 			break
 		}
 		first, entries, size, last = offset+1, entries+1, size+int64(len(v)), at

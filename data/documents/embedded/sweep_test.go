@@ -147,3 +147,37 @@ func TestRetention_EverythingThenReopen(t *testing.T) {
 	consistent(t, e)
 	require.NoError(t, e.Close())
 }
+
+func TestRetention_OfOneApp(t *testing.T) {
+	e, c := openWithClock(t, func(o *embedded.Options) { o.LogAge = time.Hour })
+	other := driver.Namespace{App: "other", Collection: "things"}
+	require.NoError(t, e.CreateCollection(t.Context(), other, driver.CollectionOptions{}))
+	e.Retain(func(app yunduo.AppID) driver.Retention {
+		if app == other.App {
+			return driver.Retention{Age: 24 * time.Hour}
+		}
+		return driver.Retention{}
+	})
+	kept := map[yunduo.AppID]yunduo.Reason{things.App: yunduo.ReasonPositionLost, other.App: ""}
+	starts := map[yunduo.AppID]driver.Position{}
+	for _, ns := range []driver.Namespace{things, other} {
+		start, err := e.Position(t.Context(), ns.App)
+		require.NoError(t, err)
+		starts[ns.App] = start
+		require.NoError(t, e.Insert(t.Context(), ns, []bson.Raw{mustRaw(bson.D{{Key: "_id", Value: 1}})}, driver.WriteOptions{}))
+	}
+	sweepAfter := func(d time.Duration) {
+		c.ms.Add(d.Milliseconds())
+		require.NoError(t, e.Sweep(t.Context()))
+		for app, reason := range kept {
+			feed, err := e.Changes(t.Context(), app, starts[app])
+			require.Equal(t, reason, yunduo.ReasonOf(err), app)
+			if err == nil {
+				require.NoError(t, feed.Close())
+			}
+		}
+	}
+	sweepAfter(2 * time.Hour)
+	kept[other.App] = yunduo.ReasonPositionLost
+	sweepAfter(23 * time.Hour)
+}
