@@ -99,6 +99,7 @@ func TestMain(m *testing.M) {
 	register[wire.App]()
 	register[wire.AppRequest]()
 	register[wire.AppKeys]()
+	register[wire.DeletedAppsResponse]()
 	register[wire.TriggersResponse]()
 	register[wire.TriggerRequest]()
 	register[wire.EnableTriggerRequest]()
