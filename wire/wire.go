@@ -6,7 +6,7 @@ package wire
 //
 //	1 (2026-11-22): first version
 //	2 (2026-11-27): arrayFilters and pipelines of updates, projection of findAndUpdate, findAndDelete, collation,
-//	   mongoCode of errors, settings of functions, functions.update, triggers.add and triggers.remove
+//	   mongoCode of errors, settings of functions, functions.update, triggers.add and triggers.remove, changeLog and deletion of apps
 const Version = 2
 
 // AppendJSON is implemented by responses of hot operations that encode themselves without reflection.
