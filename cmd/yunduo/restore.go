@@ -139,8 +139,9 @@ func rewindApp(cmd *cobra.Command, l language, c *client.Client, t target, momen
 		if status, err = c.RestoreAppStatus(ctx); err != nil {
 			return err
 		}
-		if screen != nil {
-			fmt.Fprintf(screen, "\r\x1b[K%s", l.say(backupTexts.restoringApp, status.Collection, status.Documents, status.Total))
+		if screen != nil && status.Collection != "" {
+			total := max(status.Total, status.Documents) // counted now: then there may have been more
+			fmt.Fprintf(screen, "\r\x1b[K%s", l.say(backupTexts.restoringApp, status.Collection, status.Documents, total))
 		}
 	}
 	if screen != nil {
