@@ -354,7 +354,7 @@ func TestArchive_AsMongodumpWritesIt(t *testing.T) {
 	var got []string
 	for {
 		record, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)
