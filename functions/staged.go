@@ -21,8 +21,9 @@ const (
 	stagedPrefix = "staged"
 	// stagedAge is how long an archive waits for its deployment.
 	stagedAge = time.Hour
-	// MaxStaged is the size in bytes of a staged archive, all its parts together; MaxStagedParts is how many there may be.
-	MaxStaged      = 128 << 20
+	// MaxStaged is the size in bytes of a staged archive, all its parts together.
+	MaxStaged = 128 << 20
+	// MaxStagedParts is how many parts there may be.
 	MaxStagedParts = 1000
 )
 

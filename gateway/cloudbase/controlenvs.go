@@ -94,7 +94,7 @@ func describeAuthDomains(ctx context.Context, c *controlCall) (members, error) {
 
 // changeOrigins lets change edit the app's allowed origins.
 func changeOrigins(ctx context.Context, c *controlCall, change func(origins, given []string) []string) error {
-	var p struct{ Domains, DomainIds []string }
+	var p struct{ Domains, DomainIDs []string }
 	if err := c.into(&p); err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func changeOrigins(ctx context.Context, c *controlCall, change func(origins, giv
 	if err != nil {
 		return err
 	}
-	origins := change(slices.Clone(app.AllowedOrigins), append(p.Domains, p.DomainIds...))
+	origins := change(slices.Clone(app.AllowedOrigins), append(p.Domains, p.DomainIDs...))
 	_, err = do[wire.App](ctx, c.request, "apps.update", &wire.AppRequest{AllowedOrigins: &origins})
 	return err
 }

@@ -30,7 +30,7 @@ func invokeDirectly(ctx context.Context, c *controlCall) (members, error) {
 		return nil, err
 	}
 	result := members{
-		"FunctionRequestId": run.InvocationID, "RetMsg": string(run.Result), "ErrMsg": "", "InvokeResult": 0,
+		"FunctionRequestID": run.InvocationID, "RetMsg": string(run.Result), "ErrMsg": "", "InvokeResult": 0,
 		"Duration": run.DurationMS, "BillDuration": run.DurationMS, "MemUsage": 0, "Log": c.printed(run.Lines),
 	}
 	if run.Error != nil {
@@ -49,8 +49,8 @@ type logParams struct {
 	FunctionName       string
 	Offset, Limit      int
 	StartTime, EndTime string // in the client's time zone
-	FunctionRequestId  string
-	LogRequestId       string // also the ID of an invocation
+	FunctionRequestID  string
+	LogRequestID       string // also the ID of an invocation
 	Filter             struct{ RetCode string }
 }
 
@@ -92,9 +92,9 @@ func (c *controlCall) invocations(ctx context.Context, p *logParams) ([]wire.Inv
 	if limit == 0 {
 		limit = 10
 	}
-	wanted := p.LogRequestId
+	wanted := p.LogRequestID
 	if wanted == "" {
-		wanted = p.FunctionRequestId
+		wanted = p.FunctionRequestID
 	}
 	var found []wire.InvocationRecord
 	request := &wire.LogsRequest{Function: p.FunctionName, Limit: 500}
