@@ -1,0 +1,211 @@
+package eventloop
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a coroutine may keep the loop before another goroutine takes the loop over.
+const patience = time.Millisecond
+
+// Loop waits for sockets and runs their tasks, one at a time. It is safe for concurrent use.
+type Loop struct {
+	poll int
+	bell int // an eventfd that wakes the loop up
+
+	shift    atomic.Pointer[shift] // changed with mu held
+	sleeping atomic.Bool           // the bell must be rung for what is added to ready
+	guarding atomic.Bool           // guard is going to look
+	guard    *time.Timer
+
+	mu      sync.Mutex
+	ready   []*Task
+	last    []func() // to be run when nobody is ready any more
+	sockets map[int32]*Socket
+	serial  int32
+	closed  bool
+	ended   sync.WaitGroup
+}
+
+// shift is the time for which one goroutine runs the loop. A goroutine that comes back from a task when its shift is
+// over ends.
+type shift struct {
+	steps atomic.Int64 // odd while it is inside a task
+	seen  int64        // what guard saw last; used by guard alone
+}
+
+// New starts a loop. Errors are those of the system calls.
+func New() (*Loop, error) {
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(poll))
+	}
+	l := &Loop{poll: poll, bell: bell, sockets: map[int32]*Socket{}}
+	if err := unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, bell, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: bellID}); err != nil {
+		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(bell), unix.Close(poll))
+	}
+	l.guard = time.AfterFunc(time.Hour, l.look)
+	l.guard.Stop()
+	l.begin()
+	return l, nil
+}
+
+// bellID is the ID of the bell among the sockets, which have positive ones.
+const bellID = 0
+
+// Close ends the loop. Its sockets must have been closed and their tasks have ended.
+func (l *Loop) Close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.ring()
+	l.ended.Wait()
+	l.guard.Stop()
+	_ = unix.Close(l.bell)
+	_ = unix.Close(l.poll)
+}
+
+// begin gives the loop to another goroutine. mu is held, or nobody else knows the loop yet.
+func (l *Loop) begin() {
+	s := &shift{}
+	l.shift.Store(s)
+	l.ended.Go(func() { l.run(s) })
+}
+
+// run is the loop, in the hands of the caller for a shift.
+func (l *Loop) run(s *shift) {
+	var tasks []*Task
+	events := make([]unix.EpollEvent, 256)
+	for {
+		l.mu.Lock()
+		if l.closed || l.shift.Load() != s {
+			l.mu.Unlock()
+			return
+		}
+		tasks, l.ready = l.ready, tasks[:0]
+		last := l.last
+		if len(tasks) == 0 {
+			l.last = nil
+		}
+		l.mu.Unlock()
+		switch {
+		case len(tasks) > 0:
+			for n, t := range tasks {
+				if !t.resume(s) {
+					l.giveBack(tasks[n+1:])
+					return
+				}
+			}
+			clear(tasks)
+		case len(last) > 0:
+			for _, f := range last {
+				f()
+			}
+		default:
+			l.wait(events)
+		}
+	}
+}
+
+// giveBack returns what a goroutine had taken whose shift is over.
+func (l *Loop) giveBack(tasks []*Task) {
+	if len(tasks) == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.ready = append(l.ready, tasks...)
+	l.mu.Unlock()
+	l.wake()
+}
+
+// wait sleeps until something happens to a socket, and makes ready who waits for it.
+func (l *Loop) wait(events []unix.EpollEvent) {
+	l.sleeping.Store(true)
+	l.mu.Lock()
+	idle := len(l.ready) == 0 && len(l.last) == 0 && !l.closed
+	l.mu.Unlock()
+	n := 0
+	if idle {
+		n, _ = unix.EpollWait(l.poll, events, -1) // fails with EINTR only
+	}
+	l.sleeping.Store(false)
+	l.take(events[:max(n, 0)])
+}
+
+// take lets the sockets know what has happened to them.
+func (l *Loop) take(events []unix.EpollEvent) {
+	if len(events) > 0 && !l.guarding.Swap(true) {
+		l.guard.Reset(patience)
+	}
+	for _, e := range events {
+		if e.Fd == bellID {
+			var count [8]byte
+			_, _ = unix.Read(l.bell, count[:])
+			continue
+		}
+		l.mu.Lock()
+		s := l.sockets[e.Fd]
+		l.mu.Unlock()
+		if s != nil {
+			s.happened(e.Events)
+		}
+	}
+}
+
+// look takes the loop away from a task that has kept it since the last look.
+func (l *Loop) look() {
+	l.mu.Lock()
+	s := l.shift.Load()
+	steps := s.steps.Load()
+	inside, moved := steps%2 == 1, steps != s.seen
+	s.seen = steps
+	if inside && !moved && !l.closed {
+		l.begin()
+	}
+	l.mu.Unlock()
+	if !inside && !moved { // the loop sleeps
+		l.guarding.Store(false)
+		if s.steps.Load() == steps || l.guarding.Swap(true) {
+			return
+		}
+	}
+	l.guard.Reset(patience)
+}
+
+// leave gives the loop to another goroutine if it is still in its shift s.
+func (l *Loop) leave(s *shift) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shift.Load() == s && !l.closed {
+		l.begin()
+	}
+}
+
+// add makes a task ready.
+func (l *Loop) add(t *Task) {
+	l.mu.Lock()
+	l.ready = append(l.ready, t)
+	l.mu.Unlock()
+	l.wake()
+}
+
+// wake sees to it that the loop looks at what there is to do.
+func (l *Loop) wake() {
+	if l.sleeping.Load() {
+		l.ring()
+	}
+}
+
+func (l *Loop) ring() {
+	one := [8]byte{0: 1}
+	_, _ = unix.Write(l.bell, one[:]) // fails only when it has been rung 2^64 times
+}
