@@ -18,6 +18,7 @@ import (
 	"yunduo/auth"
 	"yunduo/data/documents"
 	"yunduo/functions"
+	"yunduo/internal/eventloop"
 	"yunduo/storage"
 	"yunduo/triggers"
 	"yunduo/wire"
@@ -83,6 +84,9 @@ type Call struct {
 	Lasting bool
 	// Key, if not empty, is the client's name of this request: however often it is sent, it is carried out once.
 	Key string
+	// Task is the coroutine on which the call is made, nil on an ordinary goroutine. Only the goroutine that makes the
+	// call may use it.
+	Task *eventloop.Task
 	// Attachment carries raw bytes in and out, for function code only.
 	Attachment         []byte
 	ResponseAttachment []byte

@@ -40,7 +40,7 @@ func (a *API) Invoke(ctx context.Context, call *Call, name string, event json.Ra
 	}
 	ctx = withBaseURL(ctx, call.BaseURL)
 	if call.Key == "" {
-		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
+		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{Task: call.Task})
 		return result.JSON, err
 	}
 	response, err := a.once(ctx, call, "functions.invoke", append([]byte(name+"\n"), event...), func(ctx context.Context) (any, error) {

@@ -44,7 +44,7 @@ func (a *API) FollowLogs(ctx context.Context, call *Call, function string) (reco
 	if err := a.operations["functions.logs"].admit(call); err != nil {
 		return nil, nil, err
 	}
-	entries, unsubscribe, err := a.rooms.Functions.Subscribe(call.Caller, call.App, function)
+	entries, unsubscribe, err := a.rooms.Functions.Subscribe(call.Caller, call.App, function, func(e functions.Entry) bool { return e.Ended != nil })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,9 +54,6 @@ func (a *API) FollowLogs(ctx context.Context, call *Call, function string) (reco
 		defer close(done)
 		defer close(out)
 		for entry := range entries {
-			if entry.Ended == nil {
-				continue
-			}
 			select {
 			case out <- wireInvocation(*entry.Ended):
 			case <-ctx.Done():

@@ -33,16 +33,18 @@ type subscriber struct {
 	app      yunduo.AppID
 	function string
 	entries  chan Entry
+	wants    func(Entry) bool
 	missed   int
 }
 
-// Subscribe follows an app's functions, or one of them, on this machine. The channel is closed by stop and when the
+// Subscribe follows an app's functions, or one of them, on this machine, as far as the subscriber wants to know: wants
+// must be quick, and nil wants everything. The channel is closed by stop and when the
 // service closes. Who reads too slowly gets a line that tells how many entries were left out.
-func (s *Service) Subscribe(caller yunduo.Caller, app yunduo.AppID, function string) (entries <-chan Entry, stop func(), err error) {
+func (s *Service) Subscribe(caller yunduo.Caller, app yunduo.AppID, function string, wants func(Entry) bool) (entries <-chan Entry, stop func(), err error) {
 	if err := manage(caller, app); err != nil {
 		return nil, nil, err
 	}
-	sub := &subscriber{app: app, function: function, entries: make(chan Entry, feedBuffer)}
+	sub := &subscriber{app: app, function: function, wants: wants, entries: make(chan Entry, feedBuffer)}
 	if !s.feed.add(sub) {
 		return nil, nil, errClosing
 	}
@@ -91,7 +93,7 @@ func (f *feed) publish(app yunduo.AppID, e Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for sub := range f.all {
-		if sub.app == app && (sub.function == "" || sub.function == e.Function) {
+		if sub.app == app && (sub.function == "" || sub.function == e.Function) && (sub.wants == nil || sub.wants(e)) {
 			sub.send(e)
 		}
 	}

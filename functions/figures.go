@@ -148,8 +148,8 @@ func (f *figures) seconds(app yunduo.AppID, function string, now time.Time, coun
 
 // add counts an invocation in the second in which it ended. quiet says that it is one of too many successful ones to
 // be recorded, should it have printed nothing.
-func (f *functionFigures) add(started time.Time, took time.Duration, i *Invocation) (quiet bool) {
-	ended := started.Add(took)
+func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
+	ended := started.Add(end.took)
 	unix := ended.Unix()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,10 +162,10 @@ func (f *functionFigures) add(started time.Time, took time.Duration, i *Invocati
 		*s = second{unix: unix}
 	}
 	s.calls++
-	s.latency.add(took)
-	if i.Reason != "" {
+	s.latency.add(end.took)
+	if end.err != nil {
 		s.errors++
-		f.failed = &LastError{Time: ended, Reason: i.Reason, Message: i.Message}
+		f.failed = &LastError{Time: ended, Reason: end.err.Reason, Message: cut(end.err.Message, maxLineBytes)}
 		return false
 	}
 	if f.quiet.unix != unix {

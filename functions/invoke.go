@@ -10,6 +10,7 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
+	"yunduo/internal/eventloop"
 )
 
 // Sources of invocations, as the code sees them.
@@ -28,6 +29,8 @@ type InvokeOptions struct {
 	RequestID string // of ctx if empty
 	// Lines asks for what the code printed before its reply.
 	Lines bool
+	// Task is the coroutine that calls, to be parked while the function runs; nil on an ordinary goroutine.
+	Task *eventloop.Task
 }
 
 // Result is what an invocation gave. InvocationID is set on errors of the code too.
@@ -73,7 +76,7 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	}
 	defer p.release()
 	rec := &recording{service: s, invocation: invocation, app: app, function: name, version: p.number, started: s.options.Now()}
-	invocation.Log = rec.line
+	invocation.Log, invocation.Task = rec.line, o.Task
 	if h := s.host.Load(); h != nil {
 		invocation.Host = *h
 	}
@@ -84,9 +87,9 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	} else if err = s.equip(ctx, p, invocation); err == nil {
 		result.Result, err = p.code.Invoke(ctx, invocation)
 	}
-	rec.end(p, time.Since(begun), result.Result, err)
+	rec.finish(p, time.Since(begun), result.Result, err)
 	if o.Lines {
-		result.Lines = rec.ended.Lines
+		result.Lines = rec.printed()
 	}
 	return result, err
 }
@@ -163,7 +166,7 @@ func newInvocationID(now time.Time, depth int) string {
 	for i := range stamp {
 		stamp[i] = byte(ms >> (8 * (5 - i)))
 	}
-	id := hex.EncodeToString(stamp[:]) + yunduo.NewID()[:20]
+	id := hex.EncodeToString(stamp[:]) + yunduo.NewName()[:20]
 	if depth > 0 {
 		id += "." + strconv.Itoa(depth)
 	}

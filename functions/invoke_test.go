@@ -81,7 +81,7 @@ func TestManage_OthersRefused(t *testing.T) {
 			_, back := h.Rollback(ctx, caller, app, "f", 1)
 			_, files := h.Source(ctx, caller, app, "f", 0)
 			_, logs := h.Logs(ctx, caller, app, functions.LogQuery{})
-			_, _, feed := h.Subscribe(caller, app, "")
+			_, _, feed := h.Subscribe(caller, app, "", nil)
 			_, stats := h.Stats(caller, app, 10)
 			for _, err := range []error{deploy, list, get, versions, back, files, logs, feed, stats, h.Delete(ctx, caller, app, "f"), h.DropApp(ctx, caller, app)} {
 				refused(t, yunduo.ReasonPermissionDenied, err)
@@ -221,7 +221,7 @@ func TestInvoke_ChangesOfAnotherNode(t *testing.T) {
 func TestClose(t *testing.T) {
 	h := start(t)
 	h.deploy(t, "f", "exports.main = async () => { await new Promise(r => setTimeout(r, 300)); return 'ended' }")
-	entries, _, err := h.Subscribe(owner, app, "")
+	entries, _, err := h.Subscribe(owner, app, "", nil)
 	require.NoError(t, err)
 	done := make(chan string, 1)
 	go func() {
@@ -235,7 +235,7 @@ func TestClose(t *testing.T) {
 	}
 	_, err = h.Invoke(t.Context(), user, app, "f", nil, functions.InvokeOptions{})
 	refused(t, yunduo.ReasonShuttingDown, err)
-	_, _, err = h.Subscribe(owner, app, "")
+	_, _, err = h.Subscribe(owner, app, "", nil)
 	refused(t, yunduo.ReasonShuttingDown, err)
 }
 

@@ -28,7 +28,7 @@ type recording struct {
 	lines []runtime.LogLine
 	count int
 	bytes int
-	ended *Invocation
+	end   *ending
 	kept  bool // the record was handed to the writer
 }
 
@@ -49,43 +49,74 @@ func (r *recording) line(l runtime.LogLine) {
 	}
 	r.service.feed.publish(r.app, Entry{Function: r.function, InvocationID: r.invocation.ID, Line: &l})
 	switch {
-	case r.ended == nil:
+	case r.end == nil:
 		r.lines = append(r.lines, l)
 	case r.kept:
 		r.service.logs.add(logEntry{id: logID(r.app, r.invocation.ID), line: lineRecord(l)})
 	default: // it seemed not worth keeping until now
-		late := *r.ended
+		late := r.record()
 		late.Lines = []runtime.LogLine{l}
-		record := newLogRecord(&late)
+		record := newLogRecord(late)
 		r.kept = r.service.logs.add(logEntry{record: &record})
 	}
 }
 
-// end takes how the invocation ended.
-func (r *recording) end(p *program, took time.Duration, result runtime.Result, err error) {
+// ending is how an invocation ended.
+type ending struct {
+	took time.Duration
+	cold bool
+	err  *yunduo.Error // nil for success
+}
+
+func (e *ending) reason() yunduo.Reason {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Reason
+}
+
+// record is what is kept of the invocation. r.mu is held.
+func (r *recording) record() *Invocation {
 	i := &Invocation{
 		ID: r.invocation.ID, App: r.app, Function: r.function, Version: r.version, Source: r.invocation.Source, RequestID: r.invocation.RequestID,
-		StartedAt: r.started, Duration: took, Cold: result.Cold,
+		StartedAt: r.started, Duration: r.end.took, Cold: r.end.cold, Lines: r.lines,
 	}
 	if i.User = r.invocation.Caller.OpenID; i.User == "" {
 		i.User = r.invocation.Caller.UserID
 	}
-	if err != nil {
-		e := yunduo.AsError(err)
+	if e := r.end.err; e != nil {
 		i.Reason, i.Message, i.Stack = e.Reason, cut(e.Message, maxLineBytes), cut(e.Stack, maxLineBytes)
 	}
-	quiet := p.figures.add(r.started, took, i)
+	return i
+}
+
+// printed returns what the code has printed before its reply.
+func (r *recording) printed() []runtime.LogLine {
 	r.mu.Lock()
-	i.Lines = r.lines
-	r.ended = i
-	if r.kept = !quiet || len(i.Lines) > 0; r.kept {
-		record := newLogRecord(i)
-		r.kept = r.service.logs.add(logEntry{record: &record})
+	defer r.mu.Unlock()
+	return r.lines
+}
+
+// finish takes how the invocation ended.
+func (r *recording) finish(p *program, took time.Duration, result runtime.Result, err error) {
+	end := &ending{took: took, cold: result.Cold}
+	if err != nil {
+		end.err = yunduo.AsError(err)
 	}
-	r.service.feed.publish(r.app, Entry{Function: r.function, InvocationID: i.ID, Ended: i})
+	quiet := p.figures.add(r.started, end)
+	r.mu.Lock()
+	r.end = end
+	if keep, watched := !quiet || len(r.lines) > 0, r.service.feed.watched.Load() > 0; keep || watched { // most are neither
+		i := r.record()
+		if r.kept = keep; keep {
+			record := newLogRecord(i)
+			r.kept = r.service.logs.add(logEntry{record: &record})
+		}
+		r.service.feed.publish(r.app, Entry{Function: r.function, InvocationID: i.ID, Ended: i})
+	}
 	r.mu.Unlock()
 	if observe := r.service.options.Observe; observe != nil {
-		observe(Observation{App: r.app, Function: r.function, Source: i.Source, Reason: i.Reason, Duration: took, Cold: i.Cold})
+		observe(Observation{App: r.app, Function: r.function, Source: r.invocation.Source, Reason: end.reason(), Duration: took, Cold: end.cold})
 	}
 }
 

@@ -5,11 +5,12 @@ import (
 	"sync"
 
 	"yunduo"
+	"yunduo/functions"
 )
 
 // printLogs prints what functions print and how they fail, until the returned function is called.
 func (d *developer) printLogs() (stop func()) {
-	entries, unsubscribe, err := d.server.Rooms().Functions.Subscribe(yunduo.System(d.app), d.app, "")
+	entries, unsubscribe, err := d.server.Rooms().Functions.Subscribe(yunduo.System(d.app), d.app, "", func(e functions.Entry) bool { return e.Line != nil || e.Ended.Reason != "" })
 	if err != nil {
 		d.say(texts.configProblem, sentence(err))
 		return func() {}
@@ -20,7 +21,7 @@ func (d *developer) printLogs() (stop func()) {
 			switch {
 			case e.Line != nil:
 				d.print("[%s] %s", e.Function, strings.ReplaceAll(e.Line.Message, "\n", "\n  "))
-			case e.Ended.Reason != "":
+			default:
 				d.print("[%s] ✗ %s: %s", e.Function, e.Ended.Reason, strings.ReplaceAll(e.Ended.Message, "\n", "\n  "))
 				if e.Ended.Stack != "" {
 					d.print("  %s", strings.ReplaceAll(e.Ended.Stack, "\n", "\n  "))

@@ -33,7 +33,7 @@ func (p *Program) place(r *run) error {
 			at.run = r
 			r.proc, r.slot = at.replica.proc, at.slot
 			p.mu.Unlock()
-			if !p.begin(r) {
+			if !p.begin(r, r.task) {
 				p.mu.Lock()
 				p.refused(at)
 				p.unlock()
@@ -76,7 +76,7 @@ func (p *Program) unlock() {
 		p.mu.Unlock()
 		refused := placed[:0]
 		for _, at := range placed {
-			if !p.begin(at.run) {
+			if !p.begin(at.run, nil) {
 				refused = append(refused, at)
 			}
 		}

@@ -19,6 +19,9 @@ const (
 	maxBytesInFlight = 48 << 20
 )
 
+// largeFrame is what takes long enough to be looked through to let others go on meanwhile.
+const largeFrame = 128 << 10
+
 // next takes one frame. An error ends the process.
 func (p *process) next(in *bufio.Reader) error {
 	h, err := readHeader(in)
@@ -30,6 +33,9 @@ func (p *process) next(in *bufio.Reader) error {
 		return err
 	}
 	p.heard.Store(now())
+	if len(payload) > largeFrame {
+		p.leaveLoop()
+	}
 	o := p.owner.Load()
 	if o == nil {
 		return fmt.Errorf("frame of type %d from a blank process", h.kind)
@@ -183,7 +189,7 @@ func (p *process) print(h frameHeader, payload []byte) error {
 	if len(payload) < 8 {
 		return errors.New("log frame without a time")
 	}
-	p.logs.take(len(payload), p.gone)
+	p.logs.take(len(payload), p.gone, p.leaveLoop)
 	p.mu.Lock()
 	r := p.runs[h.id]
 	if r == nil && len(p.late) > 0 {
@@ -215,7 +221,7 @@ const (
 	logBytesPerSecond = 4 << 20
 )
 
-func (b *logBudget) take(size int, gone <-chan struct{}) {
+func (b *logBudget) take(size int, gone <-chan struct{}, before func()) {
 	at := time.Now()
 	if at.Sub(b.since) >= time.Second {
 		*b = logBudget{since: at}
@@ -225,6 +231,7 @@ func (b *logBudget) take(size int, gone <-chan struct{}) {
 	if b.lines <= logLinesPerSecond && b.bytes <= logBytesPerSecond {
 		return
 	}
+	before()
 	timer := time.NewTimer(b.since.Add(time.Second).Sub(at))
 	defer timer.Stop()
 	select {

@@ -9,8 +9,8 @@ import (
 )
 
 // appendMeta appends what function code learns about its invocation, beyond what the process knows of the function:
-// a JSON object with requestId, invocationId, source, env (if there is one), deadline (Unix milliseconds) and caller. It is written by hand
-// because every invocation pays for it.
+// a JSON object with requestId, invocationId, source, env (if there is one), deadline (Unix milliseconds) and, as the
+// last one, caller. It is written by hand because every invocation pays for it.
 func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte {
 	c := &inv.Caller
 	dst = append(dst, `{"requestId":`...)

@@ -17,6 +17,7 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
+	"yunduo/internal/eventloop"
 )
 
 // Sandbox says what happens when the kernel offers no isolation.
@@ -47,6 +48,8 @@ type Options struct {
 	Grace       time.Duration // default time for work after the reply; default 10 s
 
 	AppCPUs float64 // processors that the functions of one app may use, where the machine has control groups; default: all
+	// Loop is where the processes' sockets are waited for; nil gives each process a goroutine.
+	Loop *eventloop.Loop
 
 	// Egress decides where sandboxed code may connect to; nil means public addresses only.
 	Egress EgressPolicy

@@ -16,6 +16,7 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
+	"yunduo/internal/eventloop"
 )
 
 const (
@@ -36,6 +37,7 @@ type process struct {
 	heard   atomic.Int64  // when the last frame came, in nanoseconds of the monotonic clock
 	probing atomic.Bool   // somebody waits for a sign of life
 	owner   atomic.Pointer[owner]
+	task    *eventloop.Task // that reads; nil if a goroutine does
 	calls   sync.WaitGroup
 	lastID  atomic.Uint32
 
@@ -99,9 +101,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 		c.close()
 		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
 	}
-	p.conn = conn
-	p.out = &writer{conn: conn, ahead: p.putTokens}
-	r.background.Go(p.read)
+	p.listen(conn)
 	limit := time.NewTimer(bootLimit)
 	defer limit.Stop()
 	select {
@@ -119,8 +119,29 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	return p, nil
 }
 
+// listen begins to take frames, on the loop if there is one.
+func (p *process) listen(conn net.Conn) {
+	if loop := p.rt.opts.Loop; loop != nil {
+		if socket, err := loop.Adopt(conn); err == nil {
+			p.conn, p.out = socket, &writer{conn: socket, ahead: p.putTokens}
+			p.rt.background.Add(1)
+			socket.Run(func(t *eventloop.Task) {
+				p.task = t
+				err := p.read()
+				go func() { // this waits for more than the loop can
+					defer p.rt.background.Done()
+					p.end(err)
+				}()
+			})
+			return
+		}
+	}
+	p.conn, p.out = conn, &writer{conn: conn, ahead: p.putTokens}
+	p.rt.background.Go(func() { p.end(p.read()) })
+}
+
 // read takes frames until the process is gone.
-func (p *process) read() {
+func (p *process) read() error {
 	in := bufio.NewReaderSize(p.conn, 64<<10)
 	err := p.handshake(in)
 	p.hello <- err
@@ -129,7 +150,14 @@ func (p *process) read() {
 			p.out.flushHeld()
 		}
 	}
-	p.end(err)
+	return err
+}
+
+// leaveLoop lets others go on while something takes its time.
+func (p *process) leaveLoop() {
+	if p.task != nil {
+		p.task.Leave()
+	}
 }
 
 func (p *process) handshake(in *bufio.Reader) error {
@@ -248,9 +276,8 @@ func (p *process) retire() {
 const quickPace = 500 * time.Microsecond
 
 // note takes the answer of a run into the pace: what of the time since the last answer was this run's. One long pause
-// says little, the machine may have been busy. p.mu is held.
-func (p *process) note(r *run) {
-	at := now()
+// says little, the machine may have been busy. at is a time of now. p.mu is held.
+func (p *process) note(r *run, at int64) {
 	took := min(at-max(p.answered, r.begun.Load()), int64(4*quickPace))
 	p.pace += (took - p.pace) / 8
 	p.answered = at

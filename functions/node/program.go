@@ -117,49 +117,104 @@ const waitLimit = 30 * time.Second
 
 // try runs the invocation once. again says that user code has not seen it.
 func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Time) (result runtime.Result, again bool, err error) {
-	r := &run{invocation: inv, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero(), done: make(chan outcome, 1)}
-	// Who waits for a slot is not woken when the run begins, so the timer first goes off when the run may be over at
-	// the earliest.
-	limit := time.NewTimer(min(p.patience(time.Now(), last), firstLook))
-	defer limit.Stop()
+	r := &run{invocation: inv, task: inv.Task, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero()}
+	if r.task == nil {
+		r.done = make(chan outcome, 1)
+	}
+	// Who waits for a slot is not woken when the run begins, so it is first looked at when the run may be over at the
+	// earliest.
+	from := time.Now()
+	first := min(p.patience(from, last), firstLook)
 	if err := p.place(r); err != nil {
 		return result, false, err
 	}
-	for {
-		var why *yunduo.Error
-		cause := callerLeft
-		select {
-		case o := <-r.done:
-			result = runtime.Result{JSON: o.result, Cold: r.fresh}
-			if begun := r.begun.Load(); begun != 0 {
-				result.Duration = time.Duration(now() - begun)
-			}
-			if o.err == nil {
-				return result, false, nil
-			}
-			return result, o.again, o.err
-		case <-limit.C:
-			left, timeout := p.left(r)
-			why, cause = timeout, timeOver
-			if left > 0 {
-				next, over := p.spent(r)
-				if over == nil {
-					limit.Reset(min(left, next))
-					continue
-				}
-				why, cause = over, budgetSpent
-			}
-		case <-ctx.Done():
-			why = yunduo.AsError(ctx.Err())
+	var o outcome
+	var end ending
+	if r.task != nil {
+		o, end = p.park(ctx, r, from.Add(first))
+	} else {
+		o, end = p.wait(ctx, r, first)
+	}
+	if end.why != nil {
+		if r.task != nil {
+			r.task.Leave() // this takes its time
 		}
 		if !p.leave(r) {
-			if cause != callerLeft {
-				why = p.locate(r, why)
+			if end.cause != callerLeft {
+				end.why = p.locate(r, end.why)
 			}
-			p.abandon(r, why, cause == budgetSpent)
+			p.abandon(r, end.why, end.cause == budgetSpent)
 		}
-		return result, false, why
+		return result, false, end.why
 	}
+	result = runtime.Result{JSON: o.result, Cold: r.fresh}
+	if begun := r.begun.Load(); begun != 0 {
+		result.Duration = time.Duration(now() - begun)
+	}
+	if o.err == nil {
+		return result, false, nil
+	}
+	return result, o.again, o.err
+}
+
+// wait returns the outcome of a run, or why it must not be waited for any longer.
+func (p *Program) wait(ctx context.Context, r *run, first time.Duration) (outcome, ending) {
+	limit := time.NewTimer(first)
+	defer limit.Stop()
+	for {
+		select {
+		case o := <-r.done:
+			return o, ending{}
+		case <-limit.C:
+			next, end := p.look(r)
+			if end.why != nil {
+				return outcome{}, end
+			}
+			limit.Reset(next)
+		case <-ctx.Done():
+			return outcome{}, ending{why: yunduo.AsError(ctx.Err()), cause: callerLeft}
+		}
+	}
+}
+
+// park is wait for a coroutine, which whoever ends ctx unparks.
+func (p *Program) park(ctx context.Context, r *run, look time.Time) (outcome, ending) {
+	for first := true; ; first = false {
+		if r.settled.Load() {
+			return r.outcome, ending{}
+		}
+		if err := ctx.Err(); err != nil {
+			return outcome{}, ending{why: yunduo.AsError(err), cause: callerLeft}
+		}
+		if !first && !time.Now().Before(look) {
+			next, end := p.look(r)
+			if end.why != nil {
+				return outcome{}, end
+			}
+			look = time.Now().Add(next)
+		}
+		r.task.WakeAt(look)
+		r.task.Park()
+	}
+}
+
+// look tells when to look at a run the next time, or why it is given up.
+func (p *Program) look(r *run) (next time.Duration, end ending) {
+	left, timeout := p.left(r)
+	if left <= 0 {
+		return 0, ending{why: timeout, cause: timeOver}
+	}
+	next, over := p.spent(r)
+	if over != nil {
+		return 0, ending{why: over, cause: budgetSpent}
+	}
+	return min(left, next), ending{}
+}
+
+// ending is why a run is given up; why is nil if it is not.
+type ending struct {
+	why   *yunduo.Error
+	cause int
 }
 
 // Why a run is given up.

@@ -9,17 +9,21 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
+	"yunduo/internal/eventloop"
 )
 
 // run is one invocation inside a process, or on its way to one.
 type run struct {
 	invocation *runtime.Invocation
+	task       *eventloop.Task // that waits for the outcome; nil if a goroutine does
 	ctx        context.Context // of the invocation
 	last       time.Time       // when it is over at the latest
 	bounded    bool            // the caller has set a deadline
 	since      time.Time       // when it began to wait for a slot
-	done       chan outcome
 	once       sync.Once
+	done       chan outcome // nil if a task waits
+	outcome    outcome      // valid once settled is set
+	settled    atomic.Bool
 	begun      atomic.Int64 // when it was given to the process, on the clock of now; 0 before that
 
 	// Set before the run begins.
@@ -74,18 +78,28 @@ type outcome struct {
 
 // finish gives the run its outcome. Only the first one counts.
 func (r *run) finish(o outcome) {
-	r.once.Do(func() { r.done <- o })
+	r.once.Do(func() {
+		if r.done != nil {
+			r.done <- o
+			return
+		}
+		r.outcome = o
+		r.settled.Store(true)
+		r.task.Unpark()
+	})
 }
 
-// begin sends the run to its process. It fails when the process is gone or about to go.
-func (p *Program) begin(r *run) bool {
+// begin sends the run to its process. It fails when the process is gone or about to go. task is the coroutine that
+// calls, if one does.
+func (p *Program) begin(r *run, task *eventloop.Task) bool {
 	at := now()
-	meta := appendMeta(make([]byte, 0, 512), r.invocation, p.deadline(r, clock.Add(time.Duration(at))))
+	var space [768]byte
+	meta := appendMeta(space[:0], r.invocation, p.deadline(r, clock.Add(time.Duration(at))))
 	r.begun.Store(at)
-	return r.proc.begin(r, meta)
+	return r.proc.begin(r, meta, task)
 }
 
-func (p *process) begin(r *run, meta []byte) bool {
+func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	event := []byte(r.invocation.Event)
 	if len(event) == 0 {
 		event = []byte("{}")
@@ -121,6 +135,16 @@ func (p *process) begin(r *run, meta []byte) bool {
 	if !alone && p.pace < int64(quickPace) {
 		p.out.hold(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
 		p.mu.Unlock()
+		return true
+	}
+	if task != nil {
+		length := p.out.gather(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
+		p.mu.Unlock()
+		if length >= flushAt {
+			p.out.flushHeld()
+		} else {
+			task.Last(p.out.flushHeld)
+		}
 		return true
 	}
 	pending := p.out.queue(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
@@ -162,10 +186,11 @@ func (p *process) answer(id uint32, o outcome, lingering bool) bool {
 	}
 	r.answered = true
 	r.lingering = lingering
-	at := time.Now()
+	now := now()
+	at := clock.Add(time.Duration(now))
 	p.expire(at)
 	r.expires = at.Add(p.owner.Load().grace)
-	p.note(r)
+	p.note(r, now)
 	p.late = append(p.late, r)
 	if !lingering {
 		p.busy--
@@ -285,3 +310,7 @@ const (
 )
 
 var errHogged = yunduo.Errorf(yunduo.ReasonFunctionKilled, "another request of this function kept its process busy beyond a limit, and both were stopped")
+
+// flushAt is how many bytes of requests on the loop are written at once, so that the process need not wait for the last
+// of them.
+const flushAt = 4000

@@ -13,7 +13,7 @@ type writer struct {
 	conn io.Writer
 	// ahead, if set, is called before frames are written, for what must reach the process before them.
 	ahead    func()
-	flushing sync.WaitGroup
+	flushing sync.WaitGroup // one for every time that somebody gets busy
 
 	mu      sync.Mutex
 	pending []byte
@@ -35,7 +35,7 @@ func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts
 	switch pending := w.queue(kind, flags, slot, id, parts...); {
 	case pending == 0:
 	case pending > smallFrame:
-		w.flushing.Go(w.flush) // ends when the frame is written or the connection closed
+		w.flushBehind()
 	default:
 		w.flush()
 	}
@@ -44,7 +44,7 @@ func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts
 // sendBehind is send that never waits.
 func (w *writer) sendBehind(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
 	if w.queue(kind, flags, slot, id, parts...) > 0 {
-		w.flushing.Go(w.flush)
+		w.flushBehind()
 	}
 }
 
@@ -60,6 +60,7 @@ func (w *writer) queue(kind frameType, flags uint8, slot uint16, id uint32, part
 		return 0
 	}
 	w.busy = true
+	w.flushing.Add(1)
 	return len(w.pending)
 }
 
@@ -82,6 +83,17 @@ func (w *writer) hold(kind frameType, flags uint8, slot uint16, id uint32, parts
 	}
 }
 
+// gather queues a frame that flushHeld is called for by the caller in the end. It returns how many bytes wait for that.
+func (w *writer) gather(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) (pending int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return 0
+	}
+	w.add(kind, flags, slot, id, parts)
+	return len(w.pending)
+}
+
 // flushHeld sees to it that held frames are written.
 func (w *writer) flushHeld() {
 	w.mu.Lock()
@@ -90,6 +102,7 @@ func (w *writer) flushHeld() {
 		return
 	}
 	w.busy = true
+	w.flushing.Add(1)
 	pending := len(w.pending)
 	w.mu.Unlock()
 	if pending > smallFrame {
@@ -99,8 +112,9 @@ func (w *writer) flushHeld() {
 	}
 }
 
-// flushBehind is flush in the background, so that others can add their frames meanwhile.
-func (w *writer) flushBehind() { w.flushing.Go(w.flush) }
+// flushBehind is flush in the background, so that others can add their frames meanwhile. It ends when the frames are
+// written or the connection closed.
+func (w *writer) flushBehind() { go w.flush() }
 
 // add appends a frame to what is pending. w.mu is held.
 func (w *writer) add(kind frameType, flags uint8, slot uint16, id uint32, parts [][]byte) {
@@ -129,6 +143,7 @@ func (w *writer) close() {
 
 // flush writes until nothing is pending. The caller has set busy.
 func (w *writer) flush() {
+	defer w.flushing.Done()
 	w.mu.Lock()
 	for len(w.pending) > 0 && w.err == nil {
 		out := w.pending

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"yunduo"
+	"yunduo/internal/eventloop"
 )
 
 // Runtime turns bundles into programs. It is safe for concurrent use.
@@ -89,6 +90,8 @@ type Invocation struct {
 	Host Host
 	// Log receives what the code prints, in order; it must not block for long.
 	Log func(LogLine)
+	// Task is the coroutine on which the invocation is made, to be parked while it waits; nil for a goroutine.
+	Task *eventloop.Task
 }
 
 // Host answers what running code asks of the platform.

@@ -61,31 +61,48 @@ function withUserInfo (event, meta) {
   return event
 }
 
-/** The second parameter of the handler. reply(error, value) answers for code in the old callback style. */
-function handlerContext (settings, meta, reply) {
-  const variables = () => ({ ...platformVariables(settings), ...callerVariables(meta) })
-  const context = {
-    request_id: meta.requestId,
-    requestId: meta.requestId,
-    function_name: settings.function,
-    function_version: settings.version,
-    namespace: settings.app,
-    memory_limit_in_mb: settings.memoryMB,
-    time_limit_in_ms: settings.timeoutMs,
-    tencentcloud_region: 'local',
-    callbackWaitsForEmptyEventLoop: false,
-    getRemainingTimeInMillis: () => Math.max(0, meta.deadline - Date.now()),
-    getContext: () => context,
-    done: (error, value) => reply(error, value),
-    succeed: value => reply(null, value),
-    fail: error => reply(error === undefined || error === null ? new Error('the function called context.fail()') : error),
-    // Built only when somebody reads them: most handlers do not.
-    get environment () { return own(context, 'environment', stringify(variables())) },
-    set environment (value) { own(context, 'environment', value) },
-    get environ () { return own(context, 'environ', Object.entries(variables()).map(([k, v]) => `${k}=${v}`).join(';')) },
-    set environ (value) { own(context, 'environ', value) }
+/**
+ * The second parameter of the handler. reply(error, value) answers for code in the old callback style. What is costly
+ * to build is built when somebody reads it: most handlers do not.
+ */
+class HandlerContext {
+  #settings
+  #meta
+
+  constructor (settings, meta, reply) {
+    this.#settings = settings
+    this.#meta = meta
+    this.request_id = meta.requestId
+    this.requestId = meta.requestId
+    this.function_name = settings.function
+    this.function_version = settings.version
+    this.namespace = settings.app
+    this.memory_limit_in_mb = settings.memoryMB
+    this.time_limit_in_ms = settings.timeoutMs
+    this.tencentcloud_region = 'local'
+    this.callbackWaitsForEmptyEventLoop = false
+    // Bound, for code that takes them out of the context.
+    this.getRemainingTimeInMillis = () => Math.max(0, meta.deadline - Date.now())
+    this.getContext = () => this
+    this.done = (error, value) => reply(error, value)
+    this.succeed = value => reply(null, value)
+    this.fail = error => reply(error === undefined || error === null ? new Error('the function called context.fail()') : error)
   }
-  return context
+
+  #variables () {
+    return { ...platformVariables(this.#settings), ...callerVariables(this.#meta) }
+  }
+
+  get environment () { return own(this, 'environment', stringify(this.#variables())) }
+  set environment (value) { own(this, 'environment', value) }
+
+  get environ () { return own(this, 'environ', Object.entries(this.#variables()).map(([k, v]) => `${k}=${v}`).join(';')) }
+  set environ (value) { own(this, 'environ', value) }
+
+  /** Handlers return the context now and then: all of it shows. */
+  toJSON () {
+    return { ...this, environment: this.environment, environ: this.environ }
+  }
 }
 
 function own (object, key, value) {
@@ -93,4 +110,4 @@ function own (object, key, value) {
   return value
 }
 
-module.exports = { platformVariables, callerVariables, withUserInfo, handlerContext }
+module.exports = { platformVariables, callerVariables, withUserInfo, HandlerContext }

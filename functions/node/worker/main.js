@@ -9,6 +9,7 @@ const { HostCalls } = require('./host')
 const { Failures } = require('./failure')
 const { Program, FLAG_FATAL } = require('./program')
 const { guard } = require('./guard')
+const { parseMeta } = require('./meta')
 
 const boot = JSON.parse(process.env.YUNDUO_BOOT)
 for (const name of Object.keys(process.env)) if (name !== 'TZ') delete process.env[name]
@@ -43,7 +44,7 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
     case Type.INVOKE: {
       if (flags & 1 && !claims.take()) return channel.bytes(Type.DROPPED, 0, slot, id)
       const split = start + 4 + buffer.readUInt32LE(start)
-      const meta = parse(buffer.utf8Slice(start + 4, split))
+      const meta = parseMeta(buffer.utf8Slice(start + 4, split))
       const event = parse(buffer.utf8Slice(split, end))
       return program.invoke(slot, id, meta, event)
     }

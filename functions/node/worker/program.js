@@ -6,7 +6,7 @@ const { Type } = require('./channel')
 const { LEVELS } = require('./shadow')
 const { Slot } = require('./slot')
 const { Modules, compile } = require('./loader')
-const { handlerContext, withUserInfo } = require('./context')
+const { HandlerContext, withUserInfo } = require('./context')
 const { LogGate } = require('./log')
 
 const RESULT_LIMIT = 6 * 1024 * 1024
@@ -224,7 +224,7 @@ function handle (program, slot, invocation, event) {
   const reply = (error, value) => error === null || error === undefined ? program.settle(invocation, null, value) : program.settle(invocation, { thrown: error })
   try {
     const main = slot.handler()
-    const result = main.call(slot.exports, withUserInfo(event, invocation.meta), handlerContext(program.settings, invocation.meta, reply), reply)
+    const result = main.call(slot.exports, withUserInfo(event, invocation.meta), new HandlerContext(program.settings, invocation.meta, reply), reply)
     if (result !== null && (typeof result === 'object' || typeof result === 'function') && typeof result.then === 'function') {
       result.then(value => program.settle(invocation, null, value), thrown => program.settle(invocation, { thrown }))
     } else if (result !== undefined || main.length < 3) {
