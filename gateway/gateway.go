@@ -50,16 +50,21 @@ type Gateway struct {
 	sockets  *live.Sockets
 	draining chan struct{} // closed when the server stops
 	drain    func()
+	quick    *quick
 }
 
 // New builds the gateway and all its routes.
 func New(o Options) *Gateway {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	// Attempts to sign in are counted by address, so nobody may choose theirs: X-Forwarded-For counts as far as proxies
 	// on this machine or in a private network wrote it.
 	e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLinkLocal(false))
 	g := &Gateway{echo: e, metrics: newMetrics(prometheus.NewRegistry()), draining: make(chan struct{})}
+	g.quick = &quick{gateway: g, options: o}
 	g.sockets = live.New(live.Options{Authority: o.Rooms.Auth, Origins: pages(o.Rooms.Apps, o.Dev), Logger: o.Logger})
 	g.drain = sync.OnceFunc(func() {
 		close(g.draining)

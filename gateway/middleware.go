@@ -3,13 +3,11 @@ package gateway
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -25,8 +23,8 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		id := r.Header.Get(echo.HeaderXRequestID)
-		if !acceptableRequestID.MatchString(id) {
-			id = yunduo.NewID()
+		if id == "" || !acceptableRequestID.MatchString(id) {
+			id = yunduo.NewName()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		c.SetRequest(r.WithContext(yunduo.WithRequestID(r.Context(), id)))
@@ -39,11 +37,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 // were local.
 func loopbackOnly(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		host := c.Request().Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if !isLoopback(strings.Trim(host, "[]")) {
+		if host := c.Request().Host; !namesLoopback(host) {
 			return yunduo.Errorf(yunduo.ReasonPermissionDenied, "the development server answers to localhost and loopback addresses only, not to %q", host)
 		}
 		return next(c)
@@ -91,15 +85,20 @@ func recoverPanics(logger *slog.Logger) echo.MiddlewareFunc {
 				if p == nil {
 					return
 				}
-				if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
-					panic(p)
-				}
-				logger.Error("handler panicked", "request_id", exchange.RequestID(c), "panic", p, "stack", string(debug.Stack()))
-				err = yunduo.Errorf(yunduo.ReasonInternal, "something went wrong on the server; its log has the details under this request ID")
+				err = panicked(logger, exchange.RequestID(c), p)
 			}()
 			return next(c)
 		}
 	}
+}
+
+// panicked is what a request ends in whose handler has panicked; http.ErrAbortHandler goes on.
+func panicked(logger *slog.Logger, requestID string, p any) error {
+	if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+		panic(p)
+	}
+	logger.Error("handler panicked", "request_id", requestID, "panic", p, "stack", string(debug.Stack()))
+	return yunduo.Errorf(yunduo.ReasonInternal, "something went wrong on the server; its log has the details under this request ID")
 }
 
 // plainParams decodes the parameters of a path. The router matches the path as it was sent when it was escaped in an
@@ -128,9 +127,12 @@ var noSniffing, noReferrer = []string{"nosniff"}, []string{"no-referrer"}
 // securityHeaders are harmless everywhere; surfaces that serve pages add their own.
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h[echo.HeaderXContentTypeOptions] = noSniffing
-		h["Referrer-Policy"] = noReferrer
+		setSecurityHeaders(c.Response().Header())
 		return next(c)
 	}
+}
+
+func setSecurityHeaders(h http.Header) {
+	h[echo.HeaderXContentTypeOptions] = noSniffing
+	h["Referrer-Policy"] = noReferrer
 }

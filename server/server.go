@@ -29,6 +29,7 @@ import (
 	"yunduo/functions/node"
 	"yunduo/gateway"
 	"yunduo/gateway/fastlane"
+	"yunduo/internal/eventloop"
 	"yunduo/sdk/js"
 	"yunduo/storage"
 	"yunduo/storage/disk"
@@ -50,8 +51,9 @@ type Server struct {
 	mongo    *mongoListener // nil without one
 	http     *fastlane.Server
 	door     *door
-	closers  []closer   // in the order the rooms were built
-	failed   chan error // holds what makes the server stop
+	loop     *eventloop.Loop // nil where there is none
+	closers  []closer        // in the order the rooms were built
+	failed   chan error      // holds what makes the server stop
 }
 
 // closer takes one room down within the context's time.
@@ -177,7 +179,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.later("door", s.door.open(s.gateway, s.logger))
 	s.http = fastlane.New(&http.Server{
 		Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-	}, s.logger)
+	}, fastlane.Options{Logger: s.logger, Loop: s.loop, Quick: s.gateway.Quick()})
 	return nil
 }
 
@@ -226,7 +228,14 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 			return fmt.Errorf("node: %w", err)
 		}
 	}
-	options := node.Options{NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
+	s.loop, err = eventloop.New()
+	switch {
+	case err == nil:
+		s.later("event loop", func(context.Context) error { s.loop.Close(); return nil })
+	case !errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("start the event loop: %w", err)
+	}
+	options := node.Options{Loop: s.loop, NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
 	options.Destinations = s.rooms.Apps.Destinations
 	options.Inside = &node.Inside{At: s.isHere, Serve: s.door.serve}
 	if s.config.AllowPrivateNetwork {

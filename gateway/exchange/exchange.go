@@ -57,6 +57,12 @@ func Body(c echo.Context, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
+	if b, ok := r.Body.(whole); ok {
+		if text, ok := b.Whole(); ok {
+			return text, nil
+		}
+		return nil, yunduo.Errorf(yunduo.ReasonCanceled, "the request body did not arrive whole")
+	}
 	if r.ContentLength != 0 {
 		// Connections that know no deadlines, such as those of tests, are not slow.
 		connection := http.NewResponseController(c.Response())
@@ -74,6 +80,9 @@ func Body(c echo.Context, limit int64) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// whole is a body that has arrived already, or is not going to.
+type whole interface{ Whole() ([]byte, bool) }
 
 // readAll is io.ReadAll for a body whose length may be known. What a client announces is believed up to 1 MiB.
 func readAll(body io.Reader, length int64) ([]byte, error) {

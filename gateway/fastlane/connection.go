@@ -8,16 +8,30 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"yunduo/internal/eventloop"
 )
 
 // connection serves the requests of one client, one after another.
 type connection struct {
 	server *Server
-	conn   net.Conn
 	remote string
 	state  atomic.Int32
+
+	mu   sync.Mutex // guards conn against being closed by others while it changes
+	conn net.Conn
+
+	// On the loop, else nil.
+	socket *eventloop.Socket
+	task   *eventloop.Task
+	base   context.Context // of the contexts of requests
+	hangUp context.CancelFunc
+	// How many requests have been handled on it lately, how many of them kept it for too long, and how many are yet to
+	// be handled beside it for that.
+	handled, blocked, apart int
 
 	// What has been read and not used is buf[start:end]. While a handler runs, the watch may append to it.
 	buf        []byte
@@ -27,6 +41,7 @@ type connection struct {
 	parser   parser
 	response response
 	watch    watch
+	exchange Exchange
 }
 
 // States of a connection. An idle one may be closed at any time; an active one has a request to answer first.
@@ -37,29 +52,61 @@ const (
 )
 
 func newConnection(s *Server, conn net.Conn) *connection {
-	c := &connection{server: s, conn: conn, remote: conn.RemoteAddr().String(), buf: make([]byte, maxHead)}
+	c := &connection{server: s, conn: conn, remote: conn.RemoteAddr().String(), base: context.Background(), buf: make([]byte, maxHead)}
 	c.response.init(c)
 	c.watch.init(c)
+	c.exchange.c = c
 	return c
 }
 
 // endIfIdle closes the connection unless a request is being answered.
 func (c *connection) endIfIdle() {
 	if c.state.CompareAndSwap(stateIdle, stateClosed) {
-		_ = c.conn.Close()
+		c.closeConn()
 	}
 }
 
 func (c *connection) close() {
 	c.state.Store(stateClosed)
+	c.closeConn()
+}
+
+func (c *connection) closeConn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	_ = c.conn.Close()
 }
 
-// serve answers requests until the connection ends or is handed over.
+// serve answers requests until the connection ends, is handed over or moves to the loop.
 func (c *connection) serve() {
-	defer c.server.remove(c)
 	for c.next() {
 	}
+	if c.socket == nil || c.task != nil {
+		c.server.remove(c)
+		return
+	}
+	c.server.gone.Add(1)
+	c.socket.Run(func(t *eventloop.Task) {
+		defer c.server.gone.Done()
+		c.task = t
+		c.base, c.hangUp = context.WithCancel(eventloop.WithTask(context.Background(), t))
+		defer c.hangUp()
+		c.watch.onLoop()
+		c.serve()
+	})
+}
+
+// move takes the connection to the loop, if it can be.
+func (c *connection) move() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	socket, err := c.server.loop.Adopt(c.conn)
+	if err != nil {
+		return false // it stays where it is
+	}
+	c.conn, c.socket = socket, socket
+	c.deadline = time.Time{}
+	return true
 }
 
 // next answers one request and reports whether another one may follow.
@@ -68,17 +115,24 @@ func (c *connection) next() bool {
 	if !ok {
 		return false
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	r := blank.WithContext(ctx)
-	if !c.parser.parse(head, r) {
+	if !c.parser.read(head) {
 		c.handOver()
 		return false
 	}
+	quick := c.server.loop != nil && c.server.quick.Takes(c.parser.url.Path)
+	if quick && c.socket == nil && c.move() {
+		return false
+	}
 	c.start += len(head)
-	r.RemoteAddr = c.remote
-	whole := c.body(r)
-	if !c.handle(r, cancel) || c.response.finish() != nil || !whole {
+	text, whole := c.body()
+	c.response.begin()
+	c.makeRoom(quick)
+	if quick && whole && c.task != nil {
+		ok = c.serveQuick(text)
+	} else {
+		ok = c.serveHTTP(text, whole)
+	}
+	if !ok || c.response.finish() != nil || !whole {
 		c.close()
 		return false
 	}
@@ -96,12 +150,50 @@ func (c *connection) next() bool {
 // blank is what requests are made of: WithContext is the only way to give them a context, and copies.
 var blank http.Request
 
-// handle runs the handler; false if it did not end in an answer. cancel ends the request's context.
-func (c *connection) handle(r *http.Request, cancel context.CancelFunc) (ok bool) {
-	c.response.begin()
+// request makes a request of what has been read.
+func (c *connection) request(ctx context.Context, text []byte, whole bool) *http.Request {
+	r := blank.WithContext(ctx)
+	c.parser.request(r)
+	r.RemoteAddr = c.remote
+	switch {
+	case !whole:
+		r.Body = &body{rest: text, err: io.ErrUnexpectedEOF}
+	case len(text) == 0:
+		r.Body = http.NoBody
+	default:
+		r.Body = &body{rest: text}
+	}
+	return r
+}
+
+// serveHTTP runs the ordinary handler; false if it did not end in an answer.
+func (c *connection) serveHTTP(text []byte, whole bool) bool {
+	ctx, cancel := context.WithCancel(c.base)
+	defer cancel()
+	return c.handle(cancel, func() {
+		c.server.http.Handler.ServeHTTP(&c.response, c.request(ctx, text, whole))
+	})
+}
+
+// serveQuick has a request answered without the ordinary handler, if that can be.
+func (c *connection) serveQuick(text []byte) (ok bool) {
+	x := &c.exchange
+	x.Body, x.Unchanged = text, x.served && !c.parser.changed
+	taken := false
+	ok = c.handle(c.hangUp, func() { taken = c.server.quick.Serve(x) })
+	x.Body, x.served = nil, ok && taken
+	if ok && !taken {
+		return c.serveHTTP(text, true)
+	}
+	return ok
+}
+
+// handle runs a handler; false if it did not end in an answer. cancel is called when the client goes away meanwhile.
+func (c *connection) handle(cancel context.CancelFunc, handler func()) (ok bool) {
 	c.watch.begin(cancel)
 	defer func() {
 		c.watch.end()
+		c.judge()
 		if p := recover(); p != nil {
 			ok = false
 			if e, is := p.(error); !is || !errors.Is(e, http.ErrAbortHandler) {
@@ -109,8 +201,43 @@ func (c *connection) handle(r *http.Request, cancel context.CancelFunc) (ok bool
 			}
 		}
 	}()
-	c.server.http.Handler.ServeHTTP(&c.response, r)
+	handler()
 	return true
+}
+
+const (
+	apartFor  = 64 // requests of a connection that are handled beside the loop after it has been blocked often
+	blockings = 4  // this often, within
+	judged    = 64 // so many requests; now and then the loop is lost for want of a processor only
+)
+
+// judge counts how often the connection's requests keep the loop for too long.
+func (c *connection) judge() {
+	if c.task == nil || c.apart > 0 {
+		return
+	}
+	if !c.task.OnLoop() {
+		c.blocked++
+	}
+	if c.handled++; c.handled < judged && c.blocked < blockings {
+		return
+	}
+	if c.blocked >= blockings {
+		c.apart = apartFor
+	}
+	c.handled, c.blocked = 0, 0
+}
+
+// makeRoom lets the loop go on without this connection while it handles a request that may block.
+func (c *connection) makeRoom(quick bool) {
+	switch {
+	case c.task == nil:
+	case c.apart > 0:
+		c.apart--
+		c.task.Leave()
+	case !quick:
+		c.task.Leave()
+	}
 }
 
 // head returns request line and headers with the empty line behind them, without using them up. What is too long for
@@ -125,7 +252,7 @@ func (c *connection) head() (head []byte, ok bool) {
 			return nil, false
 		}
 	}
-	if !c.state.CompareAndSwap(stateIdle, stateActive) {
+	if !c.state.CompareAndSwap(stateIdle, stateActive) && c.state.Load() != stateActive { // it is active when it has just moved
 		return nil, false
 	}
 	searched := c.start
@@ -170,29 +297,21 @@ func endOfHead(text []byte) int {
 	}
 }
 
-// body gives the request its body, in bytes of its own; false if it did not come whole, which the handler learns when
-// it reads.
-func (c *connection) body(r *http.Request) bool {
-	length := int(r.ContentLength)
+// body returns the request's body, in bytes of its own; whole is false if it did not come whole.
+func (c *connection) body() (text []byte, whole bool) {
+	length := c.parser.length
 	if length == 0 {
-		r.Body = http.NoBody
-		return true
+		return nil, true
 	}
-	text := make([]byte, length)
+	text = make([]byte, length)
 	n := copy(text, c.buf[c.start:c.end])
 	c.start += n
-	var err error
 	if n < length {
 		c.waitExactly(bodyTime)
-		var more int
-		more, err = io.ReadFull(c.conn, text[n:])
-		n += more
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+		more, err := io.ReadFull(c.conn, text[n:])
+		return text[:n+more], err == nil
 	}
-	r.Body = &body{rest: text[:n], err: err}
-	return err == nil
+	return text, true
 }
 
 // body is a request's body.
@@ -212,6 +331,12 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	return 0, io.EOF
+}
+
+// Whole returns the body, which belongs to the caller then; ok is false if it did not come whole.
+func (b *body) Whole() (text []byte, ok bool) {
+	text, b.rest = b.rest, nil
+	return text, b.err == nil
 }
 
 // Close implements io.Closer.
@@ -257,5 +382,16 @@ func (c *connection) setDeadline(at time.Time) {
 // handOver gives the connection to net/http, with what has been read of it.
 func (c *connection) handOver() {
 	c.setDeadline(time.Time{})
+	if c.task != nil {
+		c.task.Leave()
+		conn, err := c.socket.Release()
+		if err != nil {
+			c.close()
+			return
+		}
+		c.mu.Lock()
+		c.conn = conn
+		c.mu.Unlock()
+	}
 	c.server.over.give(&handed{Conn: c.conn, read: bytes.Clone(c.buf[c.start:c.end])})
 }

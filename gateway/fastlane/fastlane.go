@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"yunduo/internal/eventloop"
 )
 
 const (
@@ -26,9 +28,11 @@ const (
 // Server serves HTTP/1.1 on a listener. It answers with the handler, timeouts and log of an http.Server, which serves
 // the connections that are handed over.
 type Server struct {
-	http *http.Server
-	log  *slog.Logger
-	over handover
+	http  *http.Server
+	log   *slog.Logger
+	loop  *eventloop.Loop
+	quick Quick
+	over  handover
 
 	mu          sync.Mutex
 	listener    net.Listener
@@ -37,9 +41,22 @@ type Server struct {
 	gone        sync.WaitGroup
 }
 
+// Options are what a Server may have beside an http.Server.
+type Options struct {
+	Logger *slog.Logger
+	// Loop serves the connections on which quick requests come; nil serves each with a goroutine of its own.
+	Loop *eventloop.Loop
+	// Quick answers quick requests; nil if there are none.
+	Quick Quick
+}
+
 // New makes a server in front of an http.Server, which must have a Handler and must not be used otherwise.
-func New(h *http.Server, log *slog.Logger) *Server {
-	return &Server{http: h, log: log, connections: map[*connection]struct{}{}, over: handover{connections: make(chan net.Conn), closed: make(chan struct{})}}
+func New(h *http.Server, o Options) *Server {
+	s := &Server{http: h, log: o.Logger, loop: o.Loop, quick: o.Quick, connections: map[*connection]struct{}{}, over: handover{connections: make(chan net.Conn), closed: make(chan struct{})}}
+	if s.quick == nil {
+		s.loop = nil
+	}
+	return s
 }
 
 // Serve accepts connections until Shutdown or Close, after which it returns http.ErrServerClosed.

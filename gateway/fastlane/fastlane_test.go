@@ -13,19 +13,71 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"yunduo/internal/eventloop"
 )
 
+// quickly answers everything on the loop: what begins with /answer by Answer, the rest with the ordinary handler,
+// which it calls itself or leaves to the server.
+type quickly struct {
+	handler http.Handler
+	serves  bool
+}
+
+func (q quickly) Takes(string) bool { return true }
+
+func (q quickly) Serve(x *Exchange) bool {
+	switch {
+	case !q.serves:
+		return false
+	case strings.HasPrefix(x.Path(), "/answer"):
+		x.Answer([]byte("Content-Type: text/plain\r\nX-Memo: seen\r\n"), x.Body)
+	default:
+		w, r := x.HTTP(x.Context())
+		q.handler.ServeHTTP(w, r)
+	}
+	return true
+}
+
+// mode is who waits for a server's connections.
+type mode struct {
+	name         string
+	loop, serves bool
+}
+
+var modes = []mode{{name: "goroutines"}, {name: "loop", loop: true}, {name: "quick", loop: true, serves: true}}
+
+// each runs a test in every mode that the system has.
+func each(t *testing.T, test func(*testing.T, mode)) {
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) { test(t, m) })
+	}
+}
+
 // start serves the handler on a loopback port until the test ends.
-func start(t testing.TB, h http.Handler) (*Server, string) {
+func start(t testing.TB, m mode, h http.Handler) (*Server, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(&http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+	o := Options{Logger: slog.New(slog.DiscardHandler)}
+	if m.loop {
+		o.Quick = quickly{h, m.serves}
+		o.Loop, err = eventloop.New()
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+		case err != nil:
+			t.Fatal(err)
+		default:
+			t.Cleanup(o.Loop.Close)
+		}
+	}
+	s := New(&http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}, o)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -35,6 +87,7 @@ func start(t testing.TB, h http.Handler) (*Server, string) {
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("Serve: %v", err)
 		}
+		s.gone.Wait()
 	})
 	return s, l.Addr().String()
 }
@@ -68,6 +121,11 @@ func describe(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/close"):
 		w.Header().Set("Connection", "close")
 		io.WriteString(w, text)
+	case strings.HasPrefix(r.URL.Path, "/answer"):
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("X-Memo", "seen")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Write(body)
 	case strings.HasPrefix(r.URL.Path, "/panic"):
 		panic(http.ErrAbortHandler)
 	default:
@@ -120,6 +178,7 @@ func post(path, headers, body string) string {
 var requests = map[string]string{
 	"plain":              post("/a/b?c=d&e=%20", "Content-Type: application/json\r\nAuthorization: Bearer x.y\r\n", `{"a":1}`),
 	"no body":            post("/a", "", ""),
+	"answer":             post("/answer", "", "abc") + post("/answer", "", "") + post("/answer", "X-A: b\r\n", strings.Repeat("z", 100_000)) + post("/a", "", "x"),
 	"pipelined":          post("/a", "", "1") + post("/b", "X-A: 1\r\n", "22") + post("/a", "", "333"),
 	"flushed":            post("/flush", "", "x") + post("/a", "", ""),
 	"long answer":        post("/long", "", strings.Repeat("z", 100)) + post("/a", "", "y"),
@@ -169,8 +228,10 @@ var requests = map[string]string{
 }
 
 // Whatever comes, the answer is that of net/http.
-func TestLikeNetHTTP(t *testing.T) {
-	_, address := start(t, http.HandlerFunc(describe))
+func TestLikeNetHTTP(t *testing.T) { each(t, testLikeNetHTTP) }
+
+func testLikeNetHTTP(t *testing.T, m mode) {
+	_, address := start(t, m, http.HandlerFunc(describe))
 	peer := httptest.NewServer(http.HandlerFunc(describe))
 	defer peer.Close()
 	peer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
@@ -190,13 +251,19 @@ func FuzzLikeNetHTTP(f *testing.F) {
 			f.Add(raw)
 		}
 	}
-	_, address := start(f, http.HandlerFunc(describe))
+	addresses := map[string]string{}
+	for _, m := range modes {
+		_, addresses[m.name] = start(f, m, http.HandlerFunc(describe))
+	}
 	peer := httptest.NewServer(http.HandlerFunc(describe))
 	f.Cleanup(peer.Close)
 	peer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	f.Fuzz(func(t *testing.T, raw string) {
-		if got, want := exchange(t, address, raw), exchange(t, peer.Listener.Addr().String(), raw); got != want {
-			t.Errorf("%q\ngot\n%.3000s\nwant\n%.3000s", raw, got, want)
+		want := exchange(t, peer.Listener.Addr().String(), raw)
+		for name, address := range addresses {
+			if got := exchange(t, address, raw); got != want {
+				t.Errorf("%s: %q\ngot\n%.3000s\nwant\n%.3000s", name, raw, got, want)
+			}
 		}
 	})
 }
@@ -235,9 +302,11 @@ func TestParser_Memory(t *testing.T) {
 	}
 }
 
-func TestDisconnect_CancelsHandler(t *testing.T) {
+func TestDisconnect_CancelsHandler(t *testing.T) { each(t, testDisconnect_CancelsHandler) }
+
+func testDisconnect_CancelsHandler(t *testing.T, m mode) {
 	begun, ended := make(chan struct{}), make(chan struct{})
-	_, address := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	_, address := start(t, m, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
 		close(ended)
@@ -253,9 +322,11 @@ func TestDisconnect_CancelsHandler(t *testing.T) {
 }
 
 // What arrives while a slow handler runs is the next request, not lost.
-func TestSlowHandler_NextRequestWaits(t *testing.T) {
+func TestSlowHandler_NextRequestWaits(t *testing.T) { each(t, testSlowHandler_NextRequestWaits) }
+
+func testSlowHandler_NextRequestWaits(t *testing.T, m mode) {
 	release := make(chan struct{})
-	_, address := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	_, address := start(t, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-release
 		}
@@ -284,9 +355,11 @@ func TestSlowHandler_NextRequestWaits(t *testing.T) {
 	}
 }
 
-func TestShutdown_AnswersWhatRuns(t *testing.T) {
+func TestShutdown_AnswersWhatRuns(t *testing.T) { each(t, testShutdown_AnswersWhatRuns) }
+
+func testShutdown_AnswersWhatRuns(t *testing.T, m mode) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	s, address := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s, address := start(t, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			close(begun)
 			<-release
@@ -323,9 +396,11 @@ func TestShutdown_AnswersWhatRuns(t *testing.T) {
 	}
 }
 
-func TestShutdown_GivesUpWhenTimeIsOver(t *testing.T) {
+func TestShutdown_GivesUpWhenTimeIsOver(t *testing.T) { each(t, testShutdown_GivesUpWhenTimeIsOver) }
+
+func testShutdown_GivesUpWhenTimeIsOver(t *testing.T, m mode) {
 	begun := make(chan struct{})
-	s, address := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s, address := start(t, m, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
 	}))
@@ -349,10 +424,11 @@ func BenchmarkEcho(b *testing.B) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(body)
 	})
-	_, address := start(b, echo)
+	_, address := start(b, modes[0], echo)
+	_, onLoop := start(b, modes[1], echo)
 	peer := httptest.NewServer(echo)
 	defer peer.Close()
-	for name, address := range map[string]string{"fastlane": address, "nethttp": peer.Listener.Addr().String()} {
+	for name, address := range map[string]string{"fastlane": address, "loop": onLoop, "nethttp": peer.Listener.Addr().String()} {
 		b.Run(name, func(b *testing.B) {
 			raw := []byte(post("/v1/apps/a/functions/f", "Content-Type: application/json\r\nAuthorization: Bearer x\r\n", strings.Repeat("x", 200)))
 			b.ReportAllocs()

@@ -16,7 +16,13 @@ const maxLines = 64
 type parser struct {
 	target string
 	url    *url.URL
-	lines  []line
+	lines  []line // of this head and, behind them, of longer ones
+
+	// Of this head.
+	count   int // lines
+	host    string
+	length  int  // of the body
+	changed bool // something but the length is not as it was in the last head
 }
 
 // line is a header.
@@ -35,6 +41,15 @@ var refused = map[string]bool{
 // parse reads a head that ends in an empty line into a request, except for its body; false if it is not for the fast
 // lane.
 func (p *parser) parse(head []byte, r *http.Request) bool {
+	if !p.read(head) {
+		return false
+	}
+	p.request(r)
+	return true
+}
+
+// read reads a head that ends in an empty line; false if it is not for the fast lane.
+func (p *parser) read(head []byte) bool {
 	first, rest, ok := bytes.Cut(head, crlf)
 	if !ok {
 		return false
@@ -43,45 +58,57 @@ func (p *parser) parse(head []byte, r *http.Request) bool {
 	if !ok {
 		return false
 	}
+	earlier := p.count
+	p.changed, p.host, p.length = false, "", -1
 	if target, ok = bytes.CutSuffix(target, []byte(" HTTP/1.1")); !ok || !p.readTarget(target) {
 		return false
 	}
-	u := *p.url
-	r.Method, r.URL, r.RequestURI, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, &u, p.target, "HTTP/1.1", 1, 1
-	r.Header = make(http.Header, len(p.lines))
-	values := make([]string, 0, max(len(p.lines), 8))
-	length := -1
-	for n := 0; ; n++ {
+	for p.count = 0; ; p.count++ {
 		text, more, ok := bytes.Cut(rest, crlf)
-		if !ok || n == maxLines {
+		if !ok || p.count == maxLines {
 			return false
 		}
 		if len(text) == 0 {
 			break // the head ends here: the caller has looked for exactly this
 		}
 		rest = more
-		l := p.line(n, text)
+		l := p.line(p.count, text)
 		if l == nil {
 			return false
 		}
 		switch l.name {
 		case "Host":
-			if r.Host != "" || l.value == "" {
+			if p.host != "" || l.value == "" {
 				return false
 			}
-			r.Host = l.value
-			continue
+			p.host = l.value
 		case "Content-Length":
-			if length >= 0 {
+			if p.length >= 0 {
 				return false
 			}
-			if length = decimal(l.value); length < 0 {
+			if p.length = decimal(l.value); p.length < 0 {
 				return false
 			}
 		case "Connection":
 			if !bytes.EqualFold([]byte(l.value), []byte("keep-alive")) {
 				return false
 			}
+		}
+	}
+	p.changed = p.changed || p.count != earlier
+	return p.host != "" && p.length >= 0 && p.length <= maxBody
+}
+
+// request makes a request of what was read.
+func (p *parser) request(r *http.Request) {
+	u := *p.url
+	r.Method, r.URL, r.RequestURI, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, &u, p.target, "HTTP/1.1", 1, 1
+	r.Header = make(http.Header, p.count)
+	values := make([]string, 0, max(p.count, 8))
+	for i := range p.lines[:p.count] {
+		l := &p.lines[i]
+		if l.name == "Host" {
+			continue
 		}
 		if earlier := r.Header[l.name]; earlier != nil {
 			r.Header[l.name] = append(earlier[:len(earlier):len(earlier)], l.value)
@@ -90,8 +117,7 @@ func (p *parser) parse(head []byte, r *http.Request) bool {
 		values = append(values, l.value)
 		r.Header[l.name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	r.ContentLength = int64(length)
-	return r.Host != "" && length >= 0 && length <= maxBody
+	r.Host, r.ContentLength = p.host, int64(p.length)
 }
 
 var crlf = []byte("\r\n")
@@ -114,7 +140,7 @@ func (p *parser) readTarget(target []byte) bool {
 	if err != nil || u.Host != "" {
 		return false
 	}
-	p.target, p.url = text, u
+	p.target, p.url, p.changed = text, u, true
 	return true
 }
 
@@ -142,6 +168,7 @@ func (p *parser) line(n int, text []byte) *line {
 	if refused[l.name] || (l.name == "Host" && !plainHost(l.value)) {
 		return nil
 	}
+	p.changed = p.changed || l.name != "Content-Length" || n < len(p.lines) && p.lines[n].name != l.name
 	if n < len(p.lines) {
 		p.lines[n] = l
 	} else {

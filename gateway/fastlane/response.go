@@ -144,8 +144,16 @@ func (w *response) send(whole bool) {
 	}
 	w.held, w.out = w.held[:0], out
 	if len(out) > 0 {
-		_, w.err = w.c.conn.Write(out)
+		w.write()
 	}
+}
+
+// write writes what is in out.
+func (w *response) write() {
+	if len(w.out) > maxHeld && w.c.task != nil {
+		w.c.task.Leave() // the client may take its time
+	}
+	_, w.err = w.c.conn.Write(w.out)
 }
 
 // appendHead appends status line and headers and decides how the end of the body shows.

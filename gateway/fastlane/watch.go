@@ -15,6 +15,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	cancel  context.CancelFunc // nil when no handler runs
+	gone    bool               // the client has ended its side, as the loop has told
 	reading chan struct{}      // closed when the watch has let go of the connection; nil while it has not taken hold
 }
 
@@ -24,11 +25,25 @@ func (w *watch) init(c *connection) {
 	w.timer.Stop()
 }
 
+// onLoop says that the loop tells when the client goes away.
+func (w *watch) onLoop() {
+	w.c.socket.OnHangup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.gone = true
+		if w.cancel != nil {
+			w.timer.Reset(watchTime)
+		}
+	})
+}
+
 func (w *watch) begin(cancel context.CancelFunc) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.cancel, w.reading = cancel, nil
-	w.mu.Unlock()
-	w.timer.Reset(watchTime)
+	if w.c.task == nil || w.gone {
+		w.timer.Reset(watchTime)
+	}
 }
 
 // look reads from the connection while the handler runs. What comes is the beginning of the next request, and waits.
@@ -36,6 +51,12 @@ func (w *watch) look() {
 	c := w.c
 	w.mu.Lock()
 	cancel := w.cancel
+	if c.task != nil && cancel != nil {
+		w.mu.Unlock()
+		cancel()
+		c.task.Unpark()
+		return
+	}
 	if cancel == nil || c.start < c.end {
 		w.mu.Unlock()
 		return
@@ -53,8 +74,10 @@ func (w *watch) look() {
 
 // end takes the connection back.
 func (w *watch) end() {
-	w.timer.Stop()
 	w.mu.Lock()
+	if w.c.task == nil || w.gone {
+		w.timer.Stop()
+	}
 	w.cancel = nil
 	reading := w.reading
 	if reading != nil {

@@ -13,6 +13,7 @@ import (
 	"yunduo/api"
 	"yunduo/gateway/exchange"
 	"yunduo/gateway/live"
+	"yunduo/internal/eventloop"
 )
 
 // Options are what the surface translates to.
@@ -63,7 +64,7 @@ func Mount(e *echo.Echo, o Options) {
 // call makes the operation call of a request: credentials verified, nothing decoded yet. No credentials make a caller
 // without a role; wrong ones an error.
 func (s *surface) call(c echo.Context, app yunduo.AppID) (*api.Call, error) {
-	call := &api.Call{App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL), Device: exchange.Device(c.Request()), Key: c.Request().Header.Get("Idempotency-Key")}
+	call := &api.Call{App: app, BaseURL: exchange.BaseURL(c.Request(), s.PublicURL), Device: exchange.Device(c.Request()), Key: c.Request().Header.Get("Idempotency-Key"), Task: eventloop.Running(c.Request().Context())}
 	ip := c.RealIP()
 	call.Caller.ClientIP = ip
 	token := exchange.Bearer(c.Request())
