@@ -75,6 +75,7 @@ works('deploying', 'functions and their triggers: create, call, change, list, de
   assert.deepEqual(JSON.parse(result.RetMsg), { word: 'hello', mood: 'good', name: '李' })
   assert.equal(result.InvokeResult, 0)
   assert.match(result.Log, /called/)
+  assert.match(result.FunctionRequestId, /^[0-9a-f]{32}/)
   const failed = await manager.functions.invokeFunction('greet', { fail: true })
   assert.equal(failed.InvokeResult, -1)
   assert.match(failed.RetMsg, /as asked/)

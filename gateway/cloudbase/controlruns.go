@@ -30,7 +30,7 @@ func invokeDirectly(ctx context.Context, c *controlCall) (members, error) {
 		return nil, err
 	}
 	result := members{
-		"FunctionRequestID": run.InvocationID, "RetMsg": string(run.Result), "ErrMsg": "", "InvokeResult": 0,
+		"FunctionRequestId": run.InvocationID, "RetMsg": string(run.Result), "ErrMsg": "", "InvokeResult": 0,
 		"Duration": run.DurationMS, "BillDuration": run.DurationMS, "MemUsage": 0, "Log": c.printed(run.Lines),
 	}
 	if run.Error != nil {
