@@ -109,7 +109,7 @@ func digestOf(parts ...string) []byte {
 
 // settle stores what came of a request. One that was refused before it did anything gives its key back.
 func (a *API) settle(ctx context.Context, id string, response any, failed error) error {
-	set := bson.D{}
+	var set bson.D
 	switch code := yunduo.AsError(failed); {
 	case failed == nil:
 		text, err := Encode(response)

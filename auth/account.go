@@ -9,10 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
-	"yunduo/data/documents"
 )
-
-var all = documents.FindOptions{}
 
 // Profile is what a user says about themselves. Nothing is decided by it.
 type Profile struct {

@@ -103,7 +103,7 @@ func upgrade(b testing.TB, c *child, path string) (net.Conn, *bufio.Reader) {
 }
 
 func readFrame(b testing.TB, reader *bufio.Reader) []byte {
-	f, err := ws.ReadFrame(reader)
+	f, err := ws.ReadFrame(reader) //nolint:staticcheck // the peer is our own server
 	require.NoError(b, err)
 	return f.Payload
 }

@@ -13,7 +13,8 @@ func (f *Filter) Paths() (paths []string, ok bool) {
 }
 
 func appendPaths(paths []string, n node) ([]string, bool) {
-	list, ok := []node(nil), true
+	var list []node
+	var ok bool
 	switch n := n.(type) {
 	case *pathNode:
 		return append(paths, n.path.String()), true
@@ -47,7 +48,7 @@ func (p *Projection) Paths() (paths []string, ok bool) {
 }
 
 func (s *shown) appendPaths(paths []string) ([]string, bool) {
-	ok := true
+	var ok bool
 	for _, inside := range s.inside {
 		switch {
 		case inside.action == actionInclude:

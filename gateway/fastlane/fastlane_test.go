@@ -302,9 +302,9 @@ func TestParser_Memory(t *testing.T) {
 	}
 }
 
-func TestDisconnect_CancelsHandler(t *testing.T) { each(t, testDisconnect_CancelsHandler) }
+func TestDisconnect_CancelsHandler(t *testing.T) { each(t, testDisconnectCancelsHandler) }
 
-func testDisconnect_CancelsHandler(t *testing.T, m mode) {
+func testDisconnectCancelsHandler(t *testing.T, m mode) {
 	begun, ended := make(chan struct{}), make(chan struct{})
 	_, address := start(t, m, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
@@ -322,9 +322,9 @@ func testDisconnect_CancelsHandler(t *testing.T, m mode) {
 }
 
 // What arrives while a slow handler runs is the next request, not lost.
-func TestSlowHandler_NextRequestWaits(t *testing.T) { each(t, testSlowHandler_NextRequestWaits) }
+func TestSlowHandler_NextRequestWaits(t *testing.T) { each(t, testSlowHandlerNextRequestWaits) }
 
-func testSlowHandler_NextRequestWaits(t *testing.T, m mode) {
+func testSlowHandlerNextRequestWaits(t *testing.T, m mode) {
 	release := make(chan struct{})
 	_, address := start(t, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
@@ -355,9 +355,9 @@ func testSlowHandler_NextRequestWaits(t *testing.T, m mode) {
 	}
 }
 
-func TestShutdown_AnswersWhatRuns(t *testing.T) { each(t, testShutdown_AnswersWhatRuns) }
+func TestShutdown_AnswersWhatRuns(t *testing.T) { each(t, testShutdownAnswersWhatRuns) }
 
-func testShutdown_AnswersWhatRuns(t *testing.T, m mode) {
+func testShutdownAnswersWhatRuns(t *testing.T, m mode) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	s, address := start(t, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
@@ -396,9 +396,9 @@ func testShutdown_AnswersWhatRuns(t *testing.T, m mode) {
 	}
 }
 
-func TestShutdown_GivesUpWhenTimeIsOver(t *testing.T) { each(t, testShutdown_GivesUpWhenTimeIsOver) }
+func TestShutdown_GivesUpWhenTimeIsOver(t *testing.T) { each(t, testShutdownGivesUpWhenTimeIsOver) }
 
-func testShutdown_GivesUpWhenTimeIsOver(t *testing.T, m mode) {
+func testShutdownGivesUpWhenTimeIsOver(t *testing.T, m mode) {
 	begun := make(chan struct{})
 	s, address := start(t, m, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)

@@ -120,7 +120,7 @@ func (r *raw) say(frames ...[]byte) {
 
 func (r *raw) hears(kind ws.OpCode, text string) {
 	r.t.Helper()
-	f, err := ws.ReadFrame(r.in)
+	f, err := ws.ReadFrame(r.in) //nolint:staticcheck // the peer is our own server
 	require.NoError(r.t, err)
 	require.Equal(r.t, kind, f.Header.OpCode)
 	require.Equal(r.t, text, string(f.Payload))
@@ -205,7 +205,7 @@ func TestSocket_CutsOffWhoTakesNothing(t *testing.T) {
 	}
 	e.socket.AwaitEnd()
 	for {
-		f, err := ws.ReadFrame(slow.in)
+		f, err := ws.ReadFrame(slow.in) //nolint:staticcheck // the peer is our own server
 		require.NoError(t, err)
 		if string(f.Payload) != string(source.message) {
 			require.Contains(t, string(f.Payload), "farewell: client_too_slow: ")

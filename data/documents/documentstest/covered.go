@@ -96,7 +96,7 @@ var coveredTests = map[string]func(f *fixture){
 					if r.IntN(4) == 0 {
 						inner = d("y", 1)
 					}
-					made = append(made, bson.E{Key: "b", Value: any([]any{inner, value()}[r.IntN(2)])})
+					made = append(made, bson.E{Key: "b", Value: []any{inner, value()}[r.IntN(2)]})
 				case 2:
 					made = append(made, bson.E{Key: "other", Value: i})
 				}
