@@ -28,6 +28,11 @@ const (
 	frameLog     frameType = 14
 	frameCache   frameType = 15
 	frameLoaded  frameType = 16
+	// Both ways, for invocations that are streams.
+	frameData   frameType = 17
+	frameEnd    frameType = 18
+	frameWindow frameType = 19
+	frameHangUp frameType = 20
 )
 
 // Flags, by frame type.
@@ -35,6 +40,7 @@ const (
 	flagLatin1  = 1 // load: the code has one byte per character
 	flagHasCode = 2 // load: the program is a bundle, not a folder
 	flagClaim   = 1 // invoke: take a token before user code runs, or drop the invocation
+	flagStream  = 2 // invoke: it is a stream, and what follows the meta data are its first bytes
 	flagFailed  = 1 // reply: the call failed
 	flagLinger  = 1 // result, error: started calls are still running
 	flagFatal   = 2 // error: the process must be replaced
@@ -65,8 +71,12 @@ func limitOf(kind frameType) (limit uint32, ok bool) {
 	switch kind {
 	case frameHello:
 		return 4 << 10, true
-	case framePong, frameDropped, frameDone:
+	case framePong, frameDropped, frameDone, frameEnd:
 		return 0, true
+	case frameWindow:
+		return 4, true
+	case frameData:
+		return streamPiece, true
 	case frameResult:
 		return maxResult, true
 	case frameError:

@@ -70,6 +70,8 @@ func (p *process) next(in *bufio.Reader) error {
 			default:
 			}
 		}
+	case frameData, frameEnd, frameWindow:
+		return p.stream(h, payload)
 	case framePong:
 	default:
 		return fmt.Errorf("unexpected frame of type %d", h.kind)

@@ -30,6 +30,7 @@ type loadMeta struct {
 	WantCache bool              `json:"wantCache"`
 	Check     bool              `json:"check"`
 	Official  bool              `json:"official"`
+	Serves    bool              `json:"serves"`
 }
 
 // loadFrame is what specialises a blank process.
@@ -42,7 +43,7 @@ type loadFrame struct {
 func newLoadFrame(r *Runtime, b runtime.Bundle) loadFrame {
 	f := loadFrame{code: b.Code, meta: loadMeta{
 		App: string(b.App), Function: b.Function, Version: b.Version, Handler: b.Handler, Entry: path.Clean(filepath.ToSlash(b.Entry)),
-		Env: b.Env, Official: b.Official, TimeoutMs: b.Limits.Timeout.Milliseconds(), MemoryMB: b.Limits.HeapBytes >> 20,
+		Env: b.Env, Official: b.Official, Serves: b.Serves, TimeoutMs: b.Limits.Timeout.Milliseconds(), MemoryMB: b.Limits.HeapBytes >> 20,
 	}}
 	if b.Code != nil {
 		f.meta.Entry = "index.js"
@@ -150,10 +151,11 @@ func parseReport(raw json.RawMessage) (runtime.CheckReport, error) {
 	var report struct {
 		Exports      []string
 		Warnings     []string
+		Server       bool
 		Milliseconds float64
 	}
 	if err := json.Unmarshal(raw, &report); err != nil {
 		return runtime.CheckReport{}, yunduo.Wrap(err, yunduo.ReasonFunctionLoadFailed, "the function's process reported nonsense")
 	}
-	return runtime.CheckReport{Exports: report.Exports, Warnings: report.Warnings, Duration: time.Duration(report.Milliseconds * float64(time.Millisecond))}, nil
+	return runtime.CheckReport{Exports: report.Exports, Warnings: report.Warnings, Server: report.Server, Duration: time.Duration(report.Milliseconds * float64(time.Millisecond))}, nil
 }

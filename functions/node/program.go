@@ -99,13 +99,18 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 
 // Invoke implements runtime.Program.
 func (p *Program) Invoke(ctx context.Context, inv *runtime.Invocation) (runtime.Result, error) {
+	return p.run(ctx, inv, nil)
+}
+
+// run is Invoke for invocations that are streams, too.
+func (p *Program) run(ctx context.Context, inv *runtime.Invocation, s *stream) (runtime.Result, error) {
 	last := inv.Deadline
 	if last.IsZero() {
 		// The time limit is the function's: waiting for a process does not count, within reason.
 		last = time.Now().Add(p.bundle.Limits.Timeout + waitLimit)
 	}
 	for {
-		result, again, err := p.try(ctx, inv, last)
+		result, again, err := p.try(ctx, inv, s, last)
 		if !again {
 			return result, err
 		}
@@ -116,8 +121,8 @@ func (p *Program) Invoke(ctx context.Context, inv *runtime.Invocation) (runtime.
 const waitLimit = 30 * time.Second
 
 // try runs the invocation once. again says that user code has not seen it.
-func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Time) (result runtime.Result, again bool, err error) {
-	r := &run{invocation: inv, task: inv.Task, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero()}
+func (p *Program) try(ctx context.Context, inv *runtime.Invocation, s *stream, last time.Time) (result runtime.Result, again bool, err error) {
+	r := &run{invocation: inv, stream: s, task: inv.Task, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero()}
 	if r.task == nil {
 		r.done = make(chan outcome, 1)
 	}
@@ -139,7 +144,10 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Ti
 		if r.task != nil {
 			r.task.Leave() // this takes its time
 		}
-		if !p.leave(r) {
+		switch {
+		case end.left || p.leave(r):
+		case s != nil && end.cause != budgetSpent && s.ends(r, end.why):
+		default:
 			if end.cause != callerLeft {
 				end.why = p.locate(r, end.why)
 			}
@@ -161,6 +169,7 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, last time.Ti
 func (p *Program) wait(ctx context.Context, r *run, first time.Duration) (outcome, ending) {
 	limit := time.NewTimer(first)
 	defer limit.Stop()
+	canceled := ctx.Done()
 	for {
 		select {
 		case o := <-r.done:
@@ -171,8 +180,17 @@ func (p *Program) wait(ctx context.Context, r *run, first time.Duration) (outcom
 				return outcome{}, end
 			}
 			limit.Reset(next)
-		case <-ctx.Done():
-			return outcome{}, ending{why: yunduo.AsError(ctx.Err()), cause: callerLeft}
+		case <-canceled:
+			end := ending{why: yunduo.AsError(ctx.Err()), cause: callerLeft}
+			if r.stream == nil {
+				return outcome{}, end
+			}
+			if end.left = p.leave(r); end.left {
+				return outcome{}, end
+			}
+			// What has begun may come to its end, as after a reply: the code learns that its client is gone.
+			r.stream.hangUp()
+			canceled = nil
 		}
 	}
 }
@@ -215,6 +233,7 @@ func (p *Program) look(r *run) (next time.Duration, end ending) {
 type ending struct {
 	why   *yunduo.Error
 	cause int
+	left  bool // it has not begun, and does not wait any more
 }
 
 // Why a run is given up.
@@ -237,6 +256,12 @@ func (p *Program) left(r *run) (time.Duration, *yunduo.Error) {
 	}
 	at := clock.Add(time.Duration(begun))
 	deadline := p.deadline(r, at)
+	if r.stream != nil {
+		var replied bool
+		if deadline, replied = r.stream.deadline(deadline); replied {
+			return time.Until(deadline), yunduo.Errorf(yunduo.ReasonFunctionTimeout, "nothing has moved on the connection to the function %s for too long, and it was closed", p.bundle.Function)
+		}
+	}
 	return time.Until(deadline), yunduo.Errorf(yunduo.ReasonFunctionTimeout, "the function %s did not answer within its time limit of %s and was stopped", p.bundle.Function, deadline.Sub(at).Round(time.Millisecond))
 }
 

@@ -16,6 +16,7 @@ import (
 type run struct {
 	invocation *runtime.Invocation
 	task       *eventloop.Task // that waits for the outcome; nil if a goroutine does
+	stream     *stream         // nil unless it is an HTTP exchange
 	ctx        context.Context // of the invocation
 	last       time.Time       // when it is over at the latest
 	bounded    bool            // the caller has set a deadline
@@ -104,6 +105,10 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	if len(event) == 0 {
 		event = []byte("{}")
 	}
+	var flags uint8
+	if r.stream != nil {
+		flags = flagStream
+	}
 	var size [4]byte
 	binary.LittleEndian.PutUint32(size[:], uint32(len(meta)))
 	p.mu.Lock()
@@ -119,9 +124,8 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	r.id = p.lastID.Add(1)
 	r.fresh = r.id == 1
 	alone := p.busy == 0
-	var flags uint8
 	if p.child.tokens != nil && (!alone || p.strays(thawed)) {
-		flags = p.offer(r)
+		flags |= p.offer(r)
 	}
 	p.busy++
 	p.runs[r.id] = r
@@ -134,11 +138,13 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	// comes meanwhile with its next answer: it would not look at it before.
 	if !alone && p.pace < int64(quickPace) {
 		p.out.hold(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
+		r.attach()
 		p.mu.Unlock()
 		return true
 	}
 	if task != nil {
 		length := p.out.gather(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
+		r.attach()
 		p.mu.Unlock()
 		if length >= flushAt {
 			p.out.flushHeld()
@@ -148,6 +154,7 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 		return true
 	}
 	pending := p.out.queue(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
+	r.attach()
 	p.mu.Unlock()
 
 	switch {

@@ -48,7 +48,8 @@ func (p *Program) spent(r *run) (next time.Duration, over *yunduo.Error) {
 	switch {
 	case !ok || r.answered:
 		return blindLook, nil
-	case !r.metered:
+	case !r.metered, r.stream != nil && r.stream.progressed():
+		// What a connection may use counts from when something last moved on it: it can last for hours.
 		r.metered, r.paid = true, each
 	}
 	left := p.bundle.Limits.CPU - (each - r.paid)

@@ -5,6 +5,7 @@ package runtime
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"time"
 
 	"yunduo"
@@ -29,6 +30,11 @@ type Program interface {
 	// function_load_failed, function_timeout, function_killed, function_result_too_large, function_busy.
 	// When ctx ends the invocation is stopped.
 	Invoke(ctx context.Context, invocation *Invocation) (Result, error)
+	// Open begins an invocation that is an exchange of HTTP/1.1 with a server in the code, or with what stands for one.
+	// What is written to the connection is what the server reads; the invocation starts with the first byte. Reading
+	// fails with the reasons of Invoke. over is called once, when the invocation has ended; a connection that is closed
+	// before its first byte has one, too. When ctx ends, the code learns that its client is gone.
+	Open(ctx context.Context, invocation *Invocation, over func(Result, error)) net.Conn
 	// Close takes no new invocations, lets the running ones end until ctx does, and then stops the processes.
 	Close(ctx context.Context) error
 }
@@ -51,6 +57,9 @@ type Bundle struct {
 	Handler string
 	Env     map[string]string
 	Limits  Limits
+	// Serves says that the exported function takes HTTP requests, (request, response), and not events. Servers that
+	// listen and applications of known frameworks are recognised without it.
+	Serves bool
 	// Exclusive forbids a second slot in the same process: the code shares state through globals.
 	Exclusive bool
 	// Official says that the code brings the vendor's SDKs along: their names are not the platform's, and the platform
@@ -72,6 +81,7 @@ type Limits struct {
 // CheckReport is what loading a bundle once told.
 type CheckReport struct {
 	Exports  []string
+	Server   bool // the code takes HTTP requests by itself: it listens, or exports an application
 	Duration time.Duration
 	Warnings []string
 }
@@ -84,7 +94,9 @@ type Invocation struct {
 	Event     json.RawMessage
 	Deadline  time.Time // zero: now plus the bundle's timeout
 	// Env are environment variables of this invocation alone. Only code that has its process for itself sees them.
-	Env    map[string]string
+	Env map[string]string
+	// Idle is how long an exchange may be silent after its first byte of reply, if that is longer than the timeout.
+	Idle   time.Duration
 	Source string // client, function, timer, http: what getWXContext().SOURCE tells
 	// Host answers the code's SDK calls.
 	Host Host

@@ -48,7 +48,7 @@ type Suite struct {
 func (s Suite) Run(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"values": testValues, "events": testEvents, "context": testContext, "errors": testErrors, "load": testLoad,
-		"limits": testLimits, "slots": testSlots, "calls": testCalls, "late": testLate, "logs": testLogs,
+		"limits": testLimits, "slots": testSlots, "calls": testCalls, "exchanges": testExchanges, "late": testLate, "logs": testLogs,
 		"files": testFiles, "modules": testModules, "life": testLife,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,11 @@ exports.Type = Object.freeze({
   CALL: 13,
   LOG: 14,
   CACHE: 15,
-  LOADED: 16
+  LOADED: 16,
+  DATA: 17,
+  END: 18,
+  WINDOW: 19,
+  HANGUP: 20
 })
 
 /**

@@ -19,6 +19,7 @@ function platformVariables (settings) {
     TCB_ENV: settings.app,
     _SCF_TCB_LOG: '1',
     TMPDIR: '/tmp',
+    PORT: '9000',
     ...settings.env
   }
 }

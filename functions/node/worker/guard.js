@@ -3,6 +3,7 @@
 const os = require('node:os')
 const process = require('node:process')
 const { install } = require('./egress')
+const servers = require('./servers')
 
 /** program() is the loaded program, or null. */
 function guard (boot, program) {
@@ -14,6 +15,10 @@ function guard (boot, program) {
   }
   accessor('process', () => { const s = slot(); return s ? s.process : process })
   accessor('console', () => { const s = slot(); return s ? s.console : realConsole })
+  servers.install(() => {
+    const p = program()
+    return p === null ? null : slot() || p.evaluating || p.slots[0] || null
+  })
   if (!boot.sandbox) return
   os.networkInterfaces = () => ({})
   if (boot.egress) install(boot.egress)

@@ -45,6 +45,7 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
       if (flags & 1 && !claims.take()) return channel.bytes(Type.DROPPED, 0, slot, id)
       const split = start + 4 + buffer.readUInt32LE(start)
       const meta = parseMeta(buffer.utf8Slice(start + 4, split))
+      if (flags & 2) return program.serve(slot, id, meta, Buffer.from(buffer.subarray(split, end)))
       const event = parse(buffer.utf8Slice(split, end))
       return program.invoke(slot, id, meta, event)
     }
@@ -52,6 +53,11 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
       return calls.reply(flags, id, buffer, start, end)
     case Type.STOP:
       return program.stop(id)
+    case Type.DATA:
+    case Type.END:
+    case Type.WINDOW:
+    case Type.HANGUP:
+      return program.exchange(type, id, buffer, start, end)
     case Type.PING:
       channel.bytes(Type.PONG, 0, 0, id)
       return channel.flush()

@@ -8,6 +8,7 @@ const { Slot } = require('./slot')
 const { Modules, compile } = require('./loader')
 const { HandlerContext, withUserInfo } = require('./context')
 const { LogGate } = require('./log')
+const { Connection } = require('./connection')
 
 const RESULT_LIMIT = 6 * 1024 * 1024
 const FLAG_LINGER = 1
@@ -32,6 +33,7 @@ class Program {
     this.wrapper = null
     this.script = null
     this.broken = null
+    this.evaluating = null // the slot whose code runs outside of an invocation
     if (code !== null) {
       failures.describe(this.filename)
       try {
@@ -91,6 +93,50 @@ class Program {
     this.storage.run(invocation, run, this, slot, invocation, event)
   }
 
+  /** Starts an invocation that is an HTTP exchange. head: the first bytes of the client. */
+  serve (slotNumber, id, meta, head) {
+    const slot = this.slot(slotNumber)
+    const invocation = { id, slot, meta, calls: 0, settled: false, stopped: false, onQuiet: null, connection: null, handling: false, closed: false }
+    this.running.set(id, invocation)
+    slot.current = invocation
+    invocation.connection = new Connection({
+      channel: this.channel,
+      slot: slotNumber,
+      id,
+      address: meta.caller.clientIp || '127.0.0.1',
+      run: f => this.storage.run(invocation, f),
+      over: () => {
+        invocation.closed = true
+        if (!invocation.handling) this.settle(invocation, null, null)
+      }
+    })
+    invocation.connection.on('error', () => {})
+    this.storage.run(invocation, open, this, slot, invocation, head)
+  }
+
+  /** The handler of an event has done its part of an exchange. */
+  handled (invocation) {
+    invocation.handling = false
+    if (invocation.closed) this.settle(invocation, null, null)
+  }
+
+  /** Takes a frame of an exchange. */
+  exchange (type, id, buffer, start, end) {
+    const invocation = this.running.get(id)
+    if (invocation === undefined || !invocation.connection) return
+    const { connection } = invocation
+    switch (type) {
+      case Type.DATA:
+        return connection.take(Buffer.from(buffer.subarray(start, end)))
+      case Type.END:
+        return connection.takeEnd()
+      case Type.WINDOW:
+        return connection.takeRoom(buffer.readUInt32LE(start))
+      case Type.HANGUP:
+        return connection.hangUp()
+    }
+  }
+
   /** Answers for the invocation, once. */
   settle (invocation, error, value) {
     if (invocation.settled) return
@@ -148,6 +194,7 @@ class Program {
     if (!invocation) return
     invocation.stopped = true
     this.calls.stop(invocation)
+    if (invocation.connection) invocation.connection.hangUp()
   }
 
   /** User code asked to end the process: that ends its own request; the host replaces the process. */
@@ -200,9 +247,10 @@ class Program {
     if (this.broken) throw this.broken
     const slot = this.slot(0)
     await slot.ready()
-    slot.handler()
+    const server = slot.isServer()
+    if (!server) slot.handler()
     await new Promise(setImmediate)
-    return { exports: Object.keys(slot.exports), milliseconds: now() - started }
+    return { exports: Object.keys(slot.exports), server, milliseconds: now() - started }
   }
 }
 
@@ -218,6 +266,30 @@ function run (program, slot, invocation, event) {
   }
   if (waiting === undefined) return handle(program, slot, invocation, event)
   waiting.then(() => handle(program, slot, invocation, event), e => program.fail(invocation, 'function_load_failed', e, FLAG_FATAL))
+}
+
+/** Gives an exchange to the server of the code. Runs inside the invocation's async context. */
+function open (program, slot, invocation, head) {
+  if (program.broken) return program.fail(invocation, 'function_load_failed', program.broken, FLAG_FATAL)
+  const broken = e => program.fail(invocation, 'function_load_failed', e, FLAG_FATAL)
+  const give = server => {
+    if (invocation.closed) return
+    server.emit('connection', invocation.connection)
+    invocation.connection.take(head)
+  }
+  const find = () => {
+    const server = slot.httpServer()
+    if (typeof server.then === 'function') server.then(give, broken)
+    else give(server)
+  }
+  try {
+    slot.identify(invocation.meta)
+    const waiting = slot.ready()
+    if (waiting === undefined) find()
+    else waiting.then(find).catch(broken)
+  } catch (e) {
+    broken(e)
+  }
 }
 
 function handle (program, slot, invocation, event) {
