@@ -120,7 +120,7 @@ func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployReq
 	}
 	request := functions.DeployRequest{Name: req.Name, Settings: functions.Settings{
 		Timeout: seconds(req.Settings.TimeoutSeconds), Handler: req.Settings.Handler, Env: req.Settings.Env,
-		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK,
+		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK, Serves: req.Settings.Serves,
 	}}
 	definitions := []triggers.Definition{}
 	for _, t := range req.Settings.Triggers {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"yunduo"
@@ -16,6 +17,8 @@ func ruleOperations() []*Operation {
 		row("files.setRules", Owner, "Set the rules of an app's files", setFileRules),
 		row("functions.rules", Owner, "Read who may call which function", functionRules),
 		row("functions.setRules", Owner, "Set who may call which function", setFunctionRules),
+		row("functions.routes", Owner, "Read which HTTP paths lead to which function", functionRoutes),
+		row("functions.setRoutes", Owner, "Set which HTTP paths lead to which function", setFunctionRoutes),
 		row("rules.test", Owner, "Try what rules let a caller do", testRules),
 	}
 }
@@ -36,6 +39,15 @@ func functionRules(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wir
 
 func setFunctionRules(ctx context.Context, a *API, call *Call, req *wire.AppRulesRequest) (*wire.Empty, error) {
 	return &wire.Empty{}, a.rooms.Functions.SetRules(ctx, call.Caller, call.App, req.Rules)
+}
+
+func functionRoutes(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Routes, error) {
+	text, err := a.rooms.Functions.Routes(ctx, call.Caller, call.App)
+	return &wire.Routes{Routes: json.RawMessage(text)}, err
+}
+
+func setFunctionRoutes(ctx context.Context, a *API, call *Call, req *wire.Routes) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Functions.SetRoutes(ctx, call.Caller, call.App, string(req.Routes))
 }
 
 // testRules tells what rules, set or only proposed, let a supposed caller do.

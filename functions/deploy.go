@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,6 +84,7 @@ func (s *Service) Deploy(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		App: app, Function: r.Name, Settings: r.Settings, Failure: newFailure(b.failure),
 		CreatedAt: s.options.Now().UTC().Truncate(time.Millisecond), CreatedBy: creator(caller),
 	}
+	v.Server = b.server
 	if b.Bundle != nil {
 		if err := s.store.put(ctx, app, r.Name, b.Bundle); err != nil {
 			return Version{}, err
@@ -188,6 +190,7 @@ type built struct {
 	*bundle.Bundle
 	failure error  // why a version that is kept all the same cannot run
 	loading string // what was seen when the code was loaded; empty if nothing special
+	server  bool   // the code takes HTTP requests by itself
 }
 
 // build makes the bundle.
@@ -232,24 +235,24 @@ func (s *Service) build(ctx context.Context, app yunduo.AppID, r DeployRequest) 
 // does not load is refused, or kept with a warning. Code that is tried out many times and holds no packages is not
 // checked: its first invocation tells.
 func (s *Service) check(ctx context.Context, app yunduo.AppID, r DeployRequest, b *bundle.Bundle, unbundle func() (*bundle.Bundle, error)) (built, error) {
-	if r.KeepBroken && (b.Mode == bundle.ModeUnbundled || len(b.Packages) == 0) {
+	if r.KeepBroken && (b.Mode == bundle.ModeUnbundled || len(b.Packages) == 0) && !r.Settings.Serves && !mayListen(b) {
 		return built{Bundle: b}, nil
 	}
-	broken, err := s.tryLoad(ctx, app, r, b)
+	server, broken, err := s.tryLoad(ctx, app, r, b)
 	if broken == nil || err != nil {
-		return built{Bundle: b}, err
+		return built{Bundle: b, server: server}, err
 	}
 	if b.Mode == bundle.ModeBundled && len(b.Packages) > 0 && unbundle != nil {
 		other, err := unbundle()
 		if err != nil {
 			return built{}, err
 		}
-		again, err := s.tryLoad(ctx, app, r, other)
+		server, again, err := s.tryLoad(ctx, app, r, other)
 		if err != nil {
 			return built{}, err
 		}
 		if again == nil {
-			return built{Bundle: other, loading: "the code runs from its folder, because as one script it does not load: " + firstLine(yunduo.AsError(broken).Message)}, nil
+			return built{Bundle: other, server: server, loading: "the code runs from its folder, because as one script it does not load: " + firstLine(yunduo.AsError(broken).Message)}, nil
 		}
 	}
 	if !r.KeepBroken {
@@ -258,29 +261,40 @@ func (s *Service) check(ctx context.Context, app yunduo.AppID, r DeployRequest, 
 	return built{Bundle: b, loading: "the code does not load: " + firstLine(yunduo.AsError(broken).Message)}, nil
 }
 
-// tryLoad tells what is wrong with the code; err is what kept us from finding out.
-func (s *Service) tryLoad(ctx context.Context, app yunduo.AppID, r DeployRequest, b *bundle.Bundle) (broken, err error) {
+// mayListen reports whether the code could be a server: it then has to be loaded to know.
+func mayListen(b *bundle.Bundle) bool {
+	if b.Mode == bundle.ModeBundled {
+		return bytes.Contains(b.Code, []byte(".listen("))
+	}
+	return slices.ContainsFunc(b.Source(), func(f bundle.File) bool { return bytes.Contains(f.Data, []byte(".listen(")) })
+}
+
+// tryLoad tells whether the code is a server and what is wrong with it; err is what kept us from finding out.
+func (s *Service) tryLoad(ctx context.Context, app yunduo.AppID, r DeployRequest, b *bundle.Bundle) (server bool, broken, err error) {
 	v := versionRecord{App: app, Function: r.Name, Settings: r.Settings}
 	loaded, err := s.runtimeBundle(ctx, v, b)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	report, err := s.runtime.Check(ctx, loaded)
 	switch yunduo.ReasonOf(err) {
 	case "":
 	case yunduo.ReasonFunctionLoadFailed, yunduo.ReasonInvalidBundle:
-		return err, nil
+		return false, err, nil
 	default:
-		return nil, err
+		return false, nil, err
+	}
+	if report.Server {
+		return true, nil, nil
 	}
 	if handler := r.Settings.export(); !slices.Contains(report.Exports, handler) {
 		exported := "nothing"
 		if len(report.Exports) > 0 {
 			exported = strings.Join(report.Exports[:min(len(report.Exports), 5)], ", ")
 		}
-		return yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "%s does not export %s; it exports %s", b.Entry, handler, exported), nil
+		return false, yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "%s does not export %s; it exports %s", b.Entry, handler, exported), nil
 	}
-	return nil, nil
+	return false, nil, nil
 }
 
 // runtimeBundle gives a bundle the form that a runtime loads.
@@ -289,6 +303,13 @@ func (s *Service) runtimeBundle(ctx context.Context, v versionRecord, b *bundle.
 		App: v.App, Function: v.Function, Version: strconv.FormatInt(v.Number, 10),
 		Code: b.Code, SourceMap: b.SourceMap, Entry: b.Entry, Handler: v.Settings.export(), Env: v.Settings.Env,
 		Limits: runtime.Limits{Timeout: v.Settings.timeout()}, Exclusive: b.Exclusive, Concurrency: v.Settings.Concurrency, Official: v.Settings.OfficialSDK,
+	}
+	if loaded.Serves = v.Settings.Serves; v.Server || v.Settings.Serves {
+		// One copy of the code serves all requests of a process, as it would anywhere else.
+		loaded.Exclusive = true
+		if loaded.Concurrency == 0 {
+			loaded.Concurrency = serverConcurrency
+		}
 	}
 	if b.Mode == bundle.ModeUnbundled {
 		loaded.Code = nil

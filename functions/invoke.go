@@ -31,6 +31,8 @@ type InvokeOptions struct {
 	Lines bool
 	// Task is the coroutine that calls, to be parked while the function runs; nil on an ordinary goroutine.
 	Task *eventloop.Task
+	// Public lets callers without credentials in and asks no rules: what is called says itself that anybody may.
+	Public bool
 }
 
 // Result is what an invocation gave. InvocationID is set on errors of the code too.
@@ -57,29 +59,20 @@ var emptyEvent = json.RawMessage("{}")
 // the end user on whose behalf the caller calls. Errors: permission_denied, function_denied, malformed_json, body_too_large,
 // function_not_found, function_chain_too_deep, shutting_down, and those of runtime.Program.Invoke.
 func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, o InvokeOptions) (Result, error) {
-	invocation, err := s.admit(caller, app, name, o)
+	invocation, err := s.admit(ctx, caller, app, name, o)
 	if err != nil {
-		return Result{}, err
-	}
-	if err := s.allowed(ctx, caller, app, name); err != nil {
 		return Result{}, err
 	}
 	if invocation.Event, err = s.event(event); err != nil {
 		return Result{}, err
-	}
-	if invocation.RequestID = o.RequestID; invocation.RequestID == "" {
-		invocation.RequestID = yunduo.RequestID(ctx)
 	}
 	p, err := s.acquire(ctx, app, name)
 	if err != nil {
 		return Result{}, err
 	}
 	defer p.release()
-	rec := &recording{service: s, invocation: invocation, app: app, function: name, version: p.number, started: s.options.Now()}
-	invocation.Log, invocation.Task = rec.line, o.Task
-	if h := s.host.Load(); h != nil {
-		invocation.Host = *h
-	}
+	rec := s.record(invocation, p)
+	invocation.Task = o.Task
 	begun := time.Now()
 	result := Result{InvocationID: invocation.ID, Version: p.number}
 	if p.failure != nil {
@@ -107,15 +100,33 @@ func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Inv
 	return err
 }
 
+// record begins the record of an invocation, which the caller ends.
+func (s *Service) record(invocation *runtime.Invocation, p *program) *recording {
+	rec := &recording{service: s, invocation: invocation, app: invocation.Caller.App, function: invocation.Caller.Function, version: p.number, started: s.options.Now()}
+	invocation.Log = rec.line
+	if h := s.host.Load(); h != nil {
+		invocation.Host = *h
+	}
+	return rec
+}
+
 // admit decides whether the caller may invoke, and as whom the code acts.
-func (s *Service) admit(caller yunduo.Caller, app yunduo.AppID, name string, o InvokeOptions) (*runtime.Invocation, error) {
+func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, o InvokeOptions) (*runtime.Invocation, error) {
+	if o.Public && caller.Role == "" {
+		caller.App = app
+	}
 	switch {
-	case !caller.EndUser() && !caller.Privileged():
+	case !o.Public && !caller.EndUser() && !caller.Privileged():
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller has no role; sign in first")
 	case caller.App != app && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to another app than %s", app)
 	case o.AsUser != nil && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose whom a function runs for", app)
+	}
+	if !o.Public {
+		if err := s.allowed(ctx, caller, app, name); err != nil {
+			return nil, err
+		}
 	}
 	depth := 0
 	if caller.Role == yunduo.RoleFunction {
@@ -132,6 +143,9 @@ func (s *Service) admit(caller yunduo.Caller, app yunduo.AppID, name string, o I
 		App: app, Role: yunduo.RoleFunction, UserID: user.UserID, SessionID: user.SessionID, Provider: user.Provider, OpenID: user.OpenID, UnionID: user.UnionID,
 		WeChatAppID: user.WeChatAppID, Username: user.Username, Function: name, InvocationID: id, ClientIP: user.ClientIP,
 	}}
+	if invocation.RequestID = o.RequestID; invocation.RequestID == "" {
+		invocation.RequestID = yunduo.RequestID(ctx)
+	}
 	if invocation.Source == "" {
 		switch caller.Role {
 		case yunduo.RoleFunction:

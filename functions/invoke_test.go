@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -250,6 +251,9 @@ type stillProgram struct{}
 
 func (stillProgram) Invoke(context.Context, *runtime.Invocation) (runtime.Result, error) {
 	return runtime.Result{JSON: json.RawMessage("null")}, nil
+}
+func (stillProgram) Open(context.Context, *runtime.Invocation, func(runtime.Result, error)) net.Conn {
+	return nil
 }
 func (stillProgram) Close(context.Context) error { return nil }
 

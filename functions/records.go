@@ -28,6 +28,7 @@ type versionRecord struct {
 	Content   string         `bson:"content"` // hash of bundle and settings
 	Bundle    string         `bson:"bundle"`  // hash of the bundle; empty if there is none
 	Mode      bundle.Mode    `bson:"mode"`
+	Server    bool           `bson:"server,omitempty"` // the code takes HTTP requests by itself
 	Reason    string         `bson:"reason,omitempty"` // why it is unbundled
 	Size      int64          `bson:"size"`
 	Settings  Settings       `bson:"settings"`
@@ -80,9 +81,15 @@ type Settings struct {
 	Env         map[string]string `bson:"env,omitempty" json:"env,omitempty"`
 	Concurrency int               `bson:"concurrency,omitempty" json:"concurrency,omitempty"`
 	Unbundled   bool              `bson:"unbundled,omitempty" json:"unbundled,omitempty"`
-	OfficialSDK bool              `bson:"officialSdk,omitempty" json:"officialSdk,omitempty"`
-	Triggers    []Trigger         `bson:"triggers,omitempty" json:"triggers,omitempty"`
+	// Serves says that the exported function takes HTTP requests, (request, response), and not events.
+	Serves      bool      `bson:"serves,omitempty" json:"serves,omitempty"`
+	OfficialSDK bool      `bson:"officialSdk,omitempty" json:"officialSdk,omitempty"`
+	Triggers    []Trigger `bson:"triggers,omitempty" json:"triggers,omitempty"`
 }
+
+// serverConcurrency is how many requests a server serves at once whose author says nothing about it. Servers expect
+// concurrent requests, and share what they keep in memory among them.
+const serverConcurrency = 100
 
 // DefaultTimeout is the time limit of a function whose author set none.
 const DefaultTimeout = 60 * time.Second

@@ -76,6 +76,7 @@ type Service struct {
 	versions *documents.Records[versionRecord]
 	live     *documents.Records[functionRecord]
 	rules    *documents.RuleTexts[*rules.Functions]
+	routes   *documents.RuleTexts[*Routes]
 
 	deploys keylock.Locks // one deployment of a function at a time
 	changes keylock.Locks // moving a function's alias, and loading what it points to
@@ -121,6 +122,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.versions = documents.NewRecords[versionRecord](db, "function_versions", documents.RecordOptions{
 		Indexes: []driver.Index{{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "number"}}}},
 	})
+	s.routes = documents.NewRuleTexts(db, "function_routes", "{}", ParseRoutes)
 	s.rules = documents.NewRuleTexts(db, "function_rules", rules.DefaultFunctions, rules.ParseFunctions)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel

@@ -15,6 +15,7 @@ import (
 	"yunduo"
 	"yunduo/apps"
 	"yunduo/gateway/exchange"
+	"yunduo/gateway/hosting"
 	"yunduo/gateway/live"
 )
 
@@ -29,6 +30,9 @@ func cors(registry *apps.Registry, dev bool) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, h := c.Request(), c.Response().Header()
+			if strings.HasPrefix(r.URL.Path, hosting.Prefix) {
+				return next(c) // whose routes say more
+			}
 			origin := r.Header.Get(echo.HeaderOrigin)
 			preflight := r.Method == http.MethodOptions && r.Header.Get(echo.HeaderAccessControlRequestMethod) != ""
 			if origin != "" {

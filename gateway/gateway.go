@@ -18,6 +18,7 @@ import (
 	"yunduo/api"
 	"yunduo/gateway/cloudbase"
 	"yunduo/gateway/exchange"
+	"yunduo/gateway/hosting"
 	"yunduo/gateway/live"
 	"yunduo/gateway/native"
 )
@@ -82,6 +83,7 @@ func New(o Options) *Gateway {
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
+	hosting.Mount(e, hosting.Options{API: o.API, Rooms: o.Rooms, Logger: o.Logger, PublicURL: o.PublicURL, Draining: g.draining, PageAllowed: pages(o.Rooms.Apps, o.Dev)})
 	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now})
 	return g
 }

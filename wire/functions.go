@@ -48,7 +48,14 @@ type FunctionSettings struct {
 	Env            map[string]string `json:"env,omitempty"`
 	Unbundled      bool              `json:"unbundled,omitempty"`
 	OfficialSDK    bool              `json:"officialSdk,omitempty"`
+	Serves         bool              `json:"serves,omitempty"`
 	Triggers       []TriggerSpec     `json:"triggers,omitempty"`
+}
+
+// Routes are the routes of an app by path, each an object with function and, as needed, auth, methods, origins, bodyBytes
+// and keepPath.
+type Routes struct {
+	Routes json.RawMessage `json:"routes"`
 }
 
 // Function describes a deployed function and its live version.

@@ -57,6 +57,7 @@ func TestMain(m *testing.M) {
 	register[wire.RulesRequest]()
 	register[wire.CreateIndexRequest]()
 	register[wire.AppRulesRequest]()
+	register[wire.Routes]()
 	register[wire.TestRulesRequest]()
 	register[wire.TestRulesResponse]()
 	register[wire.IndexesResponse]()

@@ -128,7 +128,7 @@ func deployRequest(f project.Function) (wire.DeployRequest, error) {
 func wireSettings(f project.Function) wire.FunctionSettings {
 	settings := wire.FunctionSettings{
 		TimeoutSeconds: f.Settings.Timeout.Seconds(), Handler: f.Settings.Handler, Concurrency: f.Settings.Concurrency, Env: f.Settings.Env,
-		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK,
+		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK, Serves: f.Settings.Serves,
 	}
 	for _, t := range f.Triggers {
 		settings.Triggers = append(settings.Triggers, wire.TriggerSpec{Name: t.Name, Type: "timer", Config: t.Schedule, TimeZone: t.TimeZone})

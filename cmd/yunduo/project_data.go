@@ -21,6 +21,7 @@ import (
 type dataTarget interface {
 	CreateCollection(ctx context.Context, name string) error
 	SetRules(ctx context.Context, kind, collection, text string) error
+	SetRoutes(ctx context.Context, routes json.RawMessage) error
 	CreateIndex(ctx context.Context, collection string, index wire.Index) error
 }
 
@@ -56,6 +57,9 @@ func applyData(ctx context.Context, p *project.Project, target dataTarget, repor
 	}
 	if p.FunctionRules != "" {
 		report("function rules", target.SetRules(ctx, "functions", "", p.FunctionRules))
+	}
+	if p.Routes != "" {
+		report("routes", target.SetRoutes(ctx, json.RawMessage(p.Routes)))
 	}
 }
 
@@ -101,6 +105,11 @@ func (o ownPlatform) SetRules(ctx context.Context, kind, collection, text string
 		return o.do(ctx, "collections.setRules", wire.RulesRequest{Collection: collection, Rules: text})
 	}
 	return o.do(ctx, kind+".setRules", wire.AppRulesRequest{Rules: text})
+}
+
+// SetRoutes implements dataTarget.
+func (o ownPlatform) SetRoutes(ctx context.Context, routes json.RawMessage) error {
+	return o.do(ctx, "functions.setRoutes", wire.Routes{Routes: routes})
 }
 
 // CreateIndex implements dataTarget.

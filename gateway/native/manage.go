@@ -58,6 +58,8 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"PUT", "/apps/:app/rules/files", "files.setRules"},
 	{"GET", "/apps/:app/rules/functions", "functions.rules"},
 	{"PUT", "/apps/:app/rules/functions", "functions.setRules"},
+	{"GET", "/apps/:app/routes", "functions.routes"},
+	{"PUT", "/apps/:app/routes", "functions.setRoutes"},
 	{"POST", "/apps/:app/rules/test", "rules.test"},
 	{"GET", "/apps/:app/collections/:collection/indexes", "indexes.list"},
 	{"POST", "/apps/:app/collections/:collection/indexes", "indexes.create"},

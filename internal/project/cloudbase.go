@@ -26,6 +26,24 @@ type cloudbaseConfig struct {
 	FunctionRoot          string              `json:"functionRoot"`
 	Functions             []cloudbaseFunction `json:"functions"`
 	FunctionDefaultConfig cloudbaseFunction   `json:"functionDefaultConfig"`
+	Framework             struct {
+		Plugins map[string]struct {
+			Inputs struct {
+				ServicePaths map[string]string `json:"servicePaths"` // function to path
+			} `json:"inputs"`
+		} `json:"plugins"`
+	} `json:"framework"`
+}
+
+// servicePaths returns the HTTP paths that the CloudBase framework's plug-ins give functions. They are open to anybody.
+func (c *cloudbaseConfig) servicePaths() map[string]string {
+	paths := map[string]string{}
+	for _, plugin := range c.Framework.Plugins {
+		for function, path := range plugin.Inputs.ServicePaths {
+			paths[path] = function
+		}
+	}
+	return paths
 }
 
 // cloudbaseFunction are the settings of one function; config.json of a function folder has the same ones.

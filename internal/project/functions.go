@@ -53,7 +53,7 @@ func (l *loader) readFunctions() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		dir := found[name]
-		entry, ok := l.entry(dir, first(l.yaml.Functions[name].Handler, named[name].Handler))
+		entry, ok := l.entry(dir, first(l.yaml.Functions[name].Handler, named[name].Handler, bootstrapped(dir)))
 		if !ok {
 			l.explainSkipped(name, dir)
 			continue
@@ -120,7 +120,21 @@ func exports(file string) bool {
 	if err != nil || len(bytes.TrimSpace(data)) == 0 {
 		return true
 	}
-	return bytes.Contains(data, []byte("export"))
+	return bytes.Contains(data, []byte("export")) || bytes.Contains(data, []byte(".listen("))
+}
+
+var bootstrapLine = regexp.MustCompile(`(?m)^[^#\n]*\bnode\s+(?:\./)?([\w./-]+)\.[cm]?js\b`)
+
+// bootstrapped returns the handler that the start script of a web function names, empty if there is none.
+func bootstrapped(dir string) string {
+	script, err := os.ReadFile(filepath.Join(dir, "scf_bootstrap"))
+	if err != nil {
+		return ""
+	}
+	if m := bootstrapLine.FindSubmatch(script); m != nil {
+		return string(m[1]) + ".main"
+	}
+	return ""
 }
 
 // readFunction puts together what the files say about one function. The later ones win: defaults of cloudbaserc, its
@@ -144,6 +158,9 @@ func (l *loader) readFunction(name, dir string, named cloudbaseFunction) Functio
 		f.apply(own, shown)
 	}
 	f.applyYAML(l.yaml.Functions[name])
+	if f.Settings.Handler == "" {
+		f.Settings.Handler = bootstrapped(dir)
+	}
 	return f
 }
 
@@ -163,7 +180,9 @@ func (f *Function) apply(c cloudbaseFunction, file string) {
 	if c.Concurrency.Max > 0 {
 		f.Settings.Concurrency = int(c.Concurrency.Max)
 	}
-	if t := strings.ToLower(c.Type); t != "" && t != "event" {
+	switch strings.ToLower(c.Type) {
+	case "", "event", "http": // whether the code is a server shows when it is loaded
+	default:
 		f.warn("%s: type %q is not supported here; the function runs as an event function", file, c.Type)
 	}
 	for i, t := range c.Triggers {
@@ -192,6 +211,7 @@ func (f *Function) applyYAML(y yamlFunction) {
 	}
 	f.Settings.Unbundled = f.Settings.Unbundled || y.Unbundled
 	f.Settings.OfficialSDK = f.Settings.OfficialSDK || y.OfficialSDK
+	f.Settings.Serves = f.Settings.Serves || y.HTTP
 	for i, t := range y.Triggers {
 		if strings.TrimSpace(t.Schedule) == "" {
 			f.warn("%s: functions.%s.triggers[%d] has no schedule and is ignored", yamlName, f.Name, i)

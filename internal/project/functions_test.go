@@ -67,7 +67,8 @@ func TestLoad_CloudBase(t *testing.T) {
   "version": "2.0", "envId": "{{env.ENV_ID}}", "functionRoot": "./fn",
   "functionDefaultConfig": { "timeout": 5, "envVariables": { "D": "default", "S": "{{env.SECRET}}" } },
   "functions": [ { "name": "a", "timeout": "{{env.SECONDS}}", "handler": "app.run", "installDependency": true, "envVariables": { "A": "{{env.UNSET}}" },
-    "triggers": [ { "name": "t", "type": "timer", "config": "0 0 2 1 * * *" } ], "type": "HTTP", "instanceConcurrencyConfig": { "dynamicEnabled": "FALSE", "maxConcurrency": "8" } } ]
+    "triggers": [ { "name": "t", "type": "timer", "config": "0 0 2 1 * * *" } ], "type": "HTTP", "instanceConcurrencyConfig": { "dynamicEnabled": "FALSE", "maxConcurrency": "8" } } ],
+  "framework": { "plugins": { "fn": { "use": "@cloudbase/framework-plugin-function", "inputs": { "servicePaths": { "a": "/a", "b": "/b" } } } } }
 }`
 	yaml := `
 envId: "{{env.ENV_ID}}"
@@ -75,10 +76,11 @@ functionRoot: ./fn
 functionDefaultConfig: {timeout: 5, envVariables: {D: default, S: "{{env.SECRET}}"}}
 functions:
   - {name: a, timeout: "{{env.SECONDS}}", handler: app.run, envVariables: {A: "{{env.UNSET}}"}, type: HTTP, triggers: [{name: t, type: timer, config: "0 0 2 1 * * *"}], instanceConcurrencyConfig: {maxConcurrency: 8}}
+framework: {plugins: {fn: {inputs: {servicePaths: {a: /a, b: /b}}}}}
 `
 	for file, text := range map[string]string{"cloudbaserc.json": json, "cloudbaserc.yaml": yaml, "cloudbaserc.yml": yaml, "cloudbaserc": json} {
 		t.Run(file, func(t *testing.T) {
-			dir := folder(t, "p", map[string]string{file: text, "fn/a/app.js": code, "fn/b/index.js": code, ".env": "ENV_ID=base\nSECONDS=9\nSECRET=file", ".env.prod": "ENV_ID=prod"})
+			dir := folder(t, "p", map[string]string{file: text, "fn/a/app.js": code, "fn/b/index.js": code, "yunduo.yaml": "routes: {/b: {function: b, auth: key}, /: b}", ".env": "ENV_ID=base\nSECONDS=9\nSECRET=file", ".env.prod": "ENV_ID=prod"})
 			p, err := project.Load(dir, project.Options{Mode: "prod", Env: func(name string) (string, bool) { return "process", name == "SECRET" }})
 			require.NoError(t, err)
 			require.Equal(t, yunduo.AppID("prod"), p.App)
@@ -86,7 +88,8 @@ functions:
 			a := p.Functions[0]
 			require.Equal(t, project.Settings{Timeout: 9 * time.Second, Handler: "app.run", Env: map[string]string{"A": "", "D": "default", "S": "process"}, Concurrency: 8}, a.Settings)
 			require.Equal(t, []project.Trigger{{Name: "t", Schedule: "0 0 2 1 * * *"}}, a.Triggers)
-			require.Contains(t, a.Warnings[0], `type "HTTP"`)
+			require.Empty(t, a.Warnings)
+			require.JSONEq(t, `{"/a": {"function": "a", "auth": "public"}, "/b": {"function": "b", "auth": "key"}, "/": {"function": "b"}}`, p.Routes)
 			require.Equal(t, 5*time.Second, p.Functions[1].Settings.Timeout)
 			require.Equal(t, []string{file + ": the variable UNSET is not set and left empty"}, p.Warnings)
 			require.Contains(t, p.Files, filepath.Join(dir, file))

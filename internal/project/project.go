@@ -25,9 +25,11 @@ type Project struct {
 	Rules         map[string]string
 	StorageRules  string
 	FunctionRules string
-	Indexes       []Index
-	Files         []string // the configuration files that were read, absolute
-	Warnings      []string
+	// Routes say which HTTP paths lead to which function, as functions.ParseRoutes reads them; empty if none is stated.
+	Routes   string
+	Indexes  []Index
+	Files    []string // the configuration files that were read, absolute
+	Warnings []string
 }
 
 // Function is one function folder with its settings.
@@ -48,6 +50,7 @@ type Settings struct {
 	Env         map[string]string
 	Concurrency int  // requests that one slot may serve at once
 	Unbundled   bool // run from the folder
+	Serves      bool // the exported function takes HTTP requests, not events
 	OfficialSDK bool // take wx-server-sdk and its kind from npm
 	Description string
 }

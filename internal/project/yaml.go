@@ -30,6 +30,7 @@ import (
 //	    env: {PAGE: "20"}
 //	    concurrency: 10               # requests that one copy of the code may serve at once
 //	    unbundled: true               # run from the folder with its node_modules
+//	    http: true                    # main is (request, response), not (event, context)
 //	    officialSdk: true             # use wx-server-sdk from npm
 //	    triggers:
 //	      - {name: nightly, schedule: "0 0 3 * * * *", timeZone: Asia/Shanghai}
@@ -37,6 +38,9 @@ import (
 //	  notes: {read: true, write: "doc._openid == auth.openid"}
 //	storageRules: readonly
 //	functionRules: {"*": {invoke: "auth != null"}, refund: {invoke: false}}
+//	routes:                           # HTTP paths under /http/{app}: a function, or more about it
+//	  /hello: hello                   # for signed-in users, as in functionRules
+//	  /pay/notify: {function: payNotify, auth: public, methods: [POST]}
 //	indexes:
 //	  notes:
 //	    - {fields: [_openid, -createdAt], unique: false}
@@ -55,6 +59,7 @@ type yamlConfig struct {
 	Rules        map[string]any          `yaml:"rules"`
 	StorageRules any                     `yaml:"storageRules"`
 	FuncRules    any                     `yaml:"functionRules"`
+	Routes       map[string]any          `yaml:"routes"`
 	Indexes      map[string][]yamlIndex  `yaml:"indexes"`
 }
 
@@ -65,6 +70,7 @@ type yamlFunction struct {
 	Concurrency int               `yaml:"concurrency"`
 	Unbundled   bool              `yaml:"unbundled"`
 	OfficialSDK bool              `yaml:"officialSdk"`
+	HTTP        bool              `yaml:"http"`
 	Description string            `yaml:"description"`
 	Triggers    []yamlTrigger     `yaml:"triggers"`
 }
@@ -118,7 +124,33 @@ func (l *loader) readYAML() error {
 			return err
 		}
 	}
+	if err := l.readRoutes(); err != nil {
+		return err
+	}
 	return l.readIndexes()
+}
+
+// readRoutes takes the routes of the file, and of what the CloudBase CLI's has of them.
+func (l *loader) readRoutes() error {
+	routes := map[string]any{}
+	for path, function := range l.cloudbase.servicePaths() {
+		routes[path] = map[string]any{"function": function, "auth": "public"}
+	}
+	for path, route := range l.yaml.Routes {
+		if name, ok := route.(string); ok {
+			route = map[string]any{"function": name}
+		}
+		routes[path] = route
+	}
+	if len(routes) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(routes)
+	if err != nil {
+		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: routes must be names of functions or objects, by path", yamlName)
+	}
+	l.project.Routes = string(text)
+	return nil
 }
 
 func (l *loader) fillEnv(env map[string]string) {

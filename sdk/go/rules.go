@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 
 	"yunduo/wire"
 )
@@ -23,6 +24,18 @@ func (c *Client) Rules(ctx context.Context, kind, collection string) (string, er
 // SetRules sets what Rules returns.
 func (c *Client) SetRules(ctx context.Context, kind, collection, text string) error {
 	return c.Do(ctx, "PUT", c.rulesPath(kind, collection), wire.AppRulesRequest{Rules: text}, nil)
+}
+
+// Routes returns which HTTP paths lead to which function of the app, by path.
+func (c *Client) Routes(ctx context.Context) (json.RawMessage, error) {
+	var reply wire.Routes
+	err := c.Do(ctx, "GET", c.managePath("/routes"), nil, &reply)
+	return reply.Routes, err
+}
+
+// SetRoutes sets what Routes returns.
+func (c *Client) SetRoutes(ctx context.Context, routes json.RawMessage) error {
+	return c.Do(ctx, "PUT", c.managePath("/routes"), wire.Routes{Routes: routes}, nil)
 }
 
 // TestRules tells what rules let a supposed caller do.
