@@ -54,6 +54,8 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":               {"cmd/yunduo"},
 	"github.com/elastic/go-seccomp-bpf":    {"functions/node"},
 	"google.golang.org/protobuf":           {"gateway"},
+
+	"github.com/santhosh-tekuri/jsonschema": {"functions"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.

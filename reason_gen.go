@@ -130,6 +130,8 @@ const (
 	ReasonFunctionChainTooDeep Reason = "function_chain_too_deep"
 	// Too many invocations are running.
 	ReasonFunctionBusy Reason = "function_busy"
+	// There is no accepted invocation of this ID that the caller may see.
+	ReasonInvocationNotFound Reason = "invocation_not_found"
 	// This call is not supported here.
 	ReasonUnsupportedCall Reason = "unsupported_call"
 	// The function's folder cannot be deployed.
@@ -232,6 +234,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonFunctionResultTooLarge: {"too_large", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},
 	ReasonFunctionChainTooDeep:   {"exhausted", -504002, "FUNCTIONS_EXECUTE_FAIL", 0, false},
 	ReasonFunctionBusy:           {"exhausted", -501004, "EXCEED_CONCURRENT_REQUEST_LIMIT", 0, true},
+	ReasonInvocationNotFound:     {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonUnsupportedCall:        {"invalid", -604100, "INVALID_PARAM", 115, false},
 	ReasonInvalidBundle:          {"invalid", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonInvalidConfig:          {"invalid", -501007, "INVALID_PARAM", 0, false},

@@ -19,6 +19,8 @@ const maxSourceText = 256 << 10
 func functionOperations() []*Operation {
 	return []*Operation{
 		row("functions.invoke", SignedIn, "Run a function with an event", invokeNamed),
+		row("functions.start", SignedIn, "Accept an invocation that runs by itself", startFunction),
+		row("functions.started", SignedIn, "Tell what became of an accepted invocation", startedFunction),
 		row("functions.list", Owner, "List functions", listFunctions),
 		row("functions.get", Owner, "Describe a function", getFunction),
 		row("functions.deploy", Owner, "Deploy a function", deployFunction),
@@ -59,6 +61,30 @@ func invokeNamed(ctx context.Context, a *API, call *Call, req *wire.InvokeReques
 		return nil, err
 	}
 	return &wire.InvokeResponse{Result: result}, nil
+}
+
+func startFunction(ctx context.Context, a *API, call *Call, req *wire.StartRequest) (*wire.Started, error) {
+	accepted, err := a.rooms.Functions.Start(ctx, call.Caller, call.App, req.Name, req.Data, req.IdempotencyKey)
+	return wireStarted(accepted), err
+}
+
+func startedFunction(ctx context.Context, a *API, call *Call, req *wire.StartedRequest) (*wire.Started, error) {
+	accepted, err := a.rooms.Functions.Started(ctx, call.Caller, call.App, req.ID)
+	return wireStarted(accepted), err
+}
+
+func wireStarted(a functions.Accepted) *wire.Started {
+	started := &wire.Started{
+		ID: a.ID, Function: a.Function, State: string(a.State), InvocationID: a.InvocationID, Result: a.Result, AcceptedAt: a.AcceptedAt,
+	}
+	if !a.EndedAt.IsZero() {
+		started.EndedAt = &a.EndedAt
+	}
+	if a.Failure != nil {
+		body := wire.NewErrorBody(a.Failure, "")
+		started.Error = &body
+	}
+	return started
 }
 
 func wireFunction(f functions.Function) wire.Function {
@@ -120,7 +146,7 @@ func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployReq
 	}
 	request := functions.DeployRequest{Name: req.Name, Settings: functions.Settings{
 		Timeout: seconds(req.Settings.TimeoutSeconds), Handler: req.Settings.Handler, Env: req.Settings.Env,
-		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK, Serves: req.Settings.Serves,
+		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK, Serves: req.Settings.Serves, Schema: string(req.Settings.Schema),
 	}}
 	definitions := []triggers.Definition{}
 	for _, t := range req.Settings.Triggers {

@@ -257,3 +257,38 @@ func TestHTTP_WebSocket(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "LOUD", string(message))
 }
+
+func TestStart_AnswersBeforeTheFunctionRuns(t *testing.T) {
+	w := shared.open(t)
+	w.user(t, "li")
+	w.user(t, "mei")
+	w.deployMain(t, "report", "return { pages: event.month, openid: cloud.getWXContext().OPENID }")
+	send := func(as, path, body string, status int) string {
+		method := "GET"
+		if body != "" {
+			method = "POST"
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, w.url+"/v1/apps/"+string(w.app)+path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+w.tokens[as])
+		r.Header.Set("Idempotency-Key", "march")
+		response, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, status, response.StatusCode, string(text))
+		return string(text)
+	}
+	var first, second wire.Started
+	require.NoError(t, json.Unmarshal([]byte(send("li", "/functions/report/start", `{"month":3}`, 200)), &first))
+	require.NoError(t, json.Unmarshal([]byte(send("li", "/functions/report/start", `{"month":3}`, 200)), &second))
+	require.Equal(t, first.ID, second.ID)
+	require.Eventually(t, func() bool {
+		require.NoError(t, json.Unmarshal([]byte(send("li", "/invocations/"+first.ID, "", 200)), &second))
+		return second.State == "done"
+	}, 20*time.Second, 10*time.Millisecond)
+	require.JSONEq(t, `{"pages":3,"openid":"li"}`, string(second.Result))
+	require.Equal(t, yunduo.ReasonInvocationNotFound, reasonOf(t, send("mei", "/invocations/"+first.ID, "", 404)))
+	require.Equal(t, yunduo.ReasonFunctionNotFound, reasonOf(t, send("li", "/functions/none/start", `{}`, 404)))
+}

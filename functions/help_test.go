@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -106,15 +107,27 @@ func open(t testing.TB, dir string, o functions.Options) *house { return openWit
 // startTwo starts two services on the same rooms.
 func startTwo(t testing.TB) (one, two *functions.Service) {
 	t.Helper()
+	one, two, _ = startTwoAt(t)
+	return one, two
+}
+
+// startTwoAt is startTwo with a clock that can be put forward.
+func startTwoAt(t testing.TB) (one, two *functions.Service, ahead *atomic.Int64) {
+	t.Helper()
+	ahead = &atomic.Int64{}
 	db, bucket, closeRooms := rooms(t, t.TempDir())
 	t.Cleanup(closeRooms)
 	make := func() *functions.Service {
-		s, err := functions.New(db, bucket, shared, functions.Options{CacheDir: t.TempDir()})
+		s, err := functions.New(db, bucket, shared, functions.Options{CacheDir: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 		require.NoError(t, err)
-		t.Cleanup(func() { shut(t, s) })
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = s.Close(ctx) // what still runs is stopped
+		})
 		return s
 	}
-	return make(), make()
+	return make(), make(), ahead
 }
 
 func start(t testing.TB) *house { return open(t, t.TempDir(), functions.Options{}) }

@@ -33,6 +33,8 @@ type InvokeOptions struct {
 	Task *eventloop.Task
 	// Public lets callers without credentials in and asks no rules: what is called says itself that anybody may.
 	Public bool
+	// again says that the invocation has been admitted and checked before.
+	again bool
 }
 
 // Result is what an invocation gave. InvocationID is set on errors of the code too.
@@ -71,6 +73,9 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		return Result{}, err
 	}
 	defer p.release()
+	if err := p.accepts(invocation.Event); err != nil && !o.again && invocation.Source != SourceTimer {
+		return Result{}, err
+	}
 	rec := s.record(invocation, p)
 	invocation.Task = o.Task
 	begun := time.Now()
@@ -123,7 +128,7 @@ func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 	case o.AsUser != nil && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose whom a function runs for", app)
 	}
-	if !o.Public {
+	if !o.Public && !o.again {
 		if err := s.allowed(ctx, caller, app, name); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
@@ -26,6 +27,7 @@ type program struct {
 	failure  *yunduo.Error // set instead of code that cannot be loaded
 	code     runtime.Program
 	figures  *functionFigures
+	schema   *jsonschema.Schema // of the event; nil takes anything
 
 	mu      sync.Mutex
 	users   int
@@ -180,6 +182,10 @@ func (s *Service) prepare(ctx context.Context, v versionRecord) (*program, error
 	p := &program{number: v.Number, timeout: v.Settings.timeout(), official: v.Settings.OfficialSDK, failure: v.Failure.error(), free: make(chan struct{}), figures: s.figures.of(v.App, v.Function)}
 	if p.failure != nil {
 		return p, nil
+	}
+	var err error
+	if p.schema, err = parseSchema(v.Settings.Schema); err != nil {
+		return nil, err
 	}
 	b, err := s.store.get(ctx, v.App, v.Function, v.Bundle)
 	if err != nil {

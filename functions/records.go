@@ -82,9 +82,11 @@ type Settings struct {
 	Concurrency int               `bson:"concurrency,omitempty" json:"concurrency,omitempty"`
 	Unbundled   bool              `bson:"unbundled,omitempty" json:"unbundled,omitempty"`
 	// Serves says that the exported function takes HTTP requests, (request, response), and not events.
-	Serves      bool      `bson:"serves,omitempty" json:"serves,omitempty"`
-	OfficialSDK bool      `bson:"officialSdk,omitempty" json:"officialSdk,omitempty"`
-	Triggers    []Trigger `bson:"triggers,omitempty" json:"triggers,omitempty"`
+	Serves      bool `bson:"serves,omitempty" json:"serves,omitempty"`
+	OfficialSDK bool `bson:"officialSdk,omitempty" json:"officialSdk,omitempty"`
+	// Schema is the JSON Schema of the event; what does not fit never reaches the code. Empty takes anything.
+	Schema   string    `bson:"schema,omitempty" json:"schema,omitempty"`
+	Triggers []Trigger `bson:"triggers,omitempty" json:"triggers,omitempty"`
 }
 
 // serverConcurrency is how many requests a server serves at once whose author says nothing about it. Servers expect
@@ -127,6 +129,9 @@ func (s *Settings) validate(limits Limits) error {
 		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "env: there are more than %d variables", maxVariables)
 	case len(s.Triggers) > maxTriggers:
 		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "triggers: there are more than %d", maxTriggers)
+	}
+	if _, err := parseSchema(s.Schema); err != nil {
+		return err
 	}
 	size := 0
 	for name, value := range s.Env {

@@ -77,6 +77,8 @@ type Service struct {
 	live     *documents.Records[functionRecord]
 	rules    *documents.RuleTexts[*rules.Functions]
 	routes   *documents.RuleTexts[*Routes]
+	starts   *documents.Records[asyncRecord]
+	accepted chan struct{} // something was: it has one place
 
 	deploys keylock.Locks // one deployment of a function at a time
 	changes keylock.Locks // moving a function's alias, and loading what it points to
@@ -105,7 +107,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	if o.CacheDir == "" {
 		o.CacheDir = filepath.Join(os.TempDir(), "yunduo-functions")
 	}
-	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, loaded: make(map[string]*program)}
+	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, loaded: make(map[string]*program), accepted: make(chan struct{}, 1)}
 	if !bundle.CanBuildApart() {
 		o.Logger.Warn("deployed code is compiled in the server's own process, because bundle.Init was not called in main")
 	}
@@ -122,6 +124,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.versions = documents.NewRecords[versionRecord](db, "function_versions", documents.RecordOptions{
 		Indexes: []driver.Index{{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "number"}}}},
 	})
+	s.starts = openAsync(db)
 	s.routes = documents.NewRuleTexts(db, "function_routes", "{}", ParseRoutes)
 	s.rules = documents.NewRuleTexts(db, "function_rules", rules.DefaultFunctions, rules.ParseFunctions)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -130,6 +133,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.logs = newLogWriter(db, s.limits.LogAge, s.log)
 	s.wg.Go(s.logs.run)
 	s.wg.Go(func() { s.follow(ctx) })
+	s.wg.Go(func() { s.runAccepted(ctx) })
 	return s, nil
 }
 

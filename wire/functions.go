@@ -23,6 +23,31 @@ func (r *InvokeResponse) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// StartRequest accepts an invocation that runs by itself. The same idempotency key of the same caller is the same
+// invocation.
+type StartRequest struct {
+	Name           string          `json:"name"`
+	Data           json.RawMessage `json:"data,omitempty"`
+	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
+}
+
+// StartedRequest asks what became of an accepted invocation.
+type StartedRequest struct {
+	ID string `json:"id"`
+}
+
+// Started is an accepted invocation.
+type Started struct {
+	ID           string          `json:"id"`
+	Function     string          `json:"function"`
+	State        string          `json:"state" enum:"accepted,running,done,failed,lost"`
+	InvocationID string          `json:"invocationId,omitempty"`
+	Result       json.RawMessage `json:"result,omitempty"`
+	Error        *ErrorBody      `json:"error,omitempty"`
+	AcceptedAt   time.Time       `json:"acceptedAt"`
+	EndedAt      *time.Time      `json:"endedAt,omitempty"`
+}
+
 // TestInvokeRequest runs a function from the console under a chosen identity.
 type TestInvokeRequest struct {
 	Name   string          `json:"name"`
@@ -49,6 +74,7 @@ type FunctionSettings struct {
 	Unbundled      bool              `json:"unbundled,omitempty"`
 	OfficialSDK    bool              `json:"officialSdk,omitempty"`
 	Serves         bool              `json:"serves,omitempty"`
+	Schema         json.RawMessage   `json:"schema,omitempty"` // JSON Schema of the event
 	Triggers       []TriggerSpec     `json:"triggers,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -128,7 +129,7 @@ func deployRequest(f project.Function) (wire.DeployRequest, error) {
 func wireSettings(f project.Function) wire.FunctionSettings {
 	settings := wire.FunctionSettings{
 		TimeoutSeconds: f.Settings.Timeout.Seconds(), Handler: f.Settings.Handler, Concurrency: f.Settings.Concurrency, Env: f.Settings.Env,
-		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK, Serves: f.Settings.Serves,
+		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK, Serves: f.Settings.Serves, Schema: json.RawMessage(f.Settings.Schema),
 	}
 	for _, t := range f.Triggers {
 		settings.Triggers = append(settings.Triggers, wire.TriggerSpec{Name: t.Name, Type: "timer", Config: t.Schedule, TimeZone: t.TimeZone})

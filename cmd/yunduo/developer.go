@@ -146,7 +146,7 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 func settings(f project.Function) functions.Settings {
 	s := functions.Settings{
 		Timeout: f.Settings.Timeout, Handler: f.Settings.Handler, Env: f.Settings.Env, Concurrency: f.Settings.Concurrency,
-		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK, Serves: f.Settings.Serves,
+		Unbundled: f.Settings.Unbundled, OfficialSDK: f.Settings.OfficialSDK, Serves: f.Settings.Serves, Schema: f.Settings.Schema,
 	}
 	for _, t := range f.Triggers {
 		s.Triggers = append(s.Triggers, functions.Trigger{Name: t.Name, Schedule: t.Schedule, TimeZone: t.TimeZone})

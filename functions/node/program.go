@@ -278,6 +278,9 @@ func (p *Program) abandon(r *run, why *yunduo.Error, atOnce bool) {
 	p.mu.Lock()
 	proc := r.proc
 	p.mu.Unlock()
+	if proc == nil { // there was none to be had, and the run has just been told so
+		return
+	}
 	p.drop(proc)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"yunduo"
 	"yunduo/api"
 	"yunduo/gateway/exchange"
+	"yunduo/wire"
 )
 
 // invoke runs a function: the body is the event, the reply the bare return value.
@@ -27,6 +28,38 @@ func (s *surface) invoke(c echo.Context) error {
 		return err
 	}
 	return exchange.Raw(c, http.StatusOK, response)
+}
+
+// start accepts an invocation: the body is the event, the header Idempotency-Key its name.
+func (s *surface) start(c echo.Context) error {
+	call, err := s.call(c, yunduo.AppID(c.Param("app")))
+	if err != nil {
+		return err
+	}
+	event, err := exchange.Body(c, exchange.MaxJSONBody)
+	if err != nil {
+		return err
+	}
+	call.Input = &wire.StartRequest{Name: c.Param("name"), Data: event, IdempotencyKey: c.Request().Header.Get("Idempotency-Key")}
+	response, err := s.API.Do(c.Request().Context(), "functions.start", call)
+	if err != nil {
+		return err
+	}
+	return exchange.JSON(c, response)
+}
+
+// started tells what became of an accepted invocation.
+func (s *surface) started(c echo.Context) error {
+	call, err := s.call(c, yunduo.AppID(c.Param("app")))
+	if err != nil {
+		return err
+	}
+	call.Input = &wire.StartedRequest{ID: c.Param("id")}
+	response, err := s.API.Do(c.Request().Context(), "functions.started", call)
+	if err != nil {
+		return err
+	}
+	return exchange.JSON(c, response)
 }
 
 // login signs an end user in with the provider of the path; the body is the credential.

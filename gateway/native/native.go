@@ -38,6 +38,8 @@ func Mount(e *echo.Echo, o Options) {
 
 	app := e.Group("/v1/apps/:app")
 	app.POST("/functions/:name", s.invoke)
+	app.POST("/functions/:name/start", s.start)
+	app.GET("/invocations/:id", s.started)
 	app.POST("/auth/refresh", s.operation("auth.refresh"))
 	app.POST("/auth/revoke", s.operation("auth.revoke"))
 	app.POST("/auth/logout", s.operation("auth.logout"))

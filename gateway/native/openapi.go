@@ -47,6 +47,8 @@ func openAPI(operations []*api.Operation) []byte {
 		b.addTransfer("/v1/manage"+r.path, r.in, byName[r.operation])
 	}
 	b.addInvoke(byName["functions.invoke"])
+	b.addStart(byName["functions.start"])
+	b.add("GET", "/v1/apps/:app/invocations/:id", byName["functions.started"])
 	text, err := json.Marshal(object{
 		"openapi": "3.1.0",
 		"info":    object{"title": "Yunduo", "version": "1", "description": "Cloud functions, documents, files and triggers behind one app-scoped gateway."},
@@ -79,6 +81,15 @@ func (b *openAPIBuilder) addInvoke(o *api.Operation) {
 	operation["requestBody"] = body(object{"description": "the event"})
 	operation["responses"].(object)["200"] = described("the return value", object{})
 	b.put("POST", path, operation)
+}
+
+// addStart describes the route whose body is the event of an invocation that runs by itself.
+func (b *openAPIBuilder) addStart(o *api.Operation) {
+	operation := b.operation("/v1/apps/:app/functions/:name/start", o)
+	operation["requestBody"] = body(object{"description": "the event"})
+	operation["description"] = operation["description"].(string) + " The header Idempotency-Key names the invocation."
+	b.schema(o.Request)
+	b.put("POST", "/v1/apps/:app/functions/:name/start", operation)
 }
 
 // addTransfer describes a route whose body or reply is a file. What an import is told stands in the query.

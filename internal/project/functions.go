@@ -212,6 +212,13 @@ func (f *Function) applyYAML(y yamlFunction) {
 	f.Settings.Unbundled = f.Settings.Unbundled || y.Unbundled
 	f.Settings.OfficialSDK = f.Settings.OfficialSDK || y.OfficialSDK
 	f.Settings.Serves = f.Settings.Serves || y.HTTP
+	if y.Schema != nil {
+		text, err := json.Marshal(y.Schema)
+		if err != nil {
+			f.Err = yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s: functions.%s.schema cannot be JSON: %s", yamlName, f.Name, err)
+		}
+		f.Settings.Schema = string(text)
+	}
 	for i, t := range y.Triggers {
 		if strings.TrimSpace(t.Schedule) == "" {
 			f.warn("%s: functions.%s.triggers[%d] has no schedule and is ignored", yamlName, f.Name, i)

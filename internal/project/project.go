@@ -48,10 +48,11 @@ type Settings struct {
 	Timeout     time.Duration
 	Handler     string // file and export: "index.main"
 	Env         map[string]string
-	Concurrency int  // requests that one slot may serve at once
-	Unbundled   bool // run from the folder
-	Serves      bool // the exported function takes HTTP requests, not events
-	OfficialSDK bool // take wx-server-sdk and its kind from npm
+	Concurrency int    // requests that one slot may serve at once
+	Unbundled   bool   // run from the folder
+	Schema      string // JSON Schema of the event; empty for none
+	Serves      bool   // the exported function takes HTTP requests, not events
+	OfficialSDK bool   // take wx-server-sdk and its kind from npm
 	Description string
 }
 

@@ -30,6 +30,7 @@ import (
 //	    env: {PAGE: "20"}
 //	    concurrency: 10               # requests that one copy of the code may serve at once
 //	    unbundled: true               # run from the folder with its node_modules
+//	    schema: {type: object, required: [page], properties: {page: {type: integer}}}
 //	    http: true                    # main is (request, response), not (event, context)
 //	    officialSdk: true             # use wx-server-sdk from npm
 //	    triggers:
@@ -71,6 +72,7 @@ type yamlFunction struct {
 	Unbundled   bool              `yaml:"unbundled"`
 	OfficialSDK bool              `yaml:"officialSdk"`
 	HTTP        bool              `yaml:"http"`
+	Schema      map[string]any    `yaml:"schema"`
 	Description string            `yaml:"description"`
 	Triggers    []yamlTrigger     `yaml:"triggers"`
 }

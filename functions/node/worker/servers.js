@@ -13,7 +13,7 @@ function install (slot) {
 
   net.Server.prototype.listen = function listen (...args) {
     const owner = slot()
-    if (owner === null) return realListen.apply(this, args)
+    if (owner === null || !isServer(this)) return realListen.apply(this, args)
     const { port, host, callback } = where(args)
     if (owners.has(this)) throw Object.assign(new Error('Listen method has been called more than once without closing.'), { code: 'ERR_SERVER_ALREADY_LISTEN' })
     owners.set(this, { owner, port: port || Number(owner.process.env.PORT), host })

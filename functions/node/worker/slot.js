@@ -5,7 +5,7 @@ const { pathToFileURL } = require('node:url')
 const { Loader, isESM } = require('./loader')
 const { platformVariables, callerVariables } = require('./context')
 const { slotConsole, slotProcess } = require('./shadow')
-const { serverOf, isServer } = require('./servers')
+const { serverOf } = require('./servers')
 const { eventServer } = require('./exchange')
 
 const LISTEN_TIME = 10_000
@@ -63,7 +63,6 @@ class Slot {
 
   /** The code has begun to listen with a server, or has closed it. */
   listens (server) {
-    if (!isServer(server)) return
     this.listening.push(server)
     if (this.onListen !== null) this.onListen()
   }

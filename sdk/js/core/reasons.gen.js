@@ -66,6 +66,7 @@ module.exports = {
   function_result_too_large: [-504002, false],
   function_chain_too_deep: [-504002, false],
   function_busy: [-501004, true],
+  invocation_not_found: [-504001, false],
   unsupported_call: [-604100, false],
   invalid_bundle: [-504001, false],
   invalid_config: [-501007, false],
