@@ -133,7 +133,7 @@ func getFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequ
 	settings := f.Version.Settings
 	function.Settings = &wire.FunctionSettings{
 		TimeoutSeconds: settings.Timeout.Seconds(), Handler: settings.Handler, Env: settings.Env,
-		Concurrency: settings.Concurrency, Unbundled: settings.Unbundled, OfficialSDK: settings.OfficialSDK,
+		Concurrency: settings.Concurrency, Unbundled: settings.Unbundled, OfficialSDK: settings.OfficialSDK, Serves: settings.Serves, Schema: json.RawMessage(settings.Schema),
 	}
 	triggers, err := a.triggersOf(ctx, call)
 	function.Triggers = triggers[f.Name]

@@ -40,7 +40,7 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 		err = p.failure
 	}
 	if err != nil {
-		s.record(invocation, p).end(p, 0, runtime.Result{}, err)
+		s.record(invocation, p).finish(p, 0, runtime.Result{}, err)
 		p.release()
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 	rec := s.record(invocation, p)
 	begun := time.Now()
 	return p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
-		rec.end(p, time.Since(begun), result, err)
+		rec.finish(p, time.Since(begun), result, err)
 		p.release()
 	}), nil
 }

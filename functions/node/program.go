@@ -146,6 +146,7 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, s *stream, l
 		}
 		switch {
 		case end.left || p.leave(r):
+		case !p.given(r): // there was no process to be had, and the run has just been told so
 		case s != nil && end.cause != budgetSpent && s.ends(r, end.why):
 		default:
 			if end.cause != callerLeft {
@@ -273,14 +274,18 @@ func (p *Program) deadline(r *run, begun time.Time) time.Time {
 	return r.last
 }
 
+// given reports whether a process has got the run.
+func (p *Program) given(r *run) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return r.proc != nil
+}
+
 // abandon gives up on a run, in the background: the caller needs its answer now.
 func (p *Program) abandon(r *run, why *yunduo.Error, atOnce bool) {
 	p.mu.Lock()
 	proc := r.proc
 	p.mu.Unlock()
-	if proc == nil { // there was none to be had, and the run has just been told so
-		return
-	}
 	p.drop(proc)
 	p.mu.Lock()
 	defer p.mu.Unlock()

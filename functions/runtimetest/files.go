@@ -82,7 +82,7 @@ exports.main = async e => ({
   instance: module instanceof require('module'), exportsMap: require('mapped/sub'), scoped: require('@s/p').name, cycle: require('./a').done,
   sdk: typeof require('wx-server-sdk').call, sloppy: (function () { return this !== undefined })(), strict: require('./strict')
 })`,
-		"settings.js": "module.exports = { title: 'own file' }", "lib/math.js": "exports.double = n => n * 2", "child.js": "exports.parent = module.parent",
+		"settings.js": "module.exports = { title: 'own file' }", "lib/math.js": "exports.double = n => n * 2", "child.js": "const process = require('process'), console = require('console'); exports.parent = process.pid > 0 && module.parent",
 		"a.js": "exports.done = false; const b = require('./b'); exports.done = b.sawA === false", "b.js": "exports.sawA = require('./a').done",
 		"strict.js":                           "'use strict'; module.exports = (function () { return this === undefined })()",
 		"node_modules/greet/package.json":     `{"name":"greet","main":"main.js"}`,

@@ -9,6 +9,8 @@ const Module = require('node:module')
 const PARAMETERS = 'exports, require, module, __filename, __dirname, process, console'
 const HEAD = `(function (${PARAMETERS}) { `
 const TAIL = '\n})'
+const INNER_HEAD = 'return (function () { '
+const INNER_TAIL = '\n}).apply(this, arguments)'
 const parse = JSON.parse
 
 const dynamicImport = vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
@@ -17,7 +19,13 @@ const dynamicImport = vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOAD
 function compile (filename, source, cachedData) {
   if (source.charCodeAt(0) === 0xFEFF) source = source.slice(1)
   if (source.startsWith('#!')) source = '//' + source
-  return new vm.Script(HEAD + source + TAIL, { filename, columnOffset: -HEAD.length, cachedData, importModuleDynamically: dynamicImport })
+  try {
+    return new vm.Script(HEAD + source + TAIL, { filename, columnOffset: -HEAD.length, cachedData, importModuleDynamically: dynamicImport })
+  } catch (e) {
+    // The names that are ours alone may be declared by the code, as in const process = require('process').
+    if (!(e instanceof SyntaxError) || !/^Identifier '(process|console)' has already been declared/.test(e.message)) throw e
+    return new vm.Script(HEAD + INNER_HEAD + source + INNER_TAIL + TAIL, { filename, columnOffset: -(HEAD + INNER_HEAD).length, importModuleDynamically: dynamicImport })
+  }
 }
 
 class Modules {
