@@ -2,7 +2,7 @@
 // HTTP exchanges: a request reaches the function's code either as it reaches any server, or as an event whose result
 // is the reply.
 const http = require('node:http')
-const { handlerContext } = require('./context')
+const { HandlerContext } = require('./context')
 
 const BODY_LIMIT = 6 * 1024 * 1024
 const stringify = JSON.stringify
@@ -82,7 +82,7 @@ function run (program, slot, invocation, event) {
   return new Promise((resolve, reject) => {
     const reply = (error, value) => error === null || error === undefined ? resolve(value) : reject(error)
     const main = slot.handler()
-    const result = main.call(slot.exports, event, handlerContext(program.settings, invocation.meta, reply), reply)
+    const result = main.call(slot.exports, event, new HandlerContext(program.settings, invocation.meta, reply), reply)
     if (result !== undefined || main.length < 3) resolve(result)
   })
 }
