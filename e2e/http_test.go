@@ -88,14 +88,14 @@ func (w *world) routes(t *testing.T, routes string) {
 // fetch sends a request to an app's HTTP address and returns the reply with its body read.
 func (w *world) fetch(t *testing.T, method, path, as, body string, header ...string) (*http.Response, string) {
 	t.Helper()
-	response := w.fetching(t, t.Context(), method, path, as, body, header...)
+	response := w.fetching(t.Context(), t, method, path, as, body, header...)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response, string(text)
 }
 
-func (w *world) fetching(t *testing.T, ctx context.Context, method, path, as, body string, header ...string) *http.Response {
+func (w *world) fetching(ctx context.Context, t *testing.T, method, path, as, body string, header ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, w.url+"/http/"+string(w.app)+path, strings.NewReader(body))
 	require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestHTTP_Failures(t *testing.T) {
 func TestHTTP_EventStream(t *testing.T) {
 	w := web(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	response := w.fetching(t, ctx, "GET", "/open/events", "", "")
+	response := w.fetching(ctx, t, "GET", "/open/events", "", "")
 	defer response.Body.Close()
 	line, err := bufio.NewReader(response.Body).ReadString('\n')
 	require.NoError(t, err)

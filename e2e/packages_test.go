@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"yunduo/apps"
-	"yunduo/internal/soak"
 	"yunduo/server"
 	"yunduo/wire"
 )
@@ -45,9 +44,6 @@ var packageResults = map[string]string{
 // foldersAsTheyAre are packages that do not become one script: their functions get nothing but them.
 var foldersAsTheyAre = []string{"cheerio", "express", "got", "ioredis", "jimp", "moment-timezone", "mysql2", "node-xlsx", "sharp"}
 
-// inSoak are functions whose packages are installed apart, which takes a while: make soak runs them, too.
-var inSoak = []string{"cheerio", "got", "ioredis", "jimp", "moment-timezone", "node-xlsx"}
-
 // TestPackages runs popular packages inside functions. They come from the registry, each function's by the lock file that all share.
 func TestPackages(t *testing.T) {
 	if testing.Short() {
@@ -64,9 +60,6 @@ func TestPackages(t *testing.T) {
 	text, err := json.Marshal(event)
 	require.NoError(t, err)
 	for _, name := range append(slices.Sorted(maps.Keys(packageResults)), "koa", "express") {
-		if slices.Contains(inSoak, name) && !soak.Start(t, 0).More() {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			f := w.deployPackage(t, name)
 			require.Equal(t, slices.Contains(foldersAsTheyAre, name), f.Mode == "unbundled", "%s: %v", f.Mode, f.Warnings)

@@ -53,6 +53,7 @@ func request(t testing.TB, method, target, body string) *http.Request {
 func (b *bench) fetch(t testing.TB, p runtime.Program, r *http.Request, change ...func(*runtime.Invocation)) (status int, header http.Header, body string) {
 	t.Helper()
 	response, over := b.exchange(t, p, r, change...)
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("read the reply: %v", err)
@@ -89,7 +90,7 @@ func testExchanges(t *testing.T, b *bench) {
 	})
 	t.Run("a reply", func(t *testing.T) {
 		status, header, body := b.fetch(t, event, request(t, "GET", "/reply", ""))
-		want(t, fmt.Sprint(status, header["Set-Cookie"], header.Get("X-Own"), []byte(body)), "201 [a=1 b=2]yes[0 255]")
+		want(t, fmt.Sprintf("%d %v %s %x", status, header["Set-Cookie"], header.Get("X-Own"), body), "201 [a=1 b=2] yes 00ff")
 		_, header, body = b.fetch(t, event, request(t, "GET", "/text", ""))
 		want(t, header.Get("Content-Type")+" "+body, "text/plain; charset=utf-8 plain")
 	})
@@ -98,7 +99,10 @@ func testExchanges(t *testing.T, b *bench) {
 		if err := request(t, "GET", "/throw", "").Write(conn); err != nil {
 			t.Fatal(err)
 		}
-		_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			response.Body.Close()
+		}
 		for _, err := range []error{err, <-over} {
 			if err == nil || !strings.Contains(err.Error(), "thrown on purpose") {
 				t.Errorf("the failure came as %v", err)
@@ -140,6 +144,7 @@ func testExchanges(t *testing.T, b *bench) {
 		r.Body, r.ContentLength, r.TransferEncoding = in, -1, []string{"chunked"}
 		go fmt.Fprint(out, "one")
 		response, over := b.exchange(t, p, r)
+		defer response.Body.Close()
 		lines := bufio.NewReader(response.Body)
 		for _, next := range []string{"two", ""} { // each piece is there before the next one is sent
 			line, err := lines.ReadString('\n')
