@@ -178,9 +178,11 @@ func testExchanges(t *testing.T, b *bench) {
 		if err := request(t, "GET", "/", "").Write(conn); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer response.Body.Close()
 		conn.Close()
 		log.wait(t, "closed, finished: false")
 		if err := <-over; err != nil {
@@ -197,7 +199,10 @@ func testExchanges(t *testing.T, b *bench) {
 		if err := request(t, "GET", "/never", "").Write(conn); err != nil {
 			t.Fatal(err)
 		}
-		_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			response.Body.Close()
+		}
 		if reason := yunduo.ReasonOf(err); reason != yunduo.ReasonFunctionTimeout {
 			t.Errorf("a request without an answer failed with %v", err)
 		}
@@ -218,6 +223,7 @@ func testExchanges(t *testing.T, b *bench) {
 			res.once('drain', () => { console.log('drained'); res.end() })
 		}`, serves)
 		response, over := b.exchange(t, p, request(t, "GET", "/", ""), withLog(log))
+		defer response.Body.Close()
 		log.wait(t, "stopped at true")
 		if _, err := io.Copy(io.Discard, response.Body); err != nil {
 			t.Fatal(err)
