@@ -136,15 +136,17 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 	t := &trashed{collection: coll}
 	drop := []driver.Change{{Kind: driver.ChangeDrop, Collection: coll.name}}
 	finish := func(w *batchWriter, changes []driver.Change) { e.discard(w, t, changes[0]) }
-	if err := e.commit(commit{log: coll.log, changes: drop, finish: finish, essential: true}); err != nil {
+	p, err := e.apply(commit{log: coll.log, changes: drop, finish: finish, essential: true})
+	if err != nil {
 		return err
 	}
+	// Before the change is told: who reads because of it must not find the collection.
 	c := e.catalog.Load().withoutCollection(ns)
 	if e.options.TrashAge > 0 {
 		c = c.withTrash(ns.App, t)
 	}
 	e.catalog.Store(c)
-	return nil
+	return p.wait()
 }
 
 // removeCollection deletes everything of a collection.
