@@ -57,7 +57,7 @@ func (w *watch) look() {
 		c.task.Unpark()
 		return
 	}
-	if cancel == nil || c.start < c.end {
+	if cancel == nil || c.start < c.end || w.reading != nil { // or an alarm of an earlier request came late, and watches
 		w.mu.Unlock()
 		return
 	}
