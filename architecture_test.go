@@ -56,6 +56,7 @@ var homes = map[string][]string{
 	"google.golang.org/protobuf":           {"gateway"},
 
 	"github.com/santhosh-tekuri/jsonschema": {"functions"},
+	"github.com/pmezard/go-difflib":         {"functions"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.

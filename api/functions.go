@@ -28,6 +28,10 @@ func functionOperations() []*Operation {
 		row("functions.delete", Owner, "Delete a function", deleteFunction),
 		row("functions.versions", Owner, "List the versions of a function", functionVersions),
 		row("functions.rollback", Owner, "Make an earlier version live", rollbackFunction),
+		row("functions.promote", Owner, "Give a version all calls", promoteFunction),
+		row("functions.setAlias", Owner, "Make an alias lead to a version, or to two that share its calls", setAlias),
+		row("functions.deleteAlias", Owner, "Remove an alias", deleteAlias),
+		row("functions.diff", Owner, "Compare two versions", diffFunction),
 		row("functions.source", Owner, "Show the files of a version", functionSource),
 		row("functions.test", Owner, "Run a function under a chosen identity", testFunction),
 		row("functions.logs", Owner, "List recent invocations", functionLogs),
@@ -91,7 +95,13 @@ func wireFunction(f functions.Function) wire.Function {
 	v := f.Version
 	function := wire.Function{
 		Name: f.Name, Version: v.Number, Hash: v.Hash, Mode: string(v.Mode), SizeBytes: v.Size, TimeoutSeconds: v.Timeout.Seconds(),
-		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings,
+		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings, Live: wire.Destination(f.Live),
+	}
+	for alias, d := range f.Aliases {
+		if function.Aliases == nil {
+			function.Aliases = map[string]wire.Destination{}
+		}
+		function.Aliases[alias] = wire.Destination(d)
 	}
 	if v.Failure != nil {
 		body := wire.NewErrorBody(v.Failure, "")
@@ -144,7 +154,7 @@ func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployReq
 	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
 		return nil, err
 	}
-	request := functions.DeployRequest{Name: req.Name, Settings: functions.Settings{
+	request := functions.DeployRequest{Name: req.Name, Prepare: req.Prepare, Settings: functions.Settings{
 		Timeout: seconds(req.Settings.TimeoutSeconds), Handler: req.Settings.Handler, Env: req.Settings.Env,
 		Concurrency: req.Settings.Concurrency, Unbundled: req.Settings.Unbundled, OfficialSDK: req.Settings.OfficialSDK, Serves: req.Settings.Serves, Schema: string(req.Settings.Schema),
 	}}
@@ -157,8 +167,13 @@ func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployReq
 	if request.Files, err = bundleFiles(req.Files); err != nil {
 		return nil, err
 	}
-	if _, err := a.rooms.Functions.Deploy(ctx, call.Caller, call.App, request); err != nil {
+	version, err := a.rooms.Functions.Deploy(ctx, call.Caller, call.App, request)
+	if err != nil {
 		return nil, err
+	}
+	if req.Prepare {
+		function := wireFunction(functions.Function{Name: req.Name, Version: version, UpdatedAt: version.CreatedAt})
+		return &function, nil
 	}
 	if _, err := a.rooms.Triggers.Set(ctx, call.Caller, call.App, req.Name, definitions); err != nil {
 		return nil, err
@@ -212,7 +227,7 @@ func functionVersions(ctx context.Context, a *API, call *Call, req *wire.Functio
 	response := &wire.FunctionVersionsResponse{Versions: make([]wire.FunctionVersion, len(list))}
 	for i, v := range list {
 		response.Versions[i] = wire.FunctionVersion{
-			Number: v.Number, Hash: v.Hash, SizeBytes: v.Size, CreatedAt: v.CreatedAt, CreatedBy: v.CreatedBy, Live: v.Live, Warnings: v.Warnings,
+			Number: v.Number, Hash: v.Hash, SizeBytes: v.Size, CreatedAt: v.CreatedAt, CreatedBy: v.CreatedBy, Live: v.Live, Percent: v.Percent, Aliases: v.Aliases, Warnings: v.Warnings,
 		}
 	}
 	return response, nil

@@ -127,14 +127,14 @@ func (s *Service) Start(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 	if len(key) > maxKeyBytes {
 		return Accepted{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "idempotencyKey: longer than %d bytes", maxKeyBytes)
 	}
-	if _, err := s.admit(ctx, caller, app, name, InvokeOptions{}); err != nil {
-		return Accepted{}, err
-	}
-	event, err := s.event(event)
+	invocation, err := s.admit(ctx, caller, app, name, InvokeOptions{})
 	if err != nil {
 		return Accepted{}, err
 	}
-	p, err := s.acquire(ctx, app, name)
+	if event, err = s.event(event); err != nil {
+		return Accepted{}, err
+	}
+	p, err := s.acquire(ctx, &invocation.Caller, name)
 	if err != nil {
 		return Accepted{}, err
 	}

@@ -31,7 +31,7 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.acquire(ctx, app, name)
+	p, err := s.acquire(ctx, &invocation.Caller, name)
 	if err != nil {
 		return nil, err
 	}

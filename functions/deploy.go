@@ -34,6 +34,8 @@ type DeployRequest struct {
 	Bundle *bundle.Bundle // made elsewhere
 
 	Settings Settings
+	// Prepare makes the version without giving it any calls: those come with an alias, a promotion or a release.
+	Prepare bool
 	// KeepBroken makes code that cannot be loaded the live version all the same, so that invoking tells what is
 	// wrong with it. Otherwise it is refused, and what was live stays.
 	KeepBroken bool
@@ -54,6 +56,8 @@ type Version struct {
 	Warnings  []string
 	Failure   *yunduo.Error // why it cannot be loaded; nil if it can
 	Live      bool
+	Percent   float64  // of the live calls that it gets
+	Aliases   []string // that lead to it, at least some of their calls
 	// Created says that a deployment made this version, rather than finding that it exists.
 	Created bool
 }
@@ -97,7 +101,7 @@ func (s *Service) Deploy(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	if v.Content, err = v.content(); err != nil {
 		return Version{}, err
 	}
-	created, err := s.publish(ctx, &v)
+	created, err := s.publish(ctx, &v, r.Prepare)
 	if err != nil {
 		return Version{}, err
 	}
@@ -108,7 +112,11 @@ func (s *Service) Deploy(ctx context.Context, caller yunduo.Caller, app yunduo.A
 			s.log.Warn("old versions could not be removed", "app", string(app), "function", r.Name, "error", err)
 		}
 	}
-	result := v.describe(v.Number)
+	live := v.Number
+	if r.Prepare {
+		live = 0 // or was live before, which makes no difference to who prepares it
+	}
+	result := v.describe(live)
 	result.Created = created
 	return result, nil
 }
@@ -136,8 +144,8 @@ func creator(c yunduo.Caller) string {
 	return string(c.Role)
 }
 
-// publish stores the version under the next number, or finds the equal one, and makes it live.
-func (s *Service) publish(ctx context.Context, v *versionRecord) (created bool, err error) {
+// publish stores the version under the next number, or finds the equal one, and makes it live unless it is only prepared.
+func (s *Service) publish(ctx context.Context, v *versionRecord, prepare bool) (created bool, err error) {
 	unlock, err := s.changes.Lock(ctx, functionID(v.App, v.Function))
 	if err != nil {
 		return false, err
@@ -153,7 +161,7 @@ func (s *Service) publish(ctx context.Context, v *versionRecord) (created bool, 
 	}
 	if len(equal) > 0 {
 		*v = equal[0]
-		if record.Live == v.Number {
+		if record.live() == (destination{Version: v.Number}) {
 			return false, nil
 		}
 	} else {
@@ -168,16 +176,21 @@ func (s *Service) publish(ctx context.Context, v *versionRecord) (created bool, 
 			}
 		}
 	}
+	if prepare {
+		return len(equal) == 0, nil
+	}
 	return len(equal) == 0, s.point(ctx, record, *v)
 }
 
-// point moves the live alias to a version. The caller holds the function's lock in s.changes.
+// point gives a version all live calls. The caller holds the function's lock in s.changes.
 func (s *Service) point(ctx context.Context, record functionRecord, v versionRecord) error {
-	record = functionRecord{App: v.App, Name: v.Function, Live: v.Number, Last: max(record.Last, v.Number), UpdatedAt: s.options.Now().UTC()}
+	record.App, record.Name, record.UpdatedAt = v.App, v.Function, s.options.Now().UTC()
+	record.goLive(v.Number)
 	if err := s.live.Put(ctx, functionID(v.App, v.Function), record); err != nil {
 		return err
 	}
-	if err := s.install(ctx, v); err != nil {
+	s.refresh(ctx, record)
+	if err := s.install(ctx, v.App, v.Function, record.live()); err != nil {
 		// It is published; whoever invokes it next loads it, or learns why not.
 		s.forget(functionID(v.App, v.Function))
 		s.log.Warn("a published version could not be loaded yet", "app", string(v.App), "function", v.Function, "version", v.Number, "error", err)

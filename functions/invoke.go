@@ -57,9 +57,10 @@ type Observation struct {
 
 var emptyEvent = json.RawMessage("{}")
 
-// Invoke runs the live version of a function. event is JSON text; empty means {}. The code acts with the identity of
-// the end user on whose behalf the caller calls. Errors: permission_denied, function_denied, malformed_json, body_too_large,
-// function_not_found, function_chain_too_deep, shutting_down, and those of runtime.Program.Invoke.
+// Invoke runs a function: its live version, the one of an alias with name "f:alias", or for its owner any with "f:3".
+// event is JSON text; empty means {}. The code acts with the identity of the end user on whose behalf the caller calls.
+// Errors: permission_denied, function_denied, malformed_json, body_too_large, function_not_found, alias_not_found,
+// version_not_found, function_chain_too_deep, shutting_down, and those of runtime.Program.Invoke.
 func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, o InvokeOptions) (Result, error) {
 	invocation, err := s.admit(ctx, caller, app, name, o)
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	if invocation.Event, err = s.event(event); err != nil {
 		return Result{}, err
 	}
-	p, err := s.acquire(ctx, app, name)
+	p, err := s.acquire(ctx, &invocation.Caller, name)
 	if err != nil {
 		return Result{}, err
 	}
@@ -116,7 +117,8 @@ func (s *Service) record(invocation *runtime.Invocation, p *program) *recording 
 }
 
 // admit decides whether the caller may invoke, and as whom the code acts.
-func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, o InvokeOptions) (*runtime.Invocation, error) {
+func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, called string, o InvokeOptions) (*runtime.Invocation, error) {
+	name, qualifier := splitName(called)
 	if o.Public && caller.Role == "" {
 		caller.App = app
 	}
@@ -127,6 +129,8 @@ func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to another app than %s", app)
 	case o.AsUser != nil && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose whom a function runs for", app)
+	case isNumber(qualifier) && !caller.MayManage(app):
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose a version by its number; others call an alias", app)
 	}
 	if !o.Public && !o.again {
 		if err := s.allowed(ctx, caller, app, name); err != nil {

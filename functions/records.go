@@ -17,6 +17,14 @@ type functionRecord struct {
 	Live      int64        `bson:"live"`
 	Last      int64        `bson:"last"` // highest number ever given
 	UpdatedAt time.Time    `bson:"updatedAt"`
+	// Next is the version that shares the live calls while they are split, Points its share.
+	Next   int64  `bson:"next,omitempty"`
+	Points uint32 `bson:"points,omitempty"`
+	// Release is the number of the release that made Live live; 0 if none did.
+	Release int64 `bson:"release,omitempty"`
+	// Before are the versions that were live, the latest last.
+	Before  []int64                `bson:"before,omitempty"`
+	Aliases map[string]destination `bson:"aliases,omitempty"`
 }
 
 // versionRecord is one immutable version.
@@ -97,6 +105,7 @@ const serverConcurrency = 100
 const DefaultTimeout = 60 * time.Second
 
 var (
+	aliasRule    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	nameRule     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`)
 	variableRule = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`)
 	handlerRule  = regexp.MustCompile(`^[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.[A-Za-z_$][A-Za-z0-9_$]*$`)

@@ -168,21 +168,21 @@ func (s *Service) Resolve(ctx context.Context, app yunduo.AppID, path string) (T
 		if len(r.segments) == 0 {
 			root = r
 		} else if len(segments) >= len(r.segments) && slices.Equal(r.segments, segments[:len(r.segments)]) {
-			return target(*r, path, len(r.segments)), nil
+			return aim(*r, path, len(r.segments)), nil
 		}
 	}
 	if len(segments) > 0 && nameRule.MatchString(segments[0]) {
 		name := segments[0]
 		_, err := s.function(ctx, app, name)
 		if err == nil {
-			return target(Route{Path: "/" + name, Function: name, Auth: AccessSignedIn, BodyBytes: DefaultBodyBytes}, path, 1), nil
+			return aim(Route{Path: "/" + name, Function: name, Auth: AccessSignedIn, BodyBytes: DefaultBodyBytes}, path, 1), nil
 		}
 		if yunduo.ReasonOf(err) != yunduo.ReasonFunctionNotFound {
 			return Target{}, err
 		}
 	}
 	if root != nil {
-		return target(*root, path, 0), nil
+		return aim(*root, path, 0), nil
 	}
 	return Target{}, yunduo.Errorf(yunduo.ReasonFunctionNotFound, "the app %s has neither a route nor a function at this path", app)
 }
@@ -200,8 +200,8 @@ func split(path string) ([]string, error) {
 	return list, nil
 }
 
-// target cuts the first segments off an escaped path that has them.
-func target(r Route, path string, count int) Target {
+// aim cuts the first segments off an escaped path that has them.
+func aim(r Route, path string, count int) Target {
 	t := Target{Route: r, Rest: path}
 	if r.KeepPath {
 		return t

@@ -80,11 +80,14 @@ type Service struct {
 	starts   *documents.Records[asyncRecord]
 	accepted chan struct{} // something was: it has one place
 
-	deploys keylock.Locks // one deployment of a function at a time
-	changes keylock.Locks // moving a function's alias, and loading what it points to
-	mu      sync.RWMutex
-	loaded  map[string]*program
-	closed  bool
+	deploys  keylock.Locks // one deployment of a function at a time
+	changes  keylock.Locks // moving a function's aliases, and loading what they point to
+	mu       sync.RWMutex
+	targets  map[string]*target  // by app and called name
+	programs map[string]*program // those that targets lead to, by version ID
+	closed   bool
+	released sync.Map // by app: the number of the latest release that this node knows
+	held     atomic.Pointer[func(context.Context, yunduo.AppID, string) (map[int64]bool, error)]
 
 	logs    *logWriter
 	feed    feed
@@ -107,7 +110,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	if o.CacheDir == "" {
 		o.CacheDir = filepath.Join(os.TempDir(), "yunduo-functions")
 	}
-	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, loaded: make(map[string]*program), accepted: make(chan struct{}, 1)}
+	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, targets: map[string]*target{}, programs: map[string]*program{}, accepted: make(chan struct{}, 1)}
 	if !bundle.CanBuildApart() {
 		o.Logger.Warn("deployed code is compiled in the server's own process, because bundle.Init was not called in main")
 	}
@@ -149,8 +152,8 @@ func (s *Service) Close(ctx context.Context) error {
 		return nil
 	}
 	s.closed = true
-	programs := s.loaded
-	s.loaded = nil
+	programs := s.programs
+	s.targets, s.programs = nil, nil
 	s.mu.Unlock()
 	s.stop()
 	defer s.hurry()

@@ -16,6 +16,8 @@ import (
 type Function struct {
 	Name      string
 	Version   Version
+	Live      Destination            // of calls without an alias
+	Aliases   map[string]Destination // beside that
 	UpdatedAt time.Time
 	LastError *LastError // of an invocation on this machine since it started; nil if none failed
 }
@@ -75,7 +77,11 @@ func (s *Service) Get(ctx context.Context, caller yunduo.Caller, app yunduo.AppI
 }
 
 func (s *Service) describe(r functionRecord, v *versionRecord) Function {
-	return Function{Name: r.Name, Version: v.describe(r.Live), UpdatedAt: r.UpdatedAt, LastError: s.figures.lastError(r.App, r.Name)}
+	f := Function{Name: r.Name, Version: v.describe(r.Live), Live: r.live().public(), Aliases: map[string]Destination{}, UpdatedAt: r.UpdatedAt, LastError: s.figures.lastError(r.App, r.Name)}
+	for alias, d := range r.Aliases {
+		f.Aliases[alias] = d.public()
+	}
+	return f
 }
 
 // Versions returns a function's versions, newest first; function_not_found if there is no such function.
@@ -94,51 +100,13 @@ func (s *Service) Versions(ctx context.Context, caller yunduo.Caller, app yunduo
 	list := make([]Version, len(records))
 	for i := range records {
 		list[i] = records[i].describe(record.Live)
+		list[i].Percent, list[i].Aliases = record.shareOf(records[i].Number)
 	}
 	return list, nil
 }
 
 func (s *Service) newestFirst(ctx context.Context, app yunduo.AppID, name string) ([]versionRecord, error) {
 	return s.versions.Find(ctx, ofFunction(app, name), documents.FindOptions{Sort: bson.D{{Key: "number", Value: -1}}})
-}
-
-// Rollback makes an earlier version live again, the one before the live one if number is 0. Errors:
-// permission_denied, function_not_found, version_not_found.
-func (s *Service) Rollback(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, number int64) (Version, error) {
-	if err := manage(caller, app); err != nil {
-		return Version{}, err
-	}
-	unlock, err := s.changes.Lock(ctx, functionID(app, name))
-	if err != nil {
-		return Version{}, err
-	}
-	defer unlock()
-	record, err := s.function(ctx, app, name)
-	if err != nil {
-		return Version{}, err
-	}
-	if number == 0 {
-		earlier, err := s.versions.Find(ctx, append(ofFunction(app, name), bson.E{Key: "number", Value: bson.D{{Key: "$lt", Value: record.Live}}}),
-			documents.FindOptions{Sort: bson.D{{Key: "number", Value: -1}}, Limit: 1})
-		if err != nil {
-			return Version{}, err
-		}
-		if len(earlier) == 0 {
-			return Version{}, yunduo.Errorf(yunduo.ReasonVersionNotFound, "the function %s has no version before %d", name, record.Live)
-		}
-		number = earlier[0].Number
-	}
-	version, err := s.version(ctx, app, name, number)
-	if err != nil {
-		return Version{}, err
-	}
-	if number != record.Live {
-		if err := s.point(ctx, record, version); err != nil {
-			return Version{}, err
-		}
-		s.log.Info("function rolled back", "app", string(app), "function", name, "version", number)
-	}
-	return version.describe(number), nil
 }
 
 // Source returns the author's files of a version, the live one if number is 0. Errors: permission_denied,
@@ -227,16 +195,20 @@ func (s *Service) prune(ctx context.Context, app yunduo.AppID, name string) erro
 	}
 	defer unlock()
 	record, err := s.function(ctx, app, name)
-	if err != nil {
+	if err != nil && yunduo.ReasonOf(err) != yunduo.ReasonFunctionNotFound { // there may be only prepared versions
 		return err
 	}
 	versions, err := s.newestFirst(ctx, app, name)
 	if err != nil {
 		return err
 	}
+	held, err := s.heldVersions(ctx, app, name)
+	if err != nil {
+		return err
+	}
 	keep := make(map[string]bool)
 	for i, v := range versions {
-		if i < s.limits.KeepVersions || v.Number == record.Live {
+		if i < s.limits.KeepVersions || record.holds(v.Number) || held[v.Number] {
 			keep[v.Bundle] = true
 			continue
 		}

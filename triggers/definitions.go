@@ -28,6 +28,25 @@ func (s *Scheduler) Set(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 	if err := mayManage(caller, app); err != nil {
 		return nil, err
 	}
+	wanted, err := s.wanted(app, function, definitions)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Prepare(ctx); err != nil {
+		return nil, err
+	}
+	err = s.db.System().Transact(ctx, func(session *documents.Session) error {
+		return s.replace(ctx, session, app, function, wanted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.nudge()
+	return s.list(ctx, is("app", string(app), "function", function))
+}
+
+// wanted checks the definitions of a function's triggers and returns their records.
+func (s *Scheduler) wanted(app yunduo.AppID, function string, definitions []Definition) (map[string]trigger, error) {
 	if function == "" || strings.Contains(function, "/") {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "function: %q is no name of a function", clip(function))
 	}
@@ -42,18 +61,7 @@ func (s *Scheduler) Set(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 		}
 		wanted[t.ID] = t
 	}
-	// Records make their collection on first use, which cannot be done inside a transaction.
-	if _, err := s.triggers.Count(ctx, is("_id", "")); err != nil {
-		return nil, err
-	}
-	err := s.db.System().Transact(ctx, func(session *documents.Session) error {
-		return s.replace(ctx, session, app, function, wanted)
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.nudge()
-	return s.list(ctx, is("app", string(app), "function", function))
+	return wanted, nil
 }
 
 // Add makes definitions triggers of a function beside those that it has, or in the place of one of the same name.

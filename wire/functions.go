@@ -96,8 +96,59 @@ type Function struct {
 	Warnings       []string   `json:"warnings,omitempty"`
 	Error          *ErrorBody `json:"error,omitempty"`
 	Triggers       int        `json:"triggers"`
+	// Live is where calls without an alias go, Aliases where the others do.
+	Live    Destination            `json:"live"`
+	Aliases map[string]Destination `json:"aliases,omitempty"`
 	// Settings are what the author chose; absent in lists.
 	Settings *FunctionSettings `json:"settings,omitempty"`
+}
+
+// Destination says where calls go: to a version, or to two of which next gets percent of the users.
+type Destination struct {
+	Version int64   `json:"version"`
+	Next    int64   `json:"next,omitempty"`
+	Percent float64 `json:"percent,omitempty"`
+}
+
+// AliasRequest makes an alias of a function lead to a version, or to two that share its calls. The alias live is that of
+// calls without one.
+type AliasRequest struct {
+	Name    string  `json:"name"`
+	Alias   string  `json:"alias"`
+	Version int64   `json:"version"`
+	Next    int64   `json:"next,omitempty"`
+	Percent float64 `json:"percent,omitempty"` // of the users, that get next: 0 to 100
+}
+
+// FunctionDiffRequest compares two versions of a function; without them the live one with the one that was before.
+type FunctionDiffRequest struct {
+	Name string `json:"name"`
+	From int64  `json:"from,omitempty"`
+	To   int64  `json:"to,omitempty"`
+}
+
+// FunctionDiff is how one version differs from another.
+type FunctionDiff struct {
+	From     int64         `json:"from"`
+	To       int64         `json:"to"`
+	Files    []FileDiff    `json:"files"`
+	Settings []SettingDiff `json:"settings"`
+}
+
+// FileDiff is a file that differs; one that is not text, or too large, has no patch.
+type FileDiff struct {
+	Path    string `json:"path"`
+	Change  string `json:"change" enum:"added,removed,changed"`
+	Patch   string `json:"patch,omitempty"` // the changed lines in the unified format
+	Added   int    `json:"added"`           // lines
+	Removed int    `json:"removed"`
+}
+
+// SettingDiff is a setting that differs, as JSON texts; empty where it is not set.
+type SettingDiff struct {
+	Name string `json:"name"`
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
 }
 
 // UpdateFunctionRequest changes a function. Absent fields stay as they are, and so do its triggers.
@@ -129,6 +180,8 @@ type FunctionVersion struct {
 	CreatedAt time.Time `json:"createdAt"`
 	CreatedBy string    `json:"createdBy"`
 	Live      bool      `json:"live"`
+	Percent   float64   `json:"percent,omitempty"` // of the live calls that it gets
+	Aliases   []string  `json:"aliases,omitempty"`
 	Warnings  []string  `json:"warnings,omitempty"`
 }
 
@@ -154,6 +207,8 @@ type DeployRequest struct {
 	Name     string           `json:"name"`
 	Files    []DeployFile     `json:"files"`
 	Settings FunctionSettings `json:"settings"`
+	// Prepare makes the version without giving it calls; its triggers stay as they are, too.
+	Prepare bool `json:"prepare,omitempty"`
 }
 
 // DeployFile is one file of the folder.

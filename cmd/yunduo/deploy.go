@@ -19,10 +19,12 @@ import (
 func deployCommand(l language) *cobra.Command {
 	var only []string
 	var mode string
+	var prepare bool
 	cmd := &cobra.Command{Use: "deploy [DIR]", Short: l.say(texts.deploy), Args: cobra.MaximumNArgs(1)}
 	connect := targetFlags(cmd)
 	cmd.Flags().StringSliceVar(&only, "function", nil, "deploy only these functions")
 	cmd.Flags().StringVar(&mode, "mode", "", "also read .env.MODE")
+	cmd.Flags().BoolVar(&prepare, "prepare", false, "make versions of the functions that get no calls yet; rules, indexes and triggers stay")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir := folder(args)
 		p, err := project.Load(dir, project.Options{Mode: mode})
@@ -36,16 +38,16 @@ func deployCommand(l language) *cobra.Command {
 		for _, warning := range p.Warnings {
 			fmt.Fprintln(cmd.ErrOrStderr(), l.say(texts.configProblem, warning))
 		}
-		return deployAll(cmd, l, c, p, only)
+		return deployAll(cmd, l, c, p, only, prepare)
 	}
 	return cmd
 }
 
 // deployAll applies the project's rules and indexes, deploys the functions one after another and goes on after what
 // fails. With functions named, only these are deployed.
-func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string) error {
+func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string, prepare bool) error {
 	out, failed, found, refused := cmd.OutOrStdout(), 0, 0, 0
-	if len(only) == 0 {
+	if len(only) == 0 && !prepare {
 		applyData(cmd.Context(), p, c, func(what string, err error) {
 			if err != nil {
 				refused++
@@ -65,6 +67,7 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 		if err == nil {
 			var request wire.DeployRequest
 			if request, err = deployRequest(f); err == nil {
+				request.Prepare = prepare
 				live, err = c.Deploy(cmd.Context(), request)
 			}
 		}
@@ -73,7 +76,11 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 			fmt.Fprintln(out, l.say(texts.deployFailed, f.Name, sentence(err)))
 			continue
 		}
-		fmt.Fprintln(out, l.say(texts.deployed, f.Name, live.Version, live.Mode))
+		done := texts.deployed
+		if prepare {
+			done = texts.prepared
+		}
+		fmt.Fprintln(out, l.say(done, f.Name, live.Version, live.Mode))
 		for _, warning := range append(f.Warnings, live.Warnings...) {
 			fmt.Fprintln(out, "  "+l.say(texts.configProblem, warning))
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,7 +17,8 @@ import (
 
 func functionsCommand(l language) *cobra.Command {
 	cmd := &cobra.Command{Use: "functions", Aliases: []string{"fn"}, Short: l.say(texts.functions)}
-	cmd.AddCommand(functionsList(l), functionsInvoke(l), functionsLogs(l), functionsVersions(l), functionsRollback(l), functionsDelete(l))
+	cmd.AddCommand(functionsList(l), functionsInvoke(l), functionsLogs(l), functionsVersions(l), functionsRollback(l), functionsDelete(l),
+		functionsAlias(l), functionsTraffic(l), functionsPromote(l), functionsDiff(l))
 	return cmd
 }
 
@@ -142,12 +142,12 @@ func functionsVersions(l language) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printList(cmd, l, list, "VERSION\tLIVE\tCREATED\tHASH", func(v wire.FunctionVersion) string {
+		return printList(cmd, l, list, "VERSION\tLIVE\tALIASES\tCREATED\tHASH", func(v wire.FunctionVersion) string {
 			live := ""
-			if v.Live {
-				live = "✓"
+			if v.Percent > 0 {
+				live = fmt.Sprintf("%.4g %%", v.Percent)
 			}
-			return fmt.Sprintf("%d\t%s\t%s\t%.12s", v.Number, live, v.CreatedAt.Local().Format(time.DateTime), v.Hash)
+			return fmt.Sprintf("%d\t%s\t%s\t%s\t%.12s", v.Number, live, strings.Join(v.Aliases, " "), v.CreatedAt.Local().Format(time.DateTime), v.Hash)
 		})
 	}))
 }
@@ -157,8 +157,8 @@ func functionsRollback(l language) *cobra.Command {
 		var number int64
 		if len(args) == 2 {
 			var err error
-			if number, err = strconv.ParseInt(args[1], 10, 64); err != nil || number < 1 {
-				return fmt.Errorf("%q is not a version number", args[1])
+			if number, err = versionNumber(args[1]); err != nil {
+				return err
 			}
 		}
 		f, err := c.Rollback(cmd.Context(), args[0], number)

@@ -53,7 +53,7 @@ func columns(s string) int {
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
 	functionsRollback, functionsDelete, version, login, sdk text
-	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, applied, deployFailed, removed,
+	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, prepared, applied, deployFailed, removed,
 	configProblem, noFunctions, setUp, created, next, nothingToList, rolledBack, deleted, loggedIn text
 }{
 	root:              text{"An open backend for mini-programs: functions, documents, files and triggers in one binary", "小程序的开源后端：云函数、文档数据库、文件存储与定时触发器，一个程序全包"},
@@ -83,6 +83,7 @@ var texts = struct {
 	watching:      text{"Watching %s for changes. Stop with Ctrl+C.", "正在监视 %s 的改动，按 Ctrl+C 停止。"},
 	stopping:      text{"Stopping ...", "正在停止……"},
 	deployed:      text{"✓ %s is live as version %d (%s)", "✓ %s 已上线，版本 %d（%s）"},
+	prepared:      text{"✓ %s has version %d (%s), which gets no calls yet", "✓ %s 已生成版本 %d（%s），尚未承接调用"},
 	applied:       text{"✓ %s applied", "✓ %s 已应用"},
 	deployFailed:  text{"✗ %s: %s", "✗ %s：%s"},
 	removed:       text{"- %s was removed", "- %s 已移除"},

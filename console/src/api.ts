@@ -89,9 +89,11 @@ export async function follow<T>(path: string, onValue: (value: T) => void, signa
 }
 
 export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; changeLog: { ageSeconds: number; bytes: number }; createdAt: string }
-export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number }
+export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number; live: Destination; aliases?: Record<string, Destination> }
+export interface Destination { version: number; next?: number; percent?: number }
+export interface FunctionDiff { from: number; to: number; files: { path: string; change: 'added' | 'removed' | 'changed'; patch?: string; added: number; removed: number }[]; settings: { name: string; from?: string; to?: string }[] }
 export interface SourceFile { path: string; size: number; text?: string }
-export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; warnings?: string[] }
+export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; percent?: number; aliases?: string[]; warnings?: string[] }
 export interface LogLine { time: string; level: string; message: string }
 export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
 export interface Collection { name: string; documents: number; bytes: number; indexBytes: number }

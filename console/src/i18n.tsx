@@ -14,6 +14,8 @@ const texts = {
   name: ['Name', '名称'], version: ['Version', '版本'], timeout: ['Timeout', '超时'], updated: ['Updated', '更新时间'], size: ['Size', '大小'], mode: ['Mode', '模式'],
   noFunctions: ['No functions yet. Add a folder with an index.js under cloudfunctions/; “yunduo dev” and “yunduo deploy” put it live.', '还没有云函数。在 cloudfunctions/ 下新建含 index.js 的文件夹，由 “yunduo dev” 或 “yunduo deploy” 上线。'],
   source: ['Source', '源代码'], test: ['Test', '测试'], logs: ['Logs', '日志'], versions: ['Versions', '版本'], live: ['live', '在线'], rollback: ['Make live', '设为在线'],
+  compare: ['Compare', '对比'], shareWith: ['Share calls with', '分流给版本'], percentOfUsers: ['Percent of users', '用户百分比'], share: ['Share', '分流'], promote: ['Give all calls to', '全量发布'], goBack: ['Roll back', '回滚'], noDifference: ['Nothing differs.', '没有差异。'],
+  file_added: ['added', '新增'], file_removed: ['removed', '删除'], file_changed: ['changed', '修改'],
   event: ['Event (JSON)', '事件 (JSON)'], asUser: ['Acting as', '调用身份'], asUserHint: ['openid; empty is nobody', 'openid，留空表示无用户'], invoke: ['Invoke', '调用'],
   result: ['Result', '返回值'], cold: ['cold', '冷启动'], waitingForCalls: ['Listening. Calls appear here as they end.', '正在监听，调用结束后显示在这里。'], follow: ['Live', '实时'],
   noText: ['This file is not text.', '该文件不是文本。'],

@@ -4,6 +4,8 @@ package documents
 
 import (
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"yunduo"
@@ -52,6 +54,11 @@ type DB struct {
 
 	follower    *follower
 	definitions *definitions
+
+	switches *Records[ruleSwitch]
+	uncached atomic.Int64 // switches of rules that are being committed: until then none are kept
+	textsMu  sync.Mutex
+	texts    []func(yunduo.AppID) // drop the rules of an app from the caches of RuleTexts
 }
 
 // New makes the document service on an engine. The engine stays the caller's to close, after Close.
@@ -85,11 +92,12 @@ func New(engine driver.Engine, options Options) *DB {
 	db.watches = newWatches(db)
 	db.follower = newFollower(db)
 	db.definitions = newDefinitions(db)
+	db.switches = newSwitches(db)
+	db.rules = newCache[driver.Namespace, *rules.Rules](cachedRules, func(ns driver.Namespace) bool {
+		return db.uncached.Load() > 0 || db.follower.shared && db.definitions.refuse(ns)
+	})
 	if db.follower.shared {
-		db.rules = newCache[driver.Namespace, *rules.Rules](cachedRules, db.definitions.refuse)
 		db.definitions.follow()
-	} else {
-		db.rules = newCache[driver.Namespace, *rules.Rules](cachedRules, nil)
 	}
 	return db
 }

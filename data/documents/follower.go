@@ -150,9 +150,9 @@ func (f *follower) missed() {
 func cached[K ~string, V any](db *DB, collection string, limit int) *cache[K, V] {
 	f := db.follower
 	if !f.shared {
-		return newCache[K, V](limit, nil)
+		return newCache[K, V](limit, func(K) bool { return db.uncached.Load() > 0 })
 	}
-	c := newCache[K, V](limit, func(K) bool { return !f.following.Load() })
+	c := newCache[K, V](limit, func(K) bool { return !f.following.Load() || db.uncached.Load() > 0 })
 	f.add(collection, &listener{missed: c.clear, changed: func(change driver.Change) {
 		if id, ok := change.ID.StringValueOK(); ok {
 			c.drop(K(id))

@@ -75,6 +75,15 @@ func (db *DB) rulesOf(ctx context.Context, ns driver.Namespace) (*rules.Rules, e
 
 // loadRules reads the rules of a collection.
 func (db *DB) loadRules(ctx context.Context, ns driver.Namespace) (*rules.Rules, error) {
+	pending, err := db.switched(ctx, ns.App)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range pending {
+		if r.Collection == ns.Collection {
+			return rules.Parse(r.Rules)
+		}
+	}
 	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
 	if err != nil {
 		return nil, err
@@ -119,6 +128,13 @@ func settingsOf(ns driver.Namespace) driver.Namespace {
 // storeRules replaces the rules of a collection; nil takes them away. It is part of a define.
 func (db *DB) storeRules(ctx context.Context, ns driver.Namespace, set *rules.Rules) error {
 	defer db.rules.drop(ns)
+	if err := db.putRules(ctx, ns, set); err != nil {
+		return err
+	}
+	return db.unswitch(ctx, ns)
+}
+
+func (db *DB) putRules(ctx context.Context, ns driver.Namespace, set *rules.Rules) error {
 	filter, err := query.ParseFilter(idFilter(stringValue(ns.Collection)))
 	if err != nil {
 		return err

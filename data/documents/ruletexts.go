@@ -29,10 +29,14 @@ type parsedText[T any] struct {
 // NewRuleTexts returns the rules in a collection of the system app. parse reads them; none is the text that holds for an
 // app that has set nothing.
 func NewRuleTexts[T any](db *DB, collection, none string, parse func(text string) (T, error)) *RuleTexts[T] {
-	return &RuleTexts[T]{
+	r := &RuleTexts[T]{
 		records: NewRecords[ruleText](db, collection, RecordOptions{}), parse: parse, none: none,
 		parsed: cached[yunduo.AppID, parsedText[T]](db, collection, cachedRules),
 	}
+	db.textsMu.Lock()
+	defer db.textsMu.Unlock()
+	db.texts = append(db.texts, r.parsed.drop)
+	return r
 }
 
 // Get returns the rules of an app, and their text.
@@ -66,6 +70,19 @@ func (r *RuleTexts[T]) Set(ctx context.Context, app yunduo.AppID, text string) e
 	}
 	defer r.parsed.drop(app)
 	return r.records.Put(ctx, string(app), ruleText{ID: string(app), Rules: text})
+}
+
+// Prepare checks a text that SetWithin is to set, and makes the collection; the errors of parse.
+func (r *RuleTexts[T]) Prepare(ctx context.Context, text string) error {
+	if _, err := r.parse(text); err != nil {
+		return err
+	}
+	return r.records.Prepare(ctx)
+}
+
+// SetWithin is Set as part of a transaction of DB.SwitchRules, after Prepare.
+func (r *RuleTexts[T]) SetWithin(ctx context.Context, s *Session, app yunduo.AppID, text string) error {
+	return r.records.Within(s).Put(ctx, string(app), ruleText{ID: string(app), Rules: text})
 }
 
 // Delete forgets what an app has set.

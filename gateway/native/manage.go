@@ -45,6 +45,10 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"POST", "/apps/:app/functions/:name/source", "functions.source"},
 	{"POST", "/apps/:app/functions/:name/invoke", "functions.test"},
 	{"POST", "/apps/:app/functions/:name/rollback", "functions.rollback"},
+	{"POST", "/apps/:app/functions/:name/promote", "functions.promote"},
+	{"PUT", "/apps/:app/functions/:name/aliases/:alias", "functions.setAlias"},
+	{"DELETE", "/apps/:app/functions/:name/aliases/:alias", "functions.deleteAlias"},
+	{"POST", "/apps/:app/functions/:name/diff", "functions.diff"},
 	{"POST", "/apps/:app/logs", "functions.logs"},
 
 	{"GET", "/apps/:app/collections", "collections.list"},

@@ -51,6 +51,40 @@ func (c *Client) Rollback(ctx context.Context, name string, version int64) (wire
 	return reply, err
 }
 
+// Promote gives a version all calls; 0 is the one that shares them.
+func (c *Client) Promote(ctx context.Context, name string, version int64) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "POST", c.managePath("/functions/%s/promote", name), wire.FunctionRequest{Name: name, Version: version}, &reply)
+	return reply, err
+}
+
+// Function describes a function.
+func (c *Client) Function(ctx context.Context, name string) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "GET", c.managePath("/functions/%s", name), nil, &reply)
+	return reply, err
+}
+
+// SetAlias makes an alias of a function lead to a version, or to two that share its calls; "live" is that of calls
+// without one.
+func (c *Client) SetAlias(ctx context.Context, name, alias string, to wire.Destination) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "PUT", c.managePath("/functions/%s/aliases/%s", name, alias), to, &reply)
+	return reply, err
+}
+
+// DeleteAlias removes an alias of a function.
+func (c *Client) DeleteAlias(ctx context.Context, name, alias string) error {
+	return c.Do(ctx, "DELETE", c.managePath("/functions/%s/aliases/%s", name, alias), nil, nil)
+}
+
+// Diff compares two versions of a function; 0 and 0 are the one that was live before, and the live one.
+func (c *Client) Diff(ctx context.Context, name string, from, to int64) (wire.FunctionDiff, error) {
+	var reply wire.FunctionDiff
+	err := c.Do(ctx, "POST", c.managePath("/functions/%s/diff", name), wire.FunctionDiffRequest{Name: name, From: from, To: to}, &reply)
+	return reply, err
+}
+
 // Logs returns invocation records, newest first.
 func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) ([]wire.InvocationRecord, error) {
 	var reply wire.LogsResponse

@@ -1,13 +1,14 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App as AntApp, Breadcrumb, Button, Empty, Input, Spin, Table, Tabs, Tag } from 'antd'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Alert, Breadcrumb, Button, Empty, Input, Spin, Tabs, Tag } from 'antd'
 import { useState } from 'react'
 import { Link, useNavigate, useParams } from 'react-router-dom'
-import { manage, part, request, type ApiError, type Fn, type SourceFile, type Version } from '../api'
+import { manage, part, request, type ApiError, type Fn, type SourceFile } from '../api'
 import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
-import { bytes, ms, when } from '../components/format'
+import { bytes, ms } from '../components/format'
 import { Logs } from '../components/Logs'
+import { Versions } from '../components/Versions'
 import { useText } from '../i18n'
 
 interface Props { app: string; dark: boolean }
@@ -30,7 +31,7 @@ export function FunctionPage({ app, dark }: Props) {
         { key: 'test', label: t('test'), children: <Test base={base} name={name} dark={dark} /> },
         { key: 'source', label: t('source'), children: <Source base={base} version={fn.data?.version ?? 0} dark={dark} /> },
         { key: 'logs', label: t('logs'), children: <Logs app={app} name={name} /> },
-        { key: 'versions', label: t('versions'), children: <Versions base={base} version={fn.data?.version ?? 0} /> },
+        { key: 'versions', label: t('versions'), children: fn.data && <Versions base={base} fn={fn.data} /> },
       ]} />
     </>
   )
@@ -89,31 +90,5 @@ function Source({ base, version, dark }: { base: string; version: number; dark: 
       <Choice label={t('files')} chosen={file.path} onChoose={choose} items={source.data.map(f => ({ key: f.path, title: `${f.path} · ${bytes(f.size)}` }))} />
       {file.text === undefined && file.size > 0 ? <Empty description={`${t('noText')} ${bytes(file.size)}`} /> : <Editor key={file.path} label={file.path} value={file.text ?? ''} language={language} dark={dark} height="520px" />}
     </div>
-  )
-}
-
-function Versions({ base, version }: { base: string; version: number }) {
-  const { t } = useText()
-  const { message } = AntApp.useApp()
-  const queries = useQueryClient()
-  const list = useQuery({ queryKey: ['versions', base, version], queryFn: () => request<{ versions: Version[] }>('GET', `${base}/versions`).then(r => r.versions) })
-  const rollback = useMutation({
-    mutationFn: (n: number) => request<Fn>('POST', `${base}/rollback`, { version: n }),
-    onSuccess: async f => {
-      message.success(`v${f.version} ${t('live')}`)
-      await queries.invalidateQueries()
-    },
-    onError: e => message.error(e.message),
-  })
-  if (list.error) return <Failure error={list.error} />
-  return (
-    <Table<Version> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }}
-      columns={[
-        { title: t('version'), render: (_, v) => <>v{v.number} {v.live && <Tag color="green">{t('live')}</Tag>}</> },
-        { title: t('created'), render: (_, v) => when(v.createdAt) },
-        { title: t('size'), align: 'right', responsive: ['md'], render: (_, v) => bytes(v.sizeBytes) },
-        { title: 'hash', responsive: ['md'], render: (_, v) => <span className="mono muted">{v.hash.slice(0, 12)}</span> },
-        { title: '', align: 'right', render: (_, v) => !v.live && <Button size="small" loading={rollback.isPending} onClick={() => rollback.mutate(v.number)}>{t('rollback')}</Button> },
-      ]} />
   )
 }
