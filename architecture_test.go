@@ -57,6 +57,7 @@ var homes = map[string][]string{
 
 	"github.com/santhosh-tekuri/jsonschema": {"functions"},
 	"github.com/pmezard/go-difflib":         {"functions"},
+	"github.com/tidwall/gjson":              {"internal/jsontext"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.
