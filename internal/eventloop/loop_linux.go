@@ -115,9 +115,11 @@ func (l *Loop) endRound(s *shift) bool {
 	if len(last) == 0 {
 		return false
 	}
+	s.steps.Add(1) // guarded as tasks are
 	for _, f := range last {
 		f()
 	}
+	s.steps.Add(1)
 	return true
 }
 
