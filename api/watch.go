@@ -33,5 +33,8 @@ func (a *API) Watch(ctx context.Context, call *Call, req *wire.WatchMessage, max
 	if q.Sort, err = a.document("sort", req.Sort); err != nil {
 		return nil, err
 	}
+	if q.Collation, err = a.document("collation", req.Collation); err != nil {
+		return nil, err
+	}
 	return s.Watch(ctx, req.Collection, q, notify)
 }

@@ -17,6 +17,7 @@ type WatchMessage struct {
 	Collection string          `json:"collection,omitempty"`
 	Filter     json.RawMessage `json:"filter,omitempty"`
 	Sort       json.RawMessage `json:"sort,omitempty"`
+	Collation  json.RawMessage `json:"collation,omitempty"`
 	Limit      int64           `json:"limit,omitempty"`
 	Resume     string          `json:"resume,omitempty"`
 }

@@ -128,7 +128,7 @@ func dbIndexCreate(l language) *cobra.Command {
 	var expire time.Duration
 	var partial, texts string
 	cmd := verb("create COLLECTION FIELD...", l.say(dataTexts.indexCreate), cobra.MinimumNArgs(2), func(cmd *cobra.Command, c *client.Client, args []string) error {
-		for _, field := range args[1:] {
+		for _, field := range strings.Split(strings.Join(args[1:], ","), ",") { // "index list" shows them with commas
 			path, kind := project.IndexKind(field)
 			path, descending := strings.CutPrefix(path, "-")
 			index.Fields = append(index.Fields, wire.IndexField{Path: path, Descending: descending, Kind: kind})
@@ -141,7 +141,7 @@ func dbIndexCreate(l language) *cobra.Command {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(dataTexts.indexMade))
 		return err
 	})
-	cmd.Long = cmd.Short + "\n\nFIELD is a path, \"-\" before it means descending: put \"--\" in front of the first such one.\n\"place:2dsphere\" makes an index of places."
+	cmd.Long = cmd.Short + "\n\nFIELD is a path, or several with commas between them; \"-\" before one means descending: put \"--\" in front of the first such one.\n\"place:2dsphere\" makes an index of places."
 	cmd.Flags().StringVar(&partial, "partial", "", "only documents that match this filter, such as {\"open\":true}")
 	cmd.Flags().StringVar(&texts, "collation", "", "the order of texts, such as {\"locale\":\"zh\"}; default: by bytes")
 	cmd.Flags().StringVar(&index.Name, "name", "", "its name; default: made of the fields")

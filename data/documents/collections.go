@@ -160,15 +160,8 @@ func (s *Session) CreateIndex(ctx context.Context, collection string, index driv
 
 func indexName(index driver.Index) string {
 	var parts []string
-	for _, f := range index.Fields {
-		direction := "1"
-		switch {
-		case f.Kind != driver.KindOrdered:
-			direction = f.Kind
-		case f.Descending:
-			direction = "-1"
-		}
-		parts = append(parts, f.Path+"_"+direction)
+	for _, e := range index.Key() {
+		parts = append(parts, fmt.Sprintf("%s_%v", e.Key, e.Value))
 	}
 	return strings.Join(parts, "_")
 }

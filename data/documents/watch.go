@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/query"
+	"yunduo/data/query/collation"
 )
 
 // Limits of watches.
@@ -26,8 +27,10 @@ const (
 type WatchQuery struct {
 	Filter bson.Raw
 	Sort   bson.Raw // decides which documents a limited result holds; MaxLimit and Sort say nothing about the order of changes
-	Limit  int64    // 0 watches all that match, MaxWatched at first; more than MaxLimit is MaxLimit
-	After  string   // a token of WatchEvent.Resume: go on from there instead of beginning with a snapshot
+	// Collation says how texts compare in Filter and Sort; nil is by bytes.
+	Collation bson.Raw
+	Limit     int64  // 0 watches all that match, MaxWatched at first; more than MaxLimit is MaxLimit
+	After     string // a token of WatchEvent.Resume: go on from there instead of beginning with a snapshot
 	// MaxReplay is how many changes of the app may be read again to go on; beyond it a snapshot is delivered. 0 is the
 	// DB's own limit.
 	MaxReplay uint64
@@ -74,6 +77,7 @@ type parsedWatch struct {
 	filter     *query.Filter
 	sort       *query.Sort
 	sortText   bson.Raw
+	texts      bson.Raw // the collation
 	limit      int64
 }
 
@@ -82,7 +86,7 @@ type parsedWatch struct {
 // closes the watch. It ends if an $expr of the filter cannot be computed for a document that the other conditions, rules
 // first, match.
 //
-// Reasons: permission_denied, invalid_filter, unknown_operator, invalid_request, too_many_watches, shutting_down. What
+// Reasons: permission_denied, invalid_filter, unknown_operator, invalid_request, unsupported_call, too_many_watches, shutting_down. What
 // is found out later, such as collection_not_found, is returned by Take.
 func (s *Session) Watch(ctx context.Context, collection string, q WatchQuery, notify func()) (*Watch, error) {
 	if _, err := s.namespace(collection); err != nil {
@@ -107,26 +111,33 @@ func (s *Session) parseWatch(collection string, q WatchQuery) (*parsedWatch, err
 	if q.Limit < 0 {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is negative", q.Limit)
 	}
-	var err error
-	if p.filter, err = s.parseFilter(nil, q.Filter); err != nil {
+	by, err := collation.Parse(q.Collation)
+	if err != nil {
+		return p, err
+	}
+	if p.filter, err = s.parseFilter(by, q.Filter); err != nil {
 		return p, err
 	}
 	if p.filter.Near() != nil {
 		return p, yunduo.Errorf(yunduo.ReasonInvalidFilter, "filter: an order by distance cannot be watched; use $geoWithin")
 	}
-	if p.sort, err = parseSort(nil, q.Sort); err != nil {
+	if p.sort, err = parseSort(by, q.Sort); err != nil {
 		return p, err
 	}
 	p.sortText = q.Sort
+	if by != nil {
+		p.texts = by.Raw()
+	}
 	return p, nil
 }
 
 // key names the group of a query under a rule.
 func (p *parsedWatch) key(rule *query.Filter) string {
-	size := len(p.collection) + len(p.filter.Raw()) + len(rule.Raw()) + len(p.sortText) + 16
+	size := len(p.collection) + len(p.filter.Raw()) + len(rule.Raw()) + len(p.sortText) + len(p.texts) + 16
 	b := append(make([]byte, 0, size), p.collection...)
 	b = append(append(append(b, 0), p.filter.Raw()...), rule.Raw()...)
-	return string(binary.BigEndian.AppendUint64(append(b, p.sortText...), uint64(p.limit)))
+	b = append(append(b, p.sortText...), p.texts...)
+	return string(binary.BigEndian.AppendUint64(b, uint64(p.limit)))
 }
 
 // fingerprint shortens a key for resume tokens.

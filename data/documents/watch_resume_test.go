@@ -174,22 +174,9 @@ func TestWatch_SlowOneLosesNothingAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// plainEngine is an engine without the optional powers, whose reads show only what is durable.
+// plainEngine is an engine without the optional powers, whose transactions commit only what they read when that is
+// durable.
 type plainEngine struct{ driver.Engine }
-
-func (e plainEngine) Find(ctx context.Context, ns driver.Namespace, find driver.Find) (driver.Cursor, error) {
-	tx, err := e.Engine.Begin(ctx, ns.App)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = tx.Abort(ctx) }()
-	cursor, err := tx.Find(ctx, ns, find)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.(driver.Settler).Settled(ctx)
-	return cursor, err
-}
 
 func (e plainEngine) Begin(ctx context.Context, app yunduo.AppID) (driver.Transaction, error) {
 	tx, err := e.Engine.Begin(ctx, app)
@@ -197,6 +184,13 @@ func (e plainEngine) Begin(ctx context.Context, app yunduo.AppID) (driver.Transa
 }
 
 type plainTransaction struct{ driver.Transaction }
+
+func (t plainTransaction) Commit(ctx context.Context) error {
+	if _, err := t.Transaction.(driver.Settler).Settled(ctx); err != nil {
+		return err
+	}
+	return t.Transaction.Commit(ctx)
+}
 
 // Readers come and go while others write: each sees every document's versions in order and ends with what a query
 // returns.

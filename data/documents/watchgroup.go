@@ -41,6 +41,8 @@ type watchGroup struct {
 	read    *watchRead          // under way
 	window  *watchWindow        // of a limited result
 	seen    uint64              // round in which it looked at a change last
+	// gathered are the moves that the commit which is looked at makes in an unlimited result.
+	gathered []WatchChange
 }
 
 func (h *watchHub) collection(name string) *watchedCollection {
@@ -99,7 +101,7 @@ func (wc *watchedCollection) list() []*watchGroup {
 // file decides which changes a group looks at.
 func (wc *watchedCollection) file(g *watchGroup) {
 	for _, e := range g.filter.Equalities() {
-		if value.Nullish(e.Value) || e.Value.Type == bson.TypeArray || e.Value.Type == bson.TypeRegex {
+		if value.Nullish(e.Value) || e.Value.Type == bson.TypeArray || e.Value.Type == bson.TypeRegex || e.By != nil {
 			continue // such a value is found under other keys too
 		}
 		key, err := value.AppendKey(nil, e.Value)
@@ -174,7 +176,7 @@ func (wc *watchedCollection) concerned(c *driver.Change, round uint64, look func
 	}
 }
 
-// look delivers what a change means for the group, and ends its watches if that cannot be told. The caller holds the
+// look gathers what a change means for the group, and ends its watches if that cannot be told. The caller holds the
 // hub's mu.
 func (g *watchGroup) look(c *driver.Change) {
 	if c.Kind == driver.ChangeDrop {
@@ -187,10 +189,7 @@ func (g *watchGroup) look(c *driver.Change) {
 	if g.window != nil {
 		err = g.lookAtWindow(c)
 	} else {
-		var e *WatchEvent
-		if e, err = g.event(c); e != nil {
-			g.deliver(e)
-		}
+		err = g.gather(c)
 	}
 	if err != nil {
 		for w := range g.users {
@@ -200,10 +199,11 @@ func (g *watchGroup) look(c *driver.Change) {
 }
 
 // matches reports whether a document, if there is one, is part of the group's result.
-func (g *watchGroup) matches(doc bson.Raw) (bool, error) {
+func (g *watchGroup) matches(doc bson.Raw) (ok bool, err error) {
 	if doc == nil {
 		return false, nil
 	}
+	defer g.hub.survive(&err) // the filter is a stranger's, and this is nobody's request
 	return g.filter.Match(doc)
 }
 
@@ -216,24 +216,34 @@ func (g *watchGroup) moved(c *driver.Change) (before, after bool, err error) {
 	return before, after, err
 }
 
-// event returns what a change means for an unlimited result, nil if nothing.
-func (g *watchGroup) event(c *driver.Change) (*WatchEvent, error) {
+// gather notes what a change means for an unlimited result. The caller holds the hub's mu.
+func (g *watchGroup) gather(c *driver.Change) error {
+	moves := len(g.gathered)
+	var err error
+	if g.gathered, err = g.appendMove(g.gathered, c); moves == 0 && len(g.gathered) > 0 {
+		g.hub.gathering = append(g.hub.gathering, g)
+	}
+	return err
+}
+
+// appendMove appends what a change means for an unlimited result, if anything.
+func (g *watchGroup) appendMove(moves []WatchChange, c *driver.Change) ([]WatchChange, error) {
 	before, after, err := g.moved(c)
 	if err != nil {
-		return nil, err
+		return moves, err
 	}
-	change := WatchChange{Cause: causeOf(c.Kind), ID: c.ID, Document: c.Document}
+	move := WatchChange{Cause: causeOf(c.Kind), ID: c.ID, Document: c.Document}
 	switch {
 	case after && before:
-		change.Move = MoveUpdate
+		move.Move = MoveUpdate
 	case after:
-		change.Move = MoveEnter
+		move.Move = MoveEnter
 	case before:
-		change.Move, change.Document = MoveLeave, nil
+		move.Move, move.Document = MoveLeave, nil
 	default:
-		return nil, nil
+		return moves, nil
 	}
-	return newChangesEvent(g, c.Position, []WatchChange{change}), nil
+	return append(moves, move), nil
 }
 
 func causeOf(k driver.ChangeKind) Cause {

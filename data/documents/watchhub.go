@@ -3,6 +3,7 @@ package documents
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ type watchHub struct {
 	dependents  map[string]map[*Watch]struct{} // by collection in which their rules look documents up
 	unsettled   []*watchRead                   // results that are ahead of position
 	round       uint64                         // of looking at a change
+	gathering   []*watchGroup                  // those that the commit which is looked at concerns
 	ended       error                          // why no watch may begin any more
 }
 
@@ -162,14 +164,20 @@ func (h *watchHub) followFeed(ctx context.Context) error {
 		return err
 	}
 	defer feed.Close()
+	var together []driver.Change // of one commit
 	for {
 		c, err := feed.Next(ctx)
 		if err != nil {
 			return err
 		}
+		if together = append(together, c); c.More {
+			continue
+		}
 		h.mu.Lock()
-		h.look(&c)
+		h.look(together)
 		h.mu.Unlock()
+		clear(together)
+		together = together[:0]
 	}
 }
 
@@ -197,9 +205,32 @@ func (h *watchHub) restart(ctx context.Context) error {
 	return nil
 }
 
-// look delivers what a change means. The caller holds mu.
-func (h *watchHub) look(c *driver.Change) {
-	h.position = c.Position
+// look delivers what the changes of one commit mean: first for who may see what, then for the results, each of which
+// gets one event. The caller holds mu.
+func (h *watchHub) look(together []driver.Change) {
+	h.position = together[len(together)-1].Position
+	for i := range together {
+		h.lookAtRules(&together[i])
+	}
+	for i := range together {
+		c := &together[i]
+		if wc := h.collections[c.Collection]; wc != nil {
+			h.round++
+			wc.concerned(c, h.round, func(g *watchGroup) { g.look(c) })
+		}
+	}
+	for i, g := range h.gathering {
+		g.deliver(newChangesEvent(g, h.position, g.gathered))
+		g.gathered, h.gathering[i] = nil, nil
+	}
+	h.gathering = h.gathering[:0]
+	if len(h.unsettled) > 0 {
+		h.settle()
+	}
+}
+
+// lookAtRules decides anew what watches may see if a change concerns that. The caller holds mu.
+func (h *watchHub) lookAtRules(c *driver.Change) {
 	if c.Collection == settingsCollection {
 		if name, ok := c.ID.StringValueOK(); ok && h.collections[name] != nil {
 			h.changeRules(name, c.Document)
@@ -207,13 +238,6 @@ func (h *watchHub) look(c *driver.Change) {
 	}
 	for _, w := range h.concernedByRules(c) {
 		h.reconsider(w)
-	}
-	if wc := h.collections[c.Collection]; wc != nil {
-		h.round++
-		wc.concerned(c, h.round, func(g *watchGroup) { g.look(c) })
-	}
-	if len(h.unsettled) > 0 {
-		h.settle()
 	}
 }
 
@@ -227,6 +251,14 @@ func (h *watchHub) settle() {
 			continue
 		}
 		r.group.finish(r)
+	}
+}
+
+// survive turns a panic into an error of the watches that it concerns.
+func (h *watchHub) survive(err *error) {
+	if p := recover(); p != nil {
+		h.db.options.Logger.Error("a watched query panicked", "app", h.app, "panic", p, "stack", string(debug.Stack()))
+		*err = yunduo.Errorf(yunduo.ReasonInternal, "the query cannot be watched; the server's log has the cause")
 	}
 }
 

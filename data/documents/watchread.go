@@ -74,8 +74,9 @@ func (r *watchRead) run() {
 }
 
 // read fills rows with the result and returns the position at which it was so.
-func (r *watchRead) read(ctx context.Context) (driver.Position, error) {
+func (r *watchRead) read(ctx context.Context) (at driver.Position, err error) {
 	g, h := r.group, r.group.hub
+	defer h.survive(&err)
 	ns := driver.Namespace{App: h.app, Collection: g.query.collection}
 	find := driver.Find{Filter: g.filter, Sort: g.query.sort, Limit: g.query.limit}
 	if g.window == nil {
@@ -85,13 +86,14 @@ func (r *watchRead) read(ctx context.Context) (driver.Position, error) {
 	if err != nil {
 		return driver.Position{}, err
 	}
-	defer func() { _ = tx.Abort(context.WithoutCancel(ctx)) }()
 	settler, ok := tx.(driver.Settler)
 	if !ok {
+		_ = tx.Abort(context.WithoutCancel(ctx))
 		return r.readBetween(ctx, ns, find)
 	}
+	defer func() { _ = tx.Abort(context.WithoutCancel(ctx)) }()
 	rowsErr := r.find(ctx, tx, ns, find)
-	at, err := settler.Settled(ctx)
+	at, err = settler.Settled(ctx)
 	if rowsErr != nil {
 		err = rowsErr
 	}
@@ -123,7 +125,7 @@ func (r *watchRead) readBetween(ctx context.Context, ns driver.Namespace, find d
 		if before, err = engine.Position(ctx, ns.App); err != nil {
 			return before, err
 		}
-		rowsErr := r.find(ctx, engine, ns, find)
+		rowsErr := r.findAtOnce(ctx, ns, find)
 		if after, err = engine.Position(ctx, ns.App); err != nil || rowsErr != nil {
 			if rowsErr != nil {
 				err = rowsErr
@@ -139,6 +141,19 @@ func (r *watchRead) readBetween(ctx context.Context, ns driver.Namespace, find d
 		return before, nil
 	}
 	return after, r.apply(ctx, before, after)
+}
+
+// findAtOnce reads a result as it was at one moment, so that nobody sees half of what was committed together.
+func (r *watchRead) findAtOnce(ctx context.Context, ns driver.Namespace, find driver.Find) error {
+	tx, err := r.group.hub.db.engine.Begin(ctx, ns.App)
+	if err != nil {
+		return err
+	}
+	if err := r.find(ctx, tx, ns, find); err != nil {
+		_ = tx.Abort(context.WithoutCancel(ctx))
+		return err
+	}
+	return tx.Commit(ctx)
 }
 
 // apply brings rows that were read somewhere between two positions to the later one.
@@ -309,39 +324,51 @@ func (h *watchHub) readLog(ctx context.Context, w *Watch, turn uint64, after dri
 			}
 			defer feed.Close()
 		}
-		for after.Offset < reached.Offset {
+		var together []driver.Change        // of one commit
+		for after.Offset < reached.Offset { // where a commit ends
 			c, err := feed.Next(ctx)
 			if err != nil {
 				return ResetNone, err
 			}
 			after = c.Position
-			why, err := w.pass(ctx, turn, g, &c)
+			if together = append(together, c); c.More {
+				continue
+			}
+			why, err := w.pass(ctx, turn, g, together)
 			if err != nil || why != ResetNone {
 				return why, err
 			}
+			together = together[:0]
 		}
 	}
 }
 
-// pass delivers what a change that was read from the log means for the watch.
-func (w *Watch) pass(ctx context.Context, turn uint64, g *watchGroup, c *driver.Change) (Reset, error) {
-	if c.Collection == settingsCollection && !w.session.caller.Privileged() {
-		if name, ok := c.ID.StringValueOK(); ok && name == g.query.collection {
+// pass delivers what the changes of a commit that was read from the log mean for the watch.
+func (w *Watch) pass(ctx context.Context, turn uint64, g *watchGroup, together []driver.Change) (Reset, error) {
+	var moves []WatchChange
+	for i := range together {
+		c := &together[i]
+		if c.Collection == settingsCollection && !w.session.caller.Privileged() {
+			if name, ok := c.ID.StringValueOK(); ok && name == g.query.collection {
+				return ResetRules, nil
+			}
+		}
+		if w.hub.decides(w, c) {
 			return ResetRules, nil
 		}
+		switch {
+		case c.Collection != g.query.collection:
+			continue
+		case c.Kind == driver.ChangeDrop:
+			return ResetDropped, nil
+		}
+		var err error
+		if moves, err = g.appendMove(moves, c); err != nil {
+			return ResetNone, err
+		}
 	}
-	if w.hub.decides(w, c) {
-		return ResetRules, nil
-	}
-	switch {
-	case c.Collection != g.query.collection:
+	if len(moves) == 0 {
 		return ResetNone, nil
-	case c.Kind == driver.ChangeDrop:
-		return ResetDropped, nil
 	}
-	e, err := g.event(c)
-	if e == nil || err != nil {
-		return ResetNone, err
-	}
-	return ResetNone, w.put(ctx, turn, e)
+	return ResetNone, w.put(ctx, turn, newChangesEvent(g, together[len(together)-1].Position, moves))
 }

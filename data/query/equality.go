@@ -1,11 +1,16 @@
 package query
 
-import "go.mongodb.org/mongo-driver/v2/bson"
+import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"yunduo/data/query/collation"
+)
 
 // Equality is a value that a filter demands of a path.
 type Equality struct {
 	Path  string
 	Value bson.RawValue
+	By    *collation.Collation // by which texts are equal to it; nil is by bytes, or that it holds no texts
 }
 
 // Equalities returns the values that every matching document has, in the filter's order: those an upsert starts from.
@@ -26,11 +31,11 @@ func equalities(list []Equality, n node) []Equality {
 		switch pred := n.pred.(type) {
 		case *comparison:
 			if pred.operator == "$eq" {
-				list = append(list, Equality{n.path.String(), pred.value})
+				list = append(list, Equality{n.path.String(), pred.value, pred.by})
 			}
 		case *membership:
 			if len(pred.values) == 1 && len(pred.regexes) == 0 {
-				list = append(list, Equality{n.path.String(), pred.values[0]})
+				list = append(list, Equality{n.path.String(), pred.values[0], pred.by})
 			}
 		}
 	}

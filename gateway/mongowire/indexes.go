@@ -24,7 +24,7 @@ func idIndex() bson.D {
 
 // indexDocument describes an index as MongoDB does.
 func indexDocument(index driver.Index) bson.D {
-	d := bson.D{{Key: "v", Value: int32(2)}, {Key: "key", Value: indexKey(index)}, {Key: "name", Value: index.Name}}
+	d := bson.D{{Key: "v", Value: int32(2)}, {Key: "key", Value: index.Key()}, {Key: "name", Value: index.Name}}
 	if index.Unique {
 		d = append(d, bson.E{Key: "unique", Value: true})
 	}
@@ -41,21 +41,6 @@ func indexDocument(index driver.Index) bson.D {
 		d = append(d, bson.E{Key: "collation", Value: index.Collation})
 	}
 	return d
-}
-
-func indexKey(index driver.Index) bson.D {
-	key := bson.D{}
-	for _, f := range index.Fields {
-		direction := any(int32(1))
-		switch {
-		case f.Kind != driver.KindOrdered:
-			direction = f.Kind
-		case f.Descending:
-			direction = int32(-1)
-		}
-		key = append(key, bson.E{Key: f.Path, Value: direction})
-	}
-	return key
 }
 
 func listIndexes(ctx context.Context, c *command, docs *documents.Session) ([]byte, error) {

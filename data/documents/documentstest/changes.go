@@ -115,6 +115,32 @@ var changeTests = map[string]func(f *fixture){
 		require.Equal(f, value(1), second.ID)
 		require.Equal(f, raw(d("_id", 1, "a", 1)), second.Before)
 	},
+	"WhatIsCommittedTogetherSaysSo": func(f *fixture) {
+		f.insert(d("_id", 1, "a", 1), d("_id", 2))
+		feed := f.follow()
+		f.insert(d("_id", 3), d("_id", 4)) // all or nothing
+		tx := f.begin()
+		f.updateIn(tx, d("_id", 1), d("$set", d("a", 2)))
+		require.NoError(f, tx.Insert(f.ctx, f.ns, []bson.Raw{raw(d("_id", 5)), raw(d("_id", 6))}, driver.WriteOptions{}))
+		f.updateIn(tx, d("_id", 1), d("$set", d("a", 3)))
+		f.updateIn(tx, d("_id", 2), d("$set", d("b", 1)))
+		f.updateIn(tx, d("_id", 2), d("$unset", d("b", 1))) // as it was
+		_, err := tx.Delete(f.ctx, f.ns, driver.Delete{Filter: f.filter(d("_id", 6))}, driver.WriteOptions{})
+		require.NoError(f, err)
+		require.NoError(f, tx.Commit(f.ctx))
+		f.insert(d("_id", 7))
+		for _, want := range []driver.Change{
+			{Kind: driver.ChangeInsert, ID: value(3), Document: raw(d("_id", 3)), More: true},
+			{Kind: driver.ChangeInsert, ID: value(4), Document: raw(d("_id", 4))},
+			{Kind: driver.ChangeUpdate, ID: value(1), Document: raw(d("_id", 1, "a", 3)), Before: raw(d("_id", 1, "a", 1)), More: true},
+			{Kind: driver.ChangeInsert, ID: value(5), Document: raw(d("_id", 5))},
+			{Kind: driver.ChangeInsert, ID: value(7), Document: raw(d("_id", 7))},
+		} {
+			got := f.next(feed)
+			want.Position, want.Time, want.Collection = got.Position, got.Time, f.ns.Collection
+			require.Equal(f, want, got)
+		}
+	},
 	"TransactionsTellWhereTheyStand": func(f *fixture) {
 		f.insert(d("_id", 1, "a", 1))
 		before, err := f.e.Position(f.ctx, f.ns.App)

@@ -209,6 +209,8 @@ type Change struct {
 	Before     bson.Raw // before an update or delete
 	Time       time.Time
 	Actor      string
+	// More says that the next change was committed together with this one.
+	More bool
 }
 
 // Feed delivers changes in commit order, durable ones only.
@@ -219,7 +221,8 @@ type Feed interface {
 }
 
 // Settler is an optional power of a transaction: telling where in the change log its state stands. Without it, who
-// reads and then follows compares positions before and after, which takes reads that show only what is durable.
+// reads and then follows compares positions before and after, which takes transactions whose Commit returns no sooner
+// than what they have read is durable.
 type Settler interface {
 	// Settled waits until everything that the transaction reads is durable and returns the position of that state:
 	// every change up to it is seen, none after it.

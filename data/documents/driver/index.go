@@ -30,6 +30,22 @@ type IndexField struct {
 	Kind       string // KindOrdered, KindPlaces or KindHashed
 }
 
+// Key returns the index's fields as MongoDB writes them: {path: 1, -1 or the kind}.
+func (i Index) Key() bson.D {
+	key := make(bson.D, len(i.Fields))
+	for n, f := range i.Fields {
+		direction := any(int32(1))
+		switch {
+		case f.Kind != KindOrdered:
+			direction = f.Kind
+		case f.Descending:
+			direction = int32(-1)
+		}
+		key[n] = bson.E{Key: f.Path, Value: direction}
+	}
+	return key
+}
+
 // The kinds of index fields.
 const (
 	KindOrdered = ""         // by value

@@ -165,6 +165,7 @@ type entry struct {
 	ID         bson.RawValue     `bson:"i,omitempty"`
 	Document   bson.Raw          `bson:"d,omitempty"`
 	Before     bson.Raw          `bson:"b,omitempty"`
+	More       bool              `bson:"m,omitempty"`
 }
 
 func decodeEntry(data []byte, position driver.Position) (driver.Change, error) {
@@ -174,7 +175,7 @@ func decodeEntry(data []byte, position driver.Position) (driver.Change, error) {
 	}
 	return driver.Change{
 		Position: position, Kind: e.Kind, Collection: e.Collection, ID: e.ID, Document: e.Document, Before: e.Before,
-		Time: time.UnixMilli(e.Time).UTC(), Actor: e.Actor,
+		Time: time.UnixMilli(e.Time).UTC(), Actor: e.Actor, More: e.More,
 	}, nil
 }
 
@@ -194,6 +195,9 @@ func appendEntry(dst []byte, c driver.Change) []byte {
 	}
 	if c.Before != nil {
 		dst = value.Append(dst, "b", value.Document(c.Before))
+	}
+	if c.More {
+		dst = value.Append(dst, "m", value.Bool(true))
 	}
 	return value.EndDocument(dst, start)
 }

@@ -185,7 +185,7 @@ func (e *Engine) fillBatch(b *pebble.Batch, c commit) (changes []driver.Change, 
 	var logged int64
 	for i := range changes {
 		changes[i].Position = driver.Position{Epoch: c.log.epoch, Offset: c.log.next + uint64(i)}
-		changes[i].Time = now
+		changes[i].Time, changes[i].More = now, i < len(changes)-1
 		buffer = appendEntry(buffer[:0], changes[i])
 		w.set(logKey(c.log.app, changes[i].Position.Offset), buffer)
 		logged += int64(len(buffer))

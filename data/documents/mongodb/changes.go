@@ -254,6 +254,7 @@ func (f *feed) run(ctx context.Context, s *mongo.ChangeStream) {
 			c := driver.Change{
 				Position: driver.Position{Epoch: f.epoch, Offset: at}, Kind: ev.Entry.Kind, Collection: ev.Entry.Collection, ID: clone(ev.Entry.Key),
 				Document: bytes.Clone(ev.Entry.Document), Before: bytes.Clone(ev.Entry.Before), Time: ev.Entry.Time.UTC(), Actor: ev.Entry.Actor,
+				More: ev.Entry.More,
 			}
 			if part != nil {
 				c.Before, part = part, nil

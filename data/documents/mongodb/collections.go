@@ -91,7 +91,7 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 		return failure(err)
 	}
 	return e.transact(ctx, ns.App, func(t *transaction) error {
-		return t.log(ctx, []driver.Change{{Kind: driver.ChangeDrop, Collection: ns.Collection}}, driver.WriteOptions{})
+		return t.note([]driver.Change{{Kind: driver.ChangeDrop, Collection: ns.Collection}}, driver.WriteOptions{})
 	})
 }
 

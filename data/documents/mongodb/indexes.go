@@ -46,7 +46,7 @@ func (e *Engine) CreateIndex(ctx context.Context, ns driver.Namespace, index dri
 	if index.ExpireAfter > 0 {
 		o.SetExpireAfterSeconds(int32(index.ExpireAfter / time.Second))
 	}
-	_, err = e.collection(ns).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: indexKeys(index), Options: o})
+	_, err = e.collection(ns).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: index.Key(), Options: o})
 	if codeOf(err) == codeIndexOptionsConflict { // an equal one under another name is one more index elsewhere
 		existing, listErr := e.Indexes(ctx, ns)
 		if listErr == nil && !slices.ContainsFunc(existing, func(i driver.Index) bool { return i.Name == index.Name }) {
@@ -71,21 +71,6 @@ func checkIndex(index driver.Index) error {
 		seen[f.Path] = true
 	}
 	return nil
-}
-
-func indexKeys(index driver.Index) bson.D {
-	keys := bson.D{}
-	for _, f := range index.Fields {
-		direction := any(int32(1))
-		switch {
-		case f.Kind != driver.KindOrdered:
-			direction = f.Kind
-		case f.Descending:
-			direction = int32(-1)
-		}
-		keys = append(keys, bson.E{Key: f.Path, Value: direction})
-	}
-	return keys
 }
 
 // DropIndex removes an index.

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -22,6 +23,7 @@ type entry struct {
 	Key        bson.RawValue     `bson:"i,omitempty"`
 	Document   bson.Raw          `bson:"d,omitempty"`
 	Before     bson.Raw          `bson:"b,omitempty"`
+	More       bool              `bson:"m,omitempty"` // the next entry is of the same transaction
 }
 
 // Kinds of entries that are no changes.
@@ -33,34 +35,90 @@ const (
 // maxEntry is the size from which an entry is written in two parts. Documents have 16 MiB at most.
 const maxEntry = 15 << 20
 
-// log writes entries of the change log as part of the transaction.
-func (t *transaction) log(ctx context.Context, changes []driver.Change, o driver.WriteOptions) error {
+// note remembers changes for the change log, to which they are written with the commit. What a transaction does to a
+// document is one change, however often it writes. The kind follows from the states.
+func (t *transaction) note(changes []driver.Change, o driver.WriteOptions) error {
 	for _, c := range changes {
 		if err := t.charge(len(c.Document)); err != nil {
 			return err
 		}
 	}
-	if o.Silent || len(changes) == 0 {
+	if o.Silent {
 		return nil
 	}
+	for _, c := range changes {
+		c.Actor = o.Actor
+		key := noted{c.Collection, string(c.ID.Value), c.ID.Type}
+		if i, known := t.known[key]; known {
+			c.Before = t.changes[i].Before
+			t.changes[i] = c
+			continue
+		}
+		if t.known == nil {
+			t.known = map[noted]int{}
+		}
+		t.known[key] = len(t.changes)
+		t.changes = append(t.changes, c)
+	}
+	return fits(len(t.changes))
+}
+
+// fits checks that so many entries have places in one transaction.
+func fits(entries int) error {
+	if entries > maxEntries {
+		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "a transaction changes at most %d documents", maxEntries)
+	}
+	return nil
+}
+
+// noted names a document of a transaction.
+type noted struct {
+	collection, id string
+	kind           bson.Type
+}
+
+// kindOf is what a change does to its document; empty if nothing remains of it.
+func kindOf(c driver.Change) driver.ChangeKind {
+	switch {
+	case c.Kind != "":
+		return c.Kind
+	case bytes.Equal(c.Before, c.Document):
+		return ""
+	case c.Before == nil:
+		return driver.ChangeInsert
+	case c.Document == nil:
+		return driver.ChangeDelete
+	}
+	return driver.ChangeUpdate
+}
+
+// log writes the entries of the change log as part of the transaction.
+func (t *transaction) log(ctx context.Context) error {
 	now := time.Now()
 	var docs []entry
 	add := func(en entry) {
-		en.ID, en.N, en.Time = bson.NewObjectID(), t.entries, now
-		t.entries++
+		en.ID, en.N, en.Time, en.More = bson.NewObjectID(), len(docs), now, true
 		docs = append(docs, en)
 	}
-	for _, c := range changes {
-		en := entry{Kind: c.Kind, Collection: c.Collection, Actor: o.Actor, Key: c.ID, Document: c.Document, Before: c.Before}
+	for _, c := range t.changes {
+		kind := kindOf(c)
+		if kind == "" {
+			continue
+		}
+		en := entry{Kind: kind, Collection: c.Collection, Actor: c.Actor, Key: c.ID, Document: c.Document, Before: c.Before}
 		if len(c.Document) > 0 && len(c.Document)+len(c.Before) > maxEntry {
 			add(entry{Kind: kindPart, Before: c.Before})
 			en.Before = nil
 		}
 		add(en)
 	}
-	if t.entries > maxEntries {
-		return yunduo.Errorf(yunduo.ReasonTransactionTooLarge, "a transaction changes at most %d documents", maxEntries)
+	if len(docs) == 0 {
+		return nil
 	}
+	if err := fits(len(docs)); err != nil {
+		return err
+	}
+	docs[len(docs)-1].More = false
 	_, err := t.e.own(t.app, logCollection).InsertMany(t.within(ctx), docs)
 	return failure(err)
 }

@@ -89,47 +89,6 @@ func (t *transaction) some(ctx context.Context, ns driver.Namespace, filter bson
 	return docs, failure(found.Err())
 }
 
-func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	collation, err := collationOf(u.Filter, u.Sort, u.Change.Collation())
-	if err != nil {
-		return r, err
-	}
-	before, err := t.some(ctx, ns, among(u.Filter, ids), collation)
-	if err != nil || len(before) == 0 {
-		return r, err
-	}
-	by := options.UpdateMany().SetCollation(collation)
-	if f := u.Change.ArrayFilters(); len(f) > 0 {
-		by.SetArrayFilters(anys(f))
-	}
-	if u.Change.Raw().Type == 0 {
-		return t.rewriteSome(ctx, ns, u, before, o)
-	}
-	if _, err := t.e.collection(ns).UpdateMany(t.within(ctx), among(u.Filter, ids), operators(u), by); err != nil {
-		return r, failed(err, mistakeOf(u))
-	}
-	changed := make([]bson.RawValue, len(before))
-	for i, doc := range before {
-		changed[i] = idOf(doc)
-	}
-	after, err := t.some(ctx, ns, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: changed}}}}, nil)
-	if err != nil {
-		return r, err
-	}
-	if len(after) != len(before) {
-		return r, yunduo.Errorf(yunduo.ReasonInternal, "documents of a transaction changed under it")
-	}
-	var changes []driver.Change
-	for i := range before {
-		r.Matched++
-		if !bytes.Equal(before[i], after[i]) {
-			r.Modified++
-			changes = append(changes, driver.Change{Kind: driver.ChangeUpdate, Collection: ns.Collection, ID: changed[i], Document: after[i], Before: before[i]})
-		}
-	}
-	return r, t.log(ctx, changes, o)
-}
-
 // Delete removes the first or all documents that match.
 func (e *Engine) Delete(ctx context.Context, ns driver.Namespace, d driver.Delete, o driver.WriteOptions) (r driver.DeleteResult, err error) {
 	if err := e.require(ctx, ns); err != nil {
@@ -191,7 +150,7 @@ func (t *transaction) deleteOne(ctx context.Context, ns driver.Namespace, d driv
 	if d.Return == driver.ReturnBefore {
 		r.Document = before
 	}
-	return r, t.log(ctx, []driver.Change{{Kind: driver.ChangeDelete, Collection: ns.Collection, ID: idOf(before), Before: before}}, o)
+	return r, t.note([]driver.Change{{Collection: ns.Collection, ID: idOf(before), Before: before}}, o)
 }
 
 func (e *Engine) deleteMany(ctx, within context.Context, ns driver.Namespace, d driver.Delete, run runner, o driver.WriteOptions) (r driver.DeleteResult, err error) {
@@ -226,10 +185,10 @@ func (t *transaction) deleteSome(ctx context.Context, ns driver.Namespace, d dri
 	gone := make([]bson.RawValue, len(before))
 	for i, doc := range before {
 		gone[i] = idOf(doc)
-		changes[i] = driver.Change{Kind: driver.ChangeDelete, Collection: ns.Collection, ID: gone[i], Before: doc}
+		changes[i] = driver.Change{Collection: ns.Collection, ID: gone[i], Before: doc}
 	}
 	if _, err := t.e.collection(ns).DeleteMany(t.within(ctx), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: gone}}}}); err != nil {
 		return 0, failure(err)
 	}
-	return int64(len(before)), t.log(ctx, changes, o)
+	return int64(len(before)), t.note(changes, o)
 }

@@ -25,32 +25,15 @@ func (t *transaction) rewriteOne(ctx context.Context, ns driver.Namespace, u dri
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.rewrite(ctx, ns, u, before)
-	return before, err
+	return before, t.rewrite(ctx, ns, u, before)
 }
 
 // rewrite stores what the update makes of a document.
-func (t *transaction) rewrite(ctx context.Context, ns driver.Namespace, u driver.Update, before bson.Raw) (bson.Raw, error) {
+func (t *transaction) rewrite(ctx context.Context, ns driver.Namespace, u driver.Update, before bson.Raw) error {
 	after, differs, err := u.Change.Apply(before, query.ApplyContext{Now: time.Now(), Filter: u.Filter})
 	if err != nil || !differs {
-		return before, err
+		return err
 	}
 	_, err = t.e.collection(ns).ReplaceOne(t.within(ctx), bson.D{{Key: "_id", Value: idOf(before)}}, after)
-	return after, failed(err, yunduo.ReasonUpdateNotApplicable)
-}
-
-func (t *transaction) rewriteSome(ctx context.Context, ns driver.Namespace, u driver.Update, docs []bson.Raw, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	var changes []driver.Change
-	for _, before := range docs {
-		after, err := t.rewrite(ctx, ns, u, before)
-		if err != nil {
-			return r, err
-		}
-		r.Matched++
-		if string(after) != string(before) {
-			r.Modified++
-			changes = append(changes, driver.Change{Kind: driver.ChangeUpdate, Collection: ns.Collection, ID: idOf(before), Document: after, Before: before})
-		}
-	}
-	return r, t.log(ctx, changes, o)
+	return failed(err, yunduo.ReasonUpdateNotApplicable)
 }

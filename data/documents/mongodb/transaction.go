@@ -20,12 +20,13 @@ import (
 // patience is how long a single write is tried again when transactions of others are in its way.
 const patience = 10 * time.Second
 
-// transaction is a transaction of the deployment on one app's database, with the entries it makes in the change log.
+// transaction is a transaction of the deployment on one app's database, with what it is to tell the change log.
 type transaction struct {
 	e       *Engine
 	app     yunduo.AppID
 	session *mongo.Session
-	entries int // in the change log
+	changes []driver.Change // for the change log
+	known   map[noted]int   // where a document is in changes
 	limited bool
 	bytes   int // written, where that is limited
 	ended   bool
@@ -162,7 +163,10 @@ func (t *transaction) Commit(ctx context.Context) error {
 		return yunduo.Errorf(yunduo.ReasonTransactionNotFound, "the transaction has ended")
 	}
 	t.ended = true
-	defer t.session.EndSession(context.WithoutCancel(ctx))
+	defer t.session.EndSession(context.WithoutCancel(ctx)) // which aborts what was not committed
+	if err := t.log(ctx); err != nil {
+		return err
+	}
 	return failure(t.session.CommitTransaction(ctx))
 }
 

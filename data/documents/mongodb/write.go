@@ -69,9 +69,9 @@ func (t *transaction) Insert(ctx context.Context, ns driver.Namespace, docs []bs
 	}
 	changes := make([]driver.Change, len(docs))
 	for i, doc := range docs {
-		changes[i] = driver.Change{Kind: driver.ChangeInsert, Collection: ns.Collection, ID: idOf(doc), Document: doc}
+		changes[i] = driver.Change{Collection: ns.Collection, ID: idOf(doc), Document: doc}
 	}
-	return t.log(ctx, changes, o)
+	return t.note(changes, o)
 }
 
 // maxIDBytes bounds an _id, as on every engine.
@@ -139,33 +139,13 @@ func (t *transaction) Update(ctx context.Context, ns driver.Namespace, u driver.
 	return t.updateOne(ctx, ns, u, o)
 }
 
-// updateOne changes the first document by sort, else by _id, and knows it before and after.
+// updateOne changes the first document by sort, else by _id.
 func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driver.Update, o driver.WriteOptions) (r driver.UpdateResult, err error) {
-	in, coll := t.within(ctx), t.e.collection(ns)
 	collation, err := collationOf(u.Filter, u.Sort, u.Change.Collation())
 	if err != nil {
 		return r, err
 	}
-	var before bson.Raw
-	switch {
-	case u.Change.Raw().Type == 0:
-		before, err = t.rewriteOne(ctx, ns, u, collation)
-	case u.Change.IsReplacement():
-		by := options.FindOneAndReplace().SetReturnDocument(options.Before).SetCollation(collation)
-		if s := order(u.Sort, u.Filter); s != nil {
-			by.SetSort(s)
-		}
-		before, err = coll.FindOneAndReplace(in, u.Filter.Raw(), bson.Raw(u.Change.Raw().Value), by).Raw()
-	default:
-		by := options.FindOneAndUpdate().SetReturnDocument(options.Before).SetCollation(collation)
-		if s := order(u.Sort, u.Filter); s != nil {
-			by.SetSort(s)
-		}
-		if f := u.Change.ArrayFilters(); len(f) > 0 {
-			by.SetArrayFilters(anys(f))
-		}
-		before, err = coll.FindOneAndUpdate(in, u.Filter.Raw(), operators(u), by).Raw()
-	}
+	before, err := t.changeOne(ctx, ns, u, collation)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		if u.Upsert {
 			return t.upsert(ctx, ns, u, o)
@@ -175,22 +155,109 @@ func (t *transaction) updateOne(ctx context.Context, ns driver.Namespace, u driv
 	if err != nil {
 		return r, failed(err, mistakeOf(u))
 	}
-	after, err := coll.FindOne(in, bson.D{{Key: "_id", Value: idOf(before)}}).Raw()
+	after, err := t.afterwards(ctx, ns, []bson.Raw{before})
 	if err != nil {
-		return r, failure(err)
+		return r, err
 	}
-	r.Matched = 1
+	if r, err = t.updated(ns, []bson.Raw{before}, after, o); err != nil {
+		return r, err
+	}
 	switch u.Return {
 	case driver.ReturnBefore:
 		r.Document = before
 	case driver.ReturnAfter:
-		r.Document = after
+		r.Document = after[0]
 	}
-	if bytes.Equal(before, after) {
-		return r, nil
+	return r, nil
+}
+
+// changeOne lets the server change the first document that matches, and returns it as it was; mongo.ErrNoDocuments if
+// there is none.
+func (t *transaction) changeOne(ctx context.Context, ns driver.Namespace, u driver.Update, collation *options.Collation) (bson.Raw, error) {
+	in, coll, sort := t.within(ctx), t.e.collection(ns), order(u.Sort, u.Filter)
+	switch {
+	case u.Change.Raw().Type == 0:
+		return t.rewriteOne(ctx, ns, u, collation)
+	case u.Change.IsReplacement():
+		by := options.FindOneAndReplace().SetReturnDocument(options.Before).SetCollation(collation)
+		if sort != nil {
+			by.SetSort(sort)
+		}
+		return coll.FindOneAndReplace(in, u.Filter.Raw(), bson.Raw(u.Change.Raw().Value), by).Raw()
 	}
-	r.Modified = 1
-	return r, t.log(ctx, []driver.Change{{Kind: driver.ChangeUpdate, Collection: ns.Collection, ID: idOf(after), Document: after, Before: before}}, o)
+	by := options.FindOneAndUpdate().SetReturnDocument(options.Before).SetCollation(collation)
+	if sort != nil {
+		by.SetSort(sort)
+	}
+	if f := u.Change.ArrayFilters(); len(f) > 0 {
+		by.SetArrayFilters(anys(f))
+	}
+	return coll.FindOneAndUpdate(in, u.Filter.Raw(), operators(u), by).Raw()
+}
+
+// changeSome lets the server change those of the documents that match, and returns them as they were, in the order of
+// their _ids.
+func (t *transaction) changeSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue) ([]bson.Raw, error) {
+	collation, err := collationOf(u.Filter, u.Sort, u.Change.Collation())
+	if err != nil {
+		return nil, err
+	}
+	before, err := t.some(ctx, ns, among(u.Filter, ids), collation)
+	if err != nil || len(before) == 0 {
+		return nil, err
+	}
+	if u.Change.Raw().Type == 0 {
+		for _, doc := range before {
+			if err := t.rewrite(ctx, ns, u, doc); err != nil {
+				return nil, err
+			}
+		}
+		return before, nil
+	}
+	by := options.UpdateMany().SetCollation(collation)
+	if f := u.Change.ArrayFilters(); len(f) > 0 {
+		by.SetArrayFilters(anys(f))
+	}
+	_, err = t.e.collection(ns).UpdateMany(t.within(ctx), among(u.Filter, ids), operators(u), by)
+	return before, failed(err, mistakeOf(u))
+}
+
+// updateSome changes those of the documents that match.
+func (t *transaction) updateSome(ctx context.Context, ns driver.Namespace, u driver.Update, ids []bson.RawValue, o driver.WriteOptions) (r driver.UpdateResult, err error) {
+	before, err := t.changeSome(ctx, ns, u, ids)
+	if err != nil || len(before) == 0 {
+		return r, err
+	}
+	after, err := t.afterwards(ctx, ns, before)
+	if err != nil {
+		return r, err
+	}
+	return t.updated(ns, before, after, o)
+}
+
+// afterwards reads documents again that the transaction has changed, in the order that they are given.
+func (t *transaction) afterwards(ctx context.Context, ns driver.Namespace, before []bson.Raw) ([]bson.Raw, error) {
+	ids := make([]bson.RawValue, len(before))
+	for i, doc := range before {
+		ids[i] = idOf(doc)
+	}
+	after, err := t.some(ctx, ns, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, nil)
+	if err == nil && len(after) != len(before) {
+		err = yunduo.Errorf(yunduo.ReasonInternal, "documents of a transaction changed under it")
+	}
+	return after, err
+}
+
+// updated notes for the change log what an update has made of documents, and counts.
+func (t *transaction) updated(ns driver.Namespace, before, after []bson.Raw, o driver.WriteOptions) (driver.UpdateResult, error) {
+	var changes []driver.Change
+	for i := range before {
+		if !bytes.Equal(before[i], after[i]) {
+			changes = append(changes, driver.Change{Collection: ns.Collection, ID: idOf(before[i]), Document: after[i], Before: before[i]})
+		}
+	}
+	r := driver.UpdateResult{Matched: int64(len(before)), Modified: int64(len(changes))}
+	return r, t.note(changes, o)
 }
 
 // upsert inserts the document that the update makes of its filter. It is made here, as for every engine: the server

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -200,11 +201,11 @@ func substringBytes(op string, a []bson.RawValue) (bson.RawValue, error) {
 		return a[0], err
 	}
 	start, ok := value.Float64(a[1])
-	if !ok || start < 0 {
+	if !ok || !(start >= 0) { // NaN is none either
 		return a[1], failed(op, "the start must be a number that is not negative, not %s", describe(a[1]))
 	}
 	length, ok := value.Float64(a[2])
-	if !ok {
+	if !ok || math.IsNaN(length) {
 		return a[2], failed(op, "the length must be a number, not %s", describe(a[2]))
 	}
 	if start >= float64(len(s)) {

@@ -48,34 +48,59 @@ function compareNumbers (a, b) {
   return order(a, b)
 }
 
-function compareLists (a, b) {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const found = compareValues(a[i], b[i])
-    if (found !== 0) return found
+/** @returns {function(string, string): number} the order of texts that a collation asks for */
+function textsBy ({ locale, strength = 3, caseLevel, numericOrdering, alternate }) {
+  const sensitivity = strength > 2 ? 'variant' : strength === 2 ? 'accent' : caseLevel ? 'case' : 'base'
+  try {
+    return new Intl.Collator(locale.replace(/_/g, '-'), { sensitivity, numeric: !!numericOrdering, ignorePunctuation: alternate === 'shifted' }).compare
+  } catch {
+    return compareTexts // the server says what is wrong with the locale
   }
-  return order(a.length, b.length)
 }
 
-function compareObjects (a, b) {
-  const parts = object => Object.keys(object).reduce((list, key) => list.concat([rank(object[key]), key, object[key]]), [])
-  return compareLists(parts(a), parts(b))
+/**
+ * @param {function(string, string): number} texts orders texts
+ * @returns {function(any, any): number} the order of all values
+ */
+function orderOf (texts) {
+  function lists (a, b) {
+    for (let i = 0; i < Math.min(a.length, b.length); i++) {
+      const found = values(a[i], b[i])
+      if (found !== 0) return found
+    }
+    return order(a.length, b.length)
+  }
+
+  /** Type, name and value of one field after another; names are no texts of a language. */
+  function objects (a, b) {
+    const [x, y] = [Object.keys(a), Object.keys(b)]
+    for (let i = 0; i < Math.min(x.length, y.length); i++) {
+      const found = order(rank(a[x[i]]), rank(b[y[i]])) || compareTexts(x[i], y[i]) || values(a[x[i]], b[y[i]])
+      if (found !== 0) return found
+    }
+    return order(x.length, y.length)
+  }
+
+  function values (a, b) {
+    const kind = rank(a)
+    if (kind !== rank(b)) return order(kind, rank(b))
+    switch (kind) {
+      case 0: case 1: case 12: return 0
+      case 2: return compareNumbers(number(a), number(b))
+      case 3: return texts(a, b)
+      case 5: return lists(a, b)
+      case 7: return order(a.$oid, b.$oid)
+      case 8: return order(Number(a), Number(b))
+      case 9: return order(time(a), time(b))
+      case 4: return objects(a, b)
+    }
+    return order(JSON.stringify(a), JSON.stringify(b))
+  }
+
+  return values
 }
 
-function compareValues (a, b) {
-  const kind = rank(a)
-  if (kind !== rank(b)) return order(kind, rank(b))
-  switch (kind) {
-    case 0: case 1: case 12: return 0
-    case 2: return compareNumbers(number(a), number(b))
-    case 3: return compareTexts(a, b)
-    case 5: return compareLists(a, b)
-    case 7: return order(a.$oid, b.$oid)
-    case 8: return order(Number(a), Number(b))
-    case 9: return order(time(a), time(b))
-    case 4: return compareObjects(a, b)
-  }
-  return order(JSON.stringify(a), JSON.stringify(b))
-}
+const compareValues = orderOf(compareTexts)
 
 /** The values at a path: one, or those of the elements when an array is on the way or at the end. */
 function valuesAt (value, parts) {
@@ -89,20 +114,22 @@ function valuesAt (value, parts) {
 }
 
 /** The value by which a document is sorted: the smallest of an array, or the greatest when descending. */
-function key (document, parts, direction) {
+function key (document, parts, direction, compare) {
   const values = valuesAt(document, parts)
-  return values.reduce((best, value) => compareValues(value, best) * direction < 0 ? value : best, values[0])
+  return values.reduce((best, value) => compare(value, best) * direction < 0 ? value : best, values[0])
 }
 
 /**
  * @param {Object<string, number>} [sort] path -> 1 or -1; equal documents are ordered by _id
+ * @param {object} [collation] how texts compare; by code point without one
  * @returns {function(object, object): number}
  */
-function compareBy (sort = {}) {
+function compareBy (sort = {}, collation) {
+  const compare = sort && collation && collation.locale && collation.locale !== 'simple' ? orderOf(textsBy(collation)) : compareValues
   const fields = Object.keys(sort).map(path => [path.split('.'), sort[path]])
   return (a, b) => {
     for (const [parts, direction] of fields) {
-      const found = compareValues(key(a, parts, direction), key(b, parts, direction)) * direction
+      const found = compare(key(a, parts, direction, compare), key(b, parts, direction, compare)) * direction
       if (found !== 0) return found
     }
     return compareValues(a._id, b._id)

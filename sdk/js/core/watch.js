@@ -12,11 +12,11 @@ const DATA = { insert: 'add', update: 'update', delete: 'remove', limit: 'limit'
 /** The result of a query as it is now, kept up by the server's messages, and told to the app as snapshots. */
 class Watching {
   /**
-   * @param {{sort: (object|undefined), limit: (number|undefined)}} query in wire form
+   * @param {{sort: (object|undefined), limit: (number|undefined), collation: (object|undefined)}} query in wire form
    * @param {{onChange: function(object): void, onError: (function(object): void|undefined)}} options
    */
-  constructor ({ sort, limit }, { onChange, onError }) {
-    this.compare = sort || limit ? compareBy(sort) : undefined
+  constructor ({ sort, limit, collation }, { onChange, onError }) {
+    this.compare = sort || limit ? compareBy(sort, collation) : undefined
     this.onChange = onChange
     this.onError = onError
     this.entries = new Map() // _id as text -> document as it travels, in order
@@ -108,8 +108,9 @@ function lazily (target, getters) {
 function beginWatch (realtime, api, { collection, filter, sort, limit, skip, projection, collation }, options) {
   const { onChange, onError } = options || {}
   if (typeof onChange !== 'function') throw local(api, 'parameter.onChange should be a function')
-  if (skip || projection || collation) throw ofReason(api, 'invalid_request', 'what is watched has neither skip() nor field() nor collation()')
-  const query = { collection, filter, sort, limit: limit || undefined }
+  if (skip || projection) throw ofReason(api, 'invalid_request', 'what is watched has neither skip() nor field()')
+  if (sort && collation && typeof Intl !== 'object') throw ofReason(api, 'unsupported_call', 'orderBy() with collation() cannot be watched here: this environment has no Intl')
+  const query = { collection, filter, sort, limit: limit || undefined, collation }
   const close = realtime.watch(query, new Watching(query, { onChange, onError }))
   return { close: async () => close() }
 }

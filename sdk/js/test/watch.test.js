@@ -182,6 +182,27 @@ test('results are ordered as the database orders them', () => {
   assert.deepEqual([{ _id: 2 }, { _id: 1 }].sort(compareBy()), [{ _id: 1 }, { _id: 2 }])
 })
 
+test('texts are ordered by a collation', () => {
+  const names = (collation, direction = 1) => ['b2', 'Á', 'b10', 'a', 'Z'].map((name, i) => ({ _id: i, name })).sort(compareBy({ name: direction }, collation)).map(d => d.name)
+  assert.deepEqual(names(), ['Z', 'a', 'b10', 'b2', 'Á'])
+  assert.deepEqual(names({ locale: 'simple' }), names())
+  assert.deepEqual(names({ locale: 'en' }), ['a', 'Á', 'b10', 'b2', 'Z'])
+  assert.deepEqual(names({ locale: 'en', strength: 1, numericOrdering: true }), ['Á', 'a', 'b2', 'b10', 'Z']) // equal ones by _id
+  assert.deepEqual(names({ locale: 'no such locale' }), names()) // which the server refuses
+})
+
+test('a watch takes a collation along', async () => {
+  const collation = { locale: 'en', strength: 1 }
+  const w = follow(open().collection('notes').where({ name: 'ada' }).orderBy('name', 'asc').collation(collation))
+  const { id, ...begun } = await sockets.heard('watch')
+  assert.deepEqual(begun, { type: 'watch', collection: 'notes', filter: { name: 'ada' }, sort: { name: 1 }, collation })
+  sockets.say({ type: 'snapshot', id, resume: 'r1', documents: [{ _id: 1, name: 'ada' }, { _id: 3, name: 'Ada' }] })
+  assert.deepEqual((await w.next()).docs.map(d => d._id), [1, 3])
+  sockets.say({ type: 'changes', id, resume: 'r2', changes: [{ move: 'enter', cause: 'insert', id: 2, document: { _id: 2, name: 'ADA' } }, { move: 'leave', cause: 'delete', id: 1 }] })
+  assert.deepEqual((await w.next()).docs.map(d => d._id), [2, 3]) // one snapshot for what was committed together
+  await w.listener.close()
+})
+
 test('differences of documents', () => {
   assert.deepEqual(difference({ a: 1, b: { c: 1, d: [1] }, e: { $date: 'x' } }, { a: 1, b: { c: 2, d: [2] }, e: { $date: 'y' }, f: {} }), {
     updatedFields: { 'b.c': 2, 'b.d': [2], e: { $date: 'y' }, f: {} }, removedFields: []
