@@ -31,6 +31,11 @@ func invalidFilter(format string, args ...any) error {
 
 func unknownFilterOperator(name string) error { return language.Unknown(language.Filter, name) }
 
+// unknownAt is for an operator that stands behind a path.
+func unknownAt(path, name string) error {
+	return language.At("the field '"+path+"'", unknownFilterOperator(name))
+}
+
 // document compiles a whole filter or a clause of $and, $or, $nor.
 func (p *filterParser) document(doc []byte) (node, error) {
 	var children []node

@@ -27,7 +27,7 @@ func (p *filterParser) geoOperator(path, name string, v bson.RawValue, siblings 
 		}
 		return nil, invalidFilter("the field '%s' has %s without $near", path, name)
 	}
-	return nil, unknownFilterOperator(name)
+	return nil, unknownAt(path, name)
 }
 
 // place returns the only field of a document such as {$geometry: ...}.

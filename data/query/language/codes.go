@@ -28,6 +28,12 @@ const (
 	UnrecognizedWindowFunction = FailedToParse
 )
 
+// At puts the place of a mistake in front of its sentence.
+func At(place string, mistake error) error {
+	e := yunduo.AsError(mistake)
+	return yunduo.Wrap(mistake, e.Reason, "%s: %s", place, e.Message)
+}
+
 // Errorf makes an error with a reason, MongoDB's number for it and a sentence for the caller.
 func Errorf(code int, reason yunduo.Reason, format string, args ...any) *yunduo.Error {
 	return yunduo.Errorf(reason, format, args...).WithMongoCode(code)

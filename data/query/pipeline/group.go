@@ -10,6 +10,7 @@ import (
 	"yunduo/data/query"
 	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -61,6 +62,7 @@ func (p *parser) accumulations(stage string, doc []byte) ([]groupField, error) {
 		seen[key] = true
 		var a *expr.Accumulation
 		if a, err = expr.ParseAccumulation(v, p.scope()); err != nil {
+			err = language.At(stage+": "+key, err)
 			return false
 		}
 		fields = append(fields, groupField{key, a})

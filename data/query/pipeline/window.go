@@ -11,6 +11,7 @@ import (
 	"yunduo/data/query"
 	"yunduo/data/query/collation"
 	"yunduo/data/query/expr"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -62,7 +63,9 @@ func parseWindow(p *parser, name string, arg bson.RawValue) (stage, error) {
 		var o windowOutput
 		if o.path, err = splitPath(name, field); err == nil {
 			if err = s.apart(name, field, o.path); err == nil {
-				o.function, err = p.windowFunction(s, field, v)
+				if o.function, err = p.windowFunction(s, field, v); err != nil {
+					err = language.At(name+": "+field, err)
+				}
 			}
 		}
 		s.outputs = append(s.outputs, o)
