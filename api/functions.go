@@ -35,6 +35,7 @@ func functionOperations() []*Operation {
 		row("functions.source", Owner, "Show the files of a version", functionSource),
 		row("functions.test", Owner, "Run a function under a chosen identity", testFunction),
 		row("functions.logs", Owner, "List recent invocations", functionLogs),
+		row("functions.stats", Owner, "Tell what functions did, by minutes or hours", functionStats),
 	}
 }
 

@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -32,39 +31,28 @@ type LastError struct {
 
 // Stats returns an app's last seconds on this machine, oldest first and without the running one; at most 300.
 func (s *Service) Stats(caller yunduo.Caller, app yunduo.AppID, seconds int) ([]Second, error) {
-	return s.stats(caller, app, "", seconds)
-}
-
-// FunctionStats is Stats of one function.
-func (s *Service) FunctionStats(caller yunduo.Caller, app yunduo.AppID, function string, seconds int) ([]Second, error) {
-	return s.stats(caller, app, function, seconds)
-}
-
-func (s *Service) stats(caller yunduo.Caller, app yunduo.AppID, function string, seconds int) ([]Second, error) {
 	if err := manage(caller, app); err != nil {
 		return nil, err
 	}
 	if seconds < 1 || seconds >= figuresSpan {
 		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "seconds: %d is not between 1 and %d", seconds, figuresSpan-1)
 	}
-	return s.figures.seconds(app, function, s.options.Now(), seconds), nil
+	return s.figures.seconds(app, s.options.Now(), seconds), nil
 }
 
 // figures are the figures of every function that ran.
 type figures struct {
 	mu   sync.Mutex
-	apps map[yunduo.AppID]map[string]*functionFigures
+	apps map[yunduo.AppID]*appFigures
 }
 
-// functionFigures are counts of one function by second.
-type functionFigures struct {
-	mu    sync.Mutex
-	ring  [figuresSpan]*second
-	quiet struct {
-		unix  int64
-		count int
-	}
-	failed *LastError
+// appFigures are an app's last seconds, and its functions. The seconds are the app's and not the function's because
+// there may be very many functions.
+type appFigures struct {
+	functions map[string]*functionFigures // guarded by the mutex of figures
+
+	mu   sync.Mutex
+	ring [figuresSpan]*second
 }
 
 type second struct {
@@ -74,36 +62,63 @@ type second struct {
 	latency histogram
 }
 
+// functionFigures are what a function has counted since it was last stored. A call allocates nothing here.
+type functionFigures struct {
+	app *appFigures
+
+	mu      sync.Mutex
+	minutes [2]minute // by the number of the minute, modulo 2
+	quiet   struct {
+		unix  int64
+		count int
+	}
+	failed *LastError
+}
+
 func (f *figures) of(app yunduo.AppID, function string) *functionFigures {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.apps == nil {
-		f.apps = make(map[yunduo.AppID]map[string]*functionFigures)
+		f.apps = make(map[yunduo.AppID]*appFigures)
 	}
-	if f.apps[app] == nil {
-		f.apps[app] = make(map[string]*functionFigures)
+	all := f.apps[app]
+	if all == nil {
+		all = &appFigures{functions: make(map[string]*functionFigures)}
+		f.apps[app] = all
 	}
-	own := f.apps[app][function]
+	own := all.functions[function]
 	if own == nil {
-		own = &functionFigures{}
-		f.apps[app][function] = own
+		own = &functionFigures{app: all}
+		all.functions[function] = own
 	}
 	return own
+}
+
+// known returns the figures of a function that ran here; nil if it did not.
+func (f *figures) known(app yunduo.AppID, function string) *functionFigures {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if all := f.apps[app]; all != nil {
+		return all.functions[function]
+	}
+	return nil
 }
 
 func (f *figures) forget(app yunduo.AppID, function string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.apps[app], function)
-	if len(f.apps[app]) == 0 {
+	all := f.apps[app]
+	if all == nil {
+		return
+	}
+	delete(all.functions, function)
+	if len(all.functions) == 0 {
 		delete(f.apps, app)
 	}
 }
 
 func (f *figures) lastError(app yunduo.AppID, function string) *LastError {
-	f.mu.Lock()
-	own := f.apps[app][function]
-	f.mu.Unlock()
+	own := f.known(app, function)
 	if own == nil {
 		return nil
 	}
@@ -112,48 +127,35 @@ func (f *figures) lastError(app yunduo.AppID, function string) *LastError {
 	return own.failed
 }
 
-func (f *figures) seconds(app yunduo.AppID, function string, now time.Time, count int) []Second {
+func (f *figures) seconds(app yunduo.AppID, now time.Time, count int) []Second {
 	f.mu.Lock()
-	var list []*functionFigures
-	for name, own := range f.apps[app] {
-		if function == "" || function == name {
-			list = append(list, own)
-		}
-	}
+	all := f.apps[app]
 	f.mu.Unlock()
 	first := now.Unix() - int64(count)
-	sums := make([]second, count)
-	for _, own := range list {
-		own.mu.Lock()
-		for _, s := range own.ring {
-			if s == nil || s.unix < first || s.unix >= first+int64(count) {
-				continue
-			}
-			sum := &sums[s.unix-first]
-			sum.calls += s.calls
-			sum.errors += s.errors
-			sum.latency.merge(&s.latency)
-		}
-		own.mu.Unlock()
-	}
 	result := make([]Second, count)
-	for i := range sums {
-		result[i] = Second{
-			Time: time.Unix(first+int64(i), 0).UTC(), Calls: int64(sums[i].calls), Errors: int64(sums[i].errors),
-			P50: sums[i].latency.quantile(0.5), P99: sums[i].latency.quantile(0.99),
+	for i := range result {
+		result[i].Time = time.Unix(first+int64(i), 0).UTC()
+	}
+	if all == nil {
+		return result
+	}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for _, s := range all.ring {
+		if s == nil || s.unix < first || s.unix >= first+int64(count) {
+			continue
 		}
+		r := &result[s.unix-first]
+		r.Calls, r.Errors, r.P50, r.P99 = int64(s.calls), int64(s.errors), s.latency.quantile(0.5), s.latency.quantile(0.99)
 	}
 	return result
 }
 
-// add counts an invocation in the second in which it ended. quiet says that it is one of too many successful ones to
-// be recorded, should it have printed nothing.
-func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
-	ended := started.Add(end.took)
-	unix := ended.Unix()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	place := &f.ring[unix%figuresSpan]
+// add counts an invocation in the second in which it ended.
+func (a *appFigures) add(unix int64, bucket int, failed bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	place := &a.ring[unix%figuresSpan]
 	if *place == nil {
 		*place = &second{}
 	}
@@ -162,9 +164,41 @@ func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
 		*s = second{unix: unix}
 	}
 	s.calls++
-	s.latency.add(end.took)
-	if end.err != nil {
+	s.latency[bucket]++
+	if failed {
 		s.errors++
+	}
+}
+
+// sweep lets go of seconds that are too old to be asked for.
+func (a *appFigures) sweep(now int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, s := range a.ring {
+		if s != nil && s.unix < now-figuresSpan {
+			a.ring[i] = nil
+		}
+	}
+}
+
+// add counts an invocation. quiet says that it is one of too many successful ones to be recorded, should it have printed
+// nothing.
+func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
+	ended := started.Add(end.took)
+	unix, bucket := ended.Unix(), bucketOf(end.took)
+	f.app.add(unix, bucket, end.err != nil)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.minute(unix)
+	c.calls++
+	c.latency[bucket]++
+	c.queue += end.queued
+	c.queueMax = max(c.queueMax, end.queued)
+	if end.cold {
+		c.cold++
+	}
+	if end.err != nil {
+		c.errors++
 		f.failed = &LastError{Time: ended, Reason: end.err.Reason, Message: cut(end.err.Message, maxLineBytes)}
 		return false
 	}
@@ -173,52 +207,4 @@ func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
 	}
 	f.quiet.count++
 	return f.quiet.count > quietPerSecond
-}
-
-// histogram counts durations by size: each bucket reaches half as far again as the one before it.
-type histogram [40]uint32
-
-const (
-	histogramFirst = 50 * time.Microsecond
-	histogramRatio = 1.5
-)
-
-func (h *histogram) add(d time.Duration) {
-	i := 0
-	if d > histogramFirst {
-		i = int(math.Ceil(math.Log(float64(d)/float64(histogramFirst)) / math.Log(histogramRatio)))
-	}
-	h[min(i, len(h)-1)]++
-}
-
-func (h *histogram) merge(other *histogram) {
-	for i, n := range other {
-		h[i] += n
-	}
-}
-
-// quantile estimates the duration below which the share q of all lies; 0 if there are none.
-func (h *histogram) quantile(q float64) time.Duration {
-	var total, seen float64
-	for _, n := range h {
-		total += float64(n)
-	}
-	if total == 0 {
-		return 0
-	}
-	for i, n := range h {
-		if n == 0 {
-			continue
-		}
-		if seen+float64(n) >= q*total {
-			upper := float64(histogramFirst) * math.Pow(histogramRatio, float64(i))
-			lower := upper / histogramRatio
-			if i == 0 {
-				lower = 0
-			}
-			return time.Duration(lower + (upper-lower)*(q*total-seen)/float64(n))
-		}
-		seen += float64(n)
-	}
-	return 0
 }

@@ -44,6 +44,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, deployUntilKilled(dir))
 		os.Exit(1)
 	}
+	if dir := os.Getenv(countVariable); dir != "" {
+		fmt.Fprintln(os.Stderr, countUntilKilled(dir))
+		os.Exit(1)
+	}
 	os.Exit(runTests(m))
 }
 

@@ -201,9 +201,6 @@ func TestStats(t *testing.T) {
 	}
 	require.EqualValues(t, 5, calls)
 	require.EqualValues(t, 1, errors)
-	of, err := h.FunctionStats(owner, app, "other", 10)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, of[5].Calls+of[6].Calls)
 	empty, err := h.Stats(operator, "other-app", 10)
 	require.NoError(t, err)
 	require.Zero(t, empty[5].Calls)

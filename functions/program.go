@@ -29,6 +29,7 @@ type program struct {
 	mu      sync.Mutex
 	users   int
 	retired bool
+	used    time.Duration // processor time that has been counted
 	free    chan struct{} // closed when retired and unused
 }
 
@@ -82,6 +83,20 @@ func (p *program) shut(ctx context.Context) error {
 		return nil
 	}
 	return p.code.Close(ctx)
+}
+
+// sample counts what the program's processes have used since it was last called.
+func (p *program) sample(at time.Time) {
+	meter, ok := p.code.(runtime.Meter)
+	if !ok {
+		return
+	}
+	usage := meter.Usage()
+	p.mu.Lock()
+	cpu := usage.CPU - p.used
+	p.used = max(p.used, usage.CPU)
+	p.mu.Unlock()
+	p.figures.use(at, cpu, usage.Memory)
 }
 
 // prepare loads the code of a version. It evaluates nothing.

@@ -63,9 +63,10 @@ func (r *recording) line(l runtime.LogLine) {
 
 // ending is how an invocation ended.
 type ending struct {
-	took time.Duration
-	cold bool
-	err  *yunduo.Error // nil for success
+	took   time.Duration
+	queued time.Duration // of it, until a process took it
+	cold   bool
+	err    *yunduo.Error // nil for success
 }
 
 func (e *ending) reason() yunduo.Reason {
@@ -99,7 +100,7 @@ func (r *recording) printed() []runtime.LogLine {
 
 // finish takes how the invocation ended.
 func (r *recording) finish(p *program, took time.Duration, result runtime.Result, err error) {
-	end := &ending{took: took, cold: result.Cold}
+	end := &ending{took: took, queued: result.Queued, cold: result.Cold}
 	if err != nil {
 		end.err = yunduo.AsError(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,8 @@ type Limits struct {
 	Depth        int           // function-to-function calls in a chain, 16
 	KeepVersions int           // newest versions kept of each function beside the live one, 20
 	LogAge       time.Duration // how long invocation records are kept, 7 days
+	MinuteAge    time.Duration // how long figures by minute are kept, 2 days
+	HourAge      time.Duration // how long figures by hour are kept, 90 days
 }
 
 func (l Limits) withDefaults() Limits {
@@ -38,6 +41,8 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Depth, 16)
 	setDefault(&l.KeepVersions, 20)
 	setDefault(&l.LogAge, 7*24*time.Hour)
+	setDefault(&l.MinuteAge, 2*24*time.Hour)
+	setDefault(&l.HourAge, 90*24*time.Hour)
 	return l
 }
 
@@ -92,6 +97,7 @@ type Service struct {
 	logs    *logWriter
 	feed    feed
 	figures figures
+	rollups *rollups
 	stop    context.CancelFunc
 	// hurry ends the wait for replaced programs.
 	draining context.Context
@@ -134,7 +140,9 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.stop = cancel
 	s.draining, s.hurry = context.WithCancel(context.Background())
 	s.logs = newLogWriter(db, s.limits.LogAge, s.log)
+	s.rollups = openRollups(db, s.limits)
 	s.wg.Go(s.logs.run)
+	s.wg.Go(func() { s.keepFigures(ctx) })
 	s.wg.Go(func() { s.follow(ctx) })
 	s.wg.Go(func() { s.runAccepted(ctx) })
 	return s, nil
@@ -162,11 +170,15 @@ func (s *Service) Close(ctx context.Context) error {
 	var failed errorList
 	for _, p := range programs {
 		p.retire()
-		group.Go(func() { failed.add(p.shut(ctx)) })
+		group.Go(func() {
+			failed.add(p.shut(ctx))
+			p.sample(s.options.Now())
+		})
 	}
 	group.Wait()
 	s.logs.close()
 	s.wg.Wait()
+	s.storeFigures(math.MaxInt64)
 	s.feed.close()
 	return failed.join()
 }

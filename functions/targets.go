@@ -246,6 +246,7 @@ func (s *Service) drain(old *program) {
 		if err := old.shut(ctx); err != nil {
 			s.log.Warn("a replaced version did not end in time", "version", old.number, "error", err)
 		}
+		old.sample(s.options.Now())
 	})
 }
 

@@ -74,6 +74,9 @@ type Config struct {
 type Dev struct {
 	App         yunduo.AppID
 	WeChatAppID string
+	// Source, if not nil, lets debuggers look into functions, which then run without the sandbox. It returns the folder
+	// with a function's source.
+	Source func(function string) string
 }
 
 // DefaultConfig returns the settings of a server that was told nothing.

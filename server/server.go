@@ -237,6 +237,9 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 	}
 	options := node.Options{Loop: s.loop, NodePath: s.config.NodePath, Dir: filepath.Join(s.config.DataDir, "run"), ServerSDK: sdk, Sandbox: node.Sandbox(s.config.Sandbox), AppCPUs: s.config.AppCPUs, Logger: s.logger}
 	options.Destinations = s.rooms.Apps.Destinations
+	if s.config.Dev != nil && s.config.Dev.Source != nil {
+		options.Inspect = &node.Inspect{Source: func(_ yunduo.AppID, function string) string { return s.config.Dev.Source(function) }}
+	}
 	options.Inside = &node.Inside{At: s.isHere, Serve: s.door.serve}
 	if s.config.AllowPrivateNetwork {
 		options.Egress = func(netip.AddrPort) bool { return true }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type devInfo struct {
 	ConsoleURL  string `json:"consoleUrl"`
 	SiteURL     string `json:"siteUrl,omitempty"`
 	MongoURL    string `json:"mongoUrl,omitempty"`
+	InspectURL  string `json:"inspectUrl,omitempty"`
 	APIKey      string `json:"apiKey"`
 	SecretID    string `json:"secretId"`
 	SecretKey   string `json:"secretKey"`
@@ -38,7 +40,7 @@ type devInfo struct {
 
 type devOptions struct {
 	dir, data, app, mode, level string
-	port, mongoPort             int
+	port, mongoPort, inspect    int
 }
 
 func devCommand(l language) *cobra.Command {
@@ -55,6 +57,8 @@ func devCommand(l language) *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", 7300, "port on 127.0.0.1; 0 picks a free one")
 	flags.IntVar(&o.mongoPort, "mongo-port", -1, "let MongoDB's tools and drivers in at this port on 127.0.0.1; 0 picks a free one; default: not at all")
+	flags.IntVar(&o.inspect, "inspect", -1, "let debuggers in at this port on 127.0.0.1, 9229 if none is given; 0 picks a free one. Functions then run without the sandbox and without limits of time")
+	flags.Lookup("inspect").NoOptDefVal = "9229"
 	flags.StringVar(&o.data, "data", "", "data directory; default: .yunduo in the project")
 	flags.StringVar(&o.app, "app", "", "the app's ID; default: the project's environment ID, else its folder's name")
 	flags.StringVar(&o.mode, "mode", "", "also read .env.MODE")
@@ -90,6 +94,18 @@ func dev(ctx context.Context, l language, out io.Writer, config server.Config, o
 	}
 	config.Console, config.Version = console.Files(), version
 	config.Dev = &server.Dev{App: app, WeChatAppID: p.WeChatAppID}
+	var sources sync.Map // folders of functions, by name
+	if o.inspect >= 0 {
+		if config.Sandbox == "require" {
+			return errors.New(l.say(texts.inspectSandbox))
+		}
+		config.Sandbox = "off"
+		config.Dev.Source = func(function string) string {
+			folder, _ := sources.Load(function)
+			text, _ := folder.(string)
+			return text
+		}
+	}
 	if config.CodeWebhook == "" {
 		config.CodeSender = printedCodes(l, out)
 	}
@@ -99,7 +115,7 @@ func dev(ctx context.Context, l language, out io.Writer, config server.Config, o
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
-	d := &developer{language: l, out: out, server: s, project: p, options: o, app: app}
+	d := &developer{language: l, out: out, server: s, project: p, options: o, app: app, sources: &sources}
 	info, err := d.openApp(ctx, state)
 	if err != nil {
 		return err
@@ -110,6 +126,14 @@ func dev(ctx context.Context, l language, out io.Writer, config server.Config, o
 	}
 	if site != nil {
 		defer func() { err = errors.Join(err, site.close()) }()
+	}
+	if o.inspect >= 0 {
+		i, failed := startInspector(ctx, o.inspect, d.inspected, d.inspect)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, i.close()) }()
+		info.InspectURL = "http://" + i.address()
 	}
 	stopLogs := d.printLogs()
 	defer stopLogs()
@@ -200,6 +224,9 @@ func (d *developer) banner(info devInfo, took time.Duration) {
 	}
 	if info.MongoURL != "" {
 		line(texts.mongo, info.MongoURL)
+	}
+	if info.InspectURL != "" {
+		line(texts.inspector, l.say(texts.inspectAt, strings.TrimPrefix(info.InspectURL, "http://")))
 	}
 	line(texts.isolation, d.server.Isolation())
 	if !isSandboxed(d.server.Isolation()) {

@@ -33,6 +33,8 @@ type developer struct {
 	mu  sync.Mutex // of out: deployments and logs print at the same time
 	out io.Writer
 
+	sources *sync.Map // folder by function, for debuggers
+
 	project *project.Project // touched by one goroutine at a time
 }
 
@@ -114,6 +116,7 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 	if f.Err != nil {
 		d.say(texts.deployFailed, f.Name, sentence(f.Err))
 	}
+	d.sources.Store(f.Name, f.Dir)
 	rooms, caller := d.server.Rooms(), yunduo.System(d.app)
 	version, err := rooms.Functions.Deploy(ctx, caller, d.app, functions.DeployRequest{
 		Name: f.Name, Folder: f.Dir, Root: d.project.Dir, Settings: settings(f), KeepBroken: true,
@@ -191,6 +194,21 @@ func (d *developer) changed(ctx context.Context, paths []string) {
 	}) {
 		d.removeOthers(ctx)
 	}
+}
+
+// inspected lists the functions that a debugger may look into.
+func (d *developer) inspected(ctx context.Context) ([]string, error) {
+	list, err := d.server.Rooms().Functions.List(ctx, yunduo.System(d.app), d.app)
+	names := make([]string, len(list))
+	for i, f := range list {
+		names[i] = f.Name
+	}
+	return names, err
+}
+
+// inspect returns the address of a function's process for debuggers.
+func (d *developer) inspect(ctx context.Context, function string) (string, error) {
+	return d.server.Rooms().Functions.Inspect(ctx, yunduo.System(d.app), d.app, function)
 }
 
 func isSandboxed(isolation string) bool { return strings.HasPrefix(isolation, "sandbox") }

@@ -53,6 +53,7 @@ func columns(s string) int {
 var texts = struct {
 	root, serve, dev, initCmd, deploy, functions, functionsList, functionsInvoke, functionsLogs, functionsVersions,
 	functionsRollback, functionsDelete, version, login, sdk text
+	inspector, inspectAt, inspectSandbox text
 	ready, console, api, site, mongo, app, isolation, sandboxOff, watching, stopping, deployed, prepared, applied, deployFailed, removed,
 	configProblem, noFunctions, setUp, created, next, nothingToList, rolledBack, deleted, loggedIn text
 }{
@@ -71,6 +72,10 @@ var texts = struct {
 	version:           text{"Print the version", "显示版本"},
 	sdk:               text{"Print the client SDK as one file", "把客户端 SDK 输出为单个文件"},
 	login:             text{"Remember a server, app and API key for this project", "记住本项目使用的服务器、应用和 API 密钥"},
+
+	inspector:      text{"Debugger", "调试器"},
+	inspectAt:      text{"%[1]s, or ws://%[1]s/FUNCTION: Node's inspector, without sandbox and limits of time", "%[1]s，或 ws://%[1]s/函数名：Node 调试协议，无沙箱、无时间限制"},
+	inspectSandbox: text{"--inspect runs functions without the sandbox, so it cannot be used with --sandbox require", "--inspect 会关闭沙箱，不能与 --sandbox require 同用"},
 
 	ready:         text{"Yunduo is ready in %s", "云朵已就绪，用时 %s"},
 	console:       text{"Console", "控制台"},

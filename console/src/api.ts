@@ -96,6 +96,8 @@ export interface SourceFile { path: string; size: number; text?: string }
 export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; percent?: number; aliases?: string[]; warnings?: string[] }
 export interface LogLine { time: string; level: string; message: string }
 export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
+export interface StatsBucket { time: string; calls: number; errors: number; coldStarts: number; p50Ms: number; p95Ms: number; p99Ms: number; queueMs: number; queueMaxMs: number; cpuMs: number; memoryBytes: number }
+export interface FunctionStats extends StatsBucket { name: string }
 export interface Collection { name: string; documents: number; bytes: number; indexBytes: number }
 export interface Index {
   name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown; collation?: unknown

@@ -79,6 +79,28 @@ func (r *Records[T]) Put(ctx context.Context, id string, v T) error {
 	return err
 }
 
+// Upsert applies update operators to the record under id, or to an empty one that becomes it; duplicate_key if a unique
+// index is violated.
+func (r *Records[T]) Upsert(ctx context.Context, id string, change bson.D) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	filter, err := query.ParseFilter(idFilter(stringValue(id)))
+	if err != nil {
+		return err
+	}
+	update := driver.Update{Filter: filter, Upsert: true, NewID: stringValue(id)}
+	if update.Change, err = parseD(change, query.ParseUpdate); err != nil {
+		return err
+	}
+	defer r.drop(id)
+	_, err = r.db.engine.Update(ctx, r.ns, update, r.write())
+	if yunduo.ReasonOf(err) == yunduo.ReasonDuplicateKey { // another node has made it this very moment
+		_, err = r.db.engine.Update(ctx, r.ns, update, r.write())
+	}
+	return err
+}
+
 // Get returns the record under id; document_not_found if there is none.
 func (r *Records[T]) Get(ctx context.Context, id string) (T, error) {
 	if r.cache == nil {

@@ -147,7 +147,7 @@ func (p *Program) pick(waited time.Duration) (placing, bool) {
 	}
 	best.used[slot]++
 	best.busy++
-	if best.busy >= crowded && !condition.cheap && p.size() < parallelism() {
+	if best.busy >= crowded && !condition.cheap && p.size() < min(parallelism(), p.rt.opts.Replicas) {
 		p.startReplica()
 	}
 	return placing{replica: best, slot: slot}, true
@@ -311,8 +311,11 @@ func (p *Program) leaving(proc *process) {
 
 // ended learns that a process is gone.
 func (p *Program) ended(proc *process) {
+	spent := proc.spent()
 	p.mu.Lock()
 	defer p.unlock()
+	p.used += spent
+	p.uninspected(proc)
 	p.replicas = slices.DeleteFunc(slices.Clone(p.replicas), func(rep *replica) bool { return rep.proc == proc })
 	p.serve()
 	p.checkDrained()
@@ -327,7 +330,7 @@ func (p *Program) tend(at time.Time) {
 		if i > 0 {
 			limit = min(limit, extraIdle)
 		}
-		if !rep.leaving && rep.busy == 0 && at.Sub(rep.idle) > limit {
+		if !rep.leaving && rep.busy == 0 && at.Sub(rep.idle) > limit && p.rt.opts.Inspect == nil {
 			idle = append(idle, rep)
 		}
 	}

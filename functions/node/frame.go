@@ -28,6 +28,7 @@ const (
 	frameLog     frameType = 14
 	frameCache   frameType = 15
 	frameLoaded  frameType = 16
+	frameInspect frameType = 21
 	// Both ways, for invocations that are streams.
 	frameData   frameType = 17
 	frameEnd    frameType = 18
@@ -69,7 +70,7 @@ type frameHeader struct {
 // may not send at all. A process runs strangers' code: nothing of what it sends is believed.
 func limitOf(kind frameType) (limit uint32, ok bool) {
 	switch kind {
-	case frameHello:
+	case frameHello, frameInspect:
 		return 4 << 10, true
 	case framePong, frameDropped, frameDone, frameEnd:
 		return 0, true

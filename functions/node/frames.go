@@ -62,6 +62,10 @@ func (p *process) next(in *bufio.Reader) error {
 		return p.call(h, payload)
 	case frameLog:
 		return p.print(h, payload)
+	case frameInspect:
+		if p.rt.opts.Inspect != nil && o.loaded == nil {
+			o.looked(string(payload))
+		}
 	case frameCache:
 		o.cache(payload)
 	case frameLoaded:

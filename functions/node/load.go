@@ -31,6 +31,8 @@ type loadMeta struct {
 	Check     bool              `json:"check"`
 	Official  bool              `json:"official"`
 	Serves    bool              `json:"serves"`
+	Inspect   bool              `json:"inspect,omitempty"`
+	Source    string            `json:"source,omitempty"` // address of the folder with the author's source, for debuggers
 }
 
 // loadFrame is what specialises a blank process.
@@ -61,6 +63,9 @@ func newLoadFrame(r *Runtime, b runtime.Bundle) loadFrame {
 		f.meta.Folder = b.Folder
 	default:
 		f.meta.Folder = r.emptyFolder()
+	}
+	if inspect := r.opts.Inspect; inspect != nil {
+		f.inspect(b, inspect.Source(b.App, b.Function))
 	}
 	return f
 }
@@ -109,11 +114,12 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		freed: func(r *run) { p.freed(r) },
 		sign:  p.dispatch, leaves: p.leaving, hogged: p.separate,
 		cache: func(data []byte) { p.cache.CompareAndSwap(nil, &data) },
-		ended: p.ended,
+		ended: p.ended, looked: func(address string) { p.inspectable(proc, address) },
 	}
 	if replies != nil {
 		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
+	proc.start, _ = processTime(proc.child.cmd.Process)
 	proc.owner.Store(o)
 	if p.bundle.Official && proc.child.inside != nil {
 		proc.child.inside()

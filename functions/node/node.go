@@ -65,6 +65,9 @@ type Options struct {
 	// Inside is how sandboxed code that brings the vendor's SDKs along reaches the platform; nil: not at all.
 	Inside *Inside
 
+	// Inspect, if not nil, lets debuggers look into processes, which then have no sandbox.
+	Inspect *Inspect
+
 	portable bool // use the transport of systems that cannot hand over an open socket
 }
 
@@ -81,6 +84,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Sandbox == "" {
 		o.Sandbox = SandboxAuto
+	}
+	if o.Inspect != nil {
+		if o.Sandbox == SandboxRequire {
+			return o, errors.New("functions that are inspected cannot be sandboxed: the inspector could not be reached")
+		}
+		o.Sandbox, o.Replicas = SandboxOff, 1
 	}
 	setDefault(&o.PoolSize, 2)
 	setDefault(&o.Slots, 16)

@@ -63,6 +63,8 @@ type process struct {
 	watching  bool
 	meter     meter
 	idler     idler
+
+	start time.Duration // processor time until it was given its code; set before the first run
 }
 
 // owner is what a specialised process reports to.
@@ -74,6 +76,7 @@ type owner struct {
 	hogged func()         // one request kept the others from running
 	sign   func()         // a frame came while probing
 	cache  func([]byte)   // the compiled form of the code
+	looked func(string)   // it can be inspected at an address
 	loaded chan loadReply // for checks; nil otherwise
 	ended  func(*process) // the process is gone
 }
@@ -330,6 +333,10 @@ func (p *process) tend(at time.Time) {
 	p.mu.Lock()
 	p.expire(at)
 	o := p.owner.Load()
+	if p.rt.opts.Inspect != nil { // who looks at it may run code in it at any time
+		p.mu.Unlock()
+		return
+	}
 	if p.burns() {
 		var last *run
 		if len(p.late) > 0 {

@@ -30,7 +30,10 @@ type Program struct {
 	apart    time.Time     // until then every request gets a process of its own
 	closed   bool          // takes no more invocations
 	over     bool          // has no more processes
-	drained  chan struct{} // closed once nothing runs any more after Close
+	used     time.Duration // processor time of processes that have ended
+
+	inspection inspection
+	drained    chan struct{} // closed once nothing runs any more after Close
 }
 
 // replica is a process with its slots. Guarded by the program's mutex.
@@ -94,6 +97,9 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 		p.slots = 1
 	}
 	p.load = newLoadFrame(r, b)
+	if r.opts.Inspect != nil {
+		p.bundle.Limits.Timeout, p.bundle.Limits.CPU = inspectTime, inspectTime
+	}
 	return p, nil
 }
 
@@ -104,13 +110,16 @@ func (p *Program) Invoke(ctx context.Context, inv *runtime.Invocation) (runtime.
 
 // run is Invoke for invocations that are streams, too.
 func (p *Program) run(ctx context.Context, inv *runtime.Invocation, s *stream) (runtime.Result, error) {
-	last := inv.Deadline
+	if p.rt.opts.Inspect != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	came, last := time.Now(), inv.Deadline
 	if last.IsZero() {
 		// The time limit is the function's: waiting for a process does not count, within reason.
-		last = time.Now().Add(p.bundle.Limits.Timeout + waitLimit)
+		last = came.Add(p.bundle.Limits.Timeout + waitLimit)
 	}
 	for {
-		result, again, err := p.try(ctx, inv, s, last)
+		result, again, err := p.try(ctx, inv, s, came, last)
 		if !again {
 			return result, err
 		}
@@ -120,8 +129,8 @@ func (p *Program) run(ctx context.Context, inv *runtime.Invocation, s *stream) (
 // waitLimit is how long an invocation without a deadline waits for a process.
 const waitLimit = 30 * time.Second
 
-// try runs the invocation once. again says that user code has not seen it.
-func (p *Program) try(ctx context.Context, inv *runtime.Invocation, s *stream, last time.Time) (result runtime.Result, again bool, err error) {
+// try runs the invocation, which came at a time, once. again says that user code has not seen it.
+func (p *Program) try(ctx context.Context, inv *runtime.Invocation, s *stream, came, last time.Time) (result runtime.Result, again bool, err error) {
 	r := &run{invocation: inv, stream: s, task: inv.Task, ctx: ctx, last: last, bounded: !inv.Deadline.IsZero()}
 	if r.task == nil {
 		r.done = make(chan outcome, 1)
@@ -154,12 +163,11 @@ func (p *Program) try(ctx context.Context, inv *runtime.Invocation, s *stream, l
 			}
 			p.abandon(r, end.why, end.cause == budgetSpent)
 		}
+		result.Queued, result.Duration = r.times(came)
 		return result, false, end.why
 	}
 	result = runtime.Result{JSON: o.result, Cold: r.fresh}
-	if begun := r.begun.Load(); begun != 0 {
-		result.Duration = time.Duration(now() - begun)
-	}
+	result.Queued, result.Duration = r.times(came)
 	if o.err == nil {
 		return result, false, nil
 	}

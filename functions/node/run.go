@@ -70,6 +70,16 @@ func (r *run) endCalls() {
 	}
 }
 
+// times returns how long a run that is over waited since the invocation came, and how long it then ran.
+func (r *run) times(came time.Time) (queued, ran time.Duration) {
+	at, since := now(), int64(came.Sub(clock))
+	begun := r.begun.Load()
+	if begun == 0 {
+		begun = at
+	}
+	return time.Duration(begun - since), time.Duration(at - begun)
+}
+
 // outcome is how a run ended.
 type outcome struct {
 	result []byte

@@ -36,6 +36,25 @@ func processTime(process *os.Process) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), true
 }
 
+// privateMemory returns how many bytes a process has for itself, not counting what it shares with others of its kind
+// (proc(5), statm).
+func privateMemory(process *os.Process) int64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 3 {
+		return 0
+	}
+	resident, err1 := strconv.ParseInt(fields[1], 10, 64)
+	shared, err2 := strconv.ParseInt(fields[2], 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return max(0, resident-shared) * int64(os.Getpagesize())
+}
+
 // computes reports whether the main thread of a process runs, or wants to, at this moment (proc(5), stat).
 func computes(process *os.Process) bool {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/stat")

@@ -124,5 +124,25 @@ type LogLine struct {
 type Result struct {
 	JSON     json.RawMessage // the return value, "null" for none
 	Cold     bool            // a process had to be specialised for it
+	Queued   time.Duration   // until a process took it, also of one that failed
 	Duration time.Duration   // in user code
+}
+
+// Inspectable is a Program whose process can be looked at by a debugger.
+type Inspectable interface {
+	// Inspect returns the address of the debugging protocol of the program's process, such as
+	// "ws://127.0.0.1:40317/1f3a...", and starts the process if there is none. unsupported_call where the runtime was not
+	// told that its processes may be inspected.
+	Inspect(ctx context.Context) (string, error)
+}
+
+// Meter is a Program that knows what its processes use.
+type Meter interface {
+	Usage() Usage
+}
+
+// Usage is what the processes of a program use, beyond what every process takes to start. Zero is also what is not known.
+type Usage struct {
+	CPU    time.Duration // of all processes since the program was loaded, also of those that have ended
+	Memory int64         // bytes that those that run now have for themselves
 }

@@ -50,6 +50,7 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"DELETE", "/apps/:app/functions/:name/aliases/:alias", "functions.deleteAlias"},
 	{"POST", "/apps/:app/functions/:name/diff", "functions.diff"},
 	{"POST", "/apps/:app/logs", "functions.logs"},
+	{"POST", "/apps/:app/stats", "functions.stats"},
 
 	{"GET", "/apps/:app/collections", "collections.list"},
 	{"POST", "/apps/:app/collections", "collections.create"},

@@ -85,6 +85,13 @@ func (c *Client) Diff(ctx context.Context, name string, from, to int64) (wire.Fu
 	return reply, err
 }
 
+// Stats tells what functions did, by minutes or hours.
+func (c *Client) Stats(ctx context.Context, request wire.StatsRequest) (wire.StatsResponse, error) {
+	var reply wire.StatsResponse
+	err := c.Do(ctx, "POST", c.managePath("/stats"), request, &reply)
+	return reply, err
+}
+
 // Logs returns invocation records, newest first.
 func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) ([]wire.InvocationRecord, error) {
 	var reply wire.LogsResponse

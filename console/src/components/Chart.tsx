@@ -1,16 +1,19 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { clock } from './format'
+import { clock, day } from './format'
 
 interface Line { label: string; color: string; values: (number | null)[] }
-interface Props { times: number[]; lines: Line[]; dark: boolean; timeLabel: string; unit?: string; height?: number }
+interface Props { times: number[]; lines: Line[]; dark: boolean; timeLabel: string; unit?: string; height?: number; dates?: boolean }
+
+/** Whether values are so few that a line alone may not show them. */
+const few = (values: ArrayLike<number | null | undefined>) => Array.from(values).filter(v => v != null).length < 12
 
 /**
  * Lines over time; resizes with its container. times are seconds since 1970. The legend shows the values under the
- * pointer, else the newest.
+ * pointer, else the newest. dates: the times span several days.
  */
-export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200 }: Props) {
+export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200, dates = false }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   const names = lines.map(l => l.label).join()
@@ -24,15 +27,15 @@ export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200 }
     const made = new uPlot({
       width: element.clientWidth || 400, height, cursor: { y: false },
       series: [
-        { label: timeLabel, value: (u, _, series, index) => clock(newest(u, series, index) as number, true) },
+        { label: timeLabel, value: (u, _, series, index) => (dates ? day : clock)(newest(u, series, index) as number, true) },
         ...lines.map(l => ({
-          label: l.label, stroke: l.color, width: 2, fill: `${l.color}18`, points: { show: false }, spanGaps: true,
+          label: l.label, stroke: l.color, width: 2, fill: `${l.color}18`, points: { show: (u: uPlot, series: number) => few(u.data[series]), size: 5 }, spanGaps: true,
           value: (u: uPlot, _: number | null, series: number, index: number | null) => number(newest(u, series, index)),
         })),
       ],
       axes: [
-        { ...axis, space: 42, values: (_, ticks) => ticks.map(v => clock(v, v % 60 !== 0)) },
-        { ...axis, size: 60, values: (_, ticks) => ticks.map(v => `${v}${unit}`) },
+        { ...axis, space: dates ? 90 : 42, values: (_, ticks) => ticks.map(v => (dates ? day(v, false) : clock(v, v % 60 !== 0))) },
+        { ...axis, size: unit ? 74 : 60, values: (_, ticks) => ticks.map(v => `${v}${unit}`) },
       ],
       scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.15, 1)] } },
     }, [times, ...lines.map(l => l.values)] as uPlot.AlignedData, element)
@@ -43,7 +46,7 @@ export function Chart({ times, lines, dark, timeLabel, unit = '', height = 200 }
       resized.disconnect()
       made.destroy()
     }
-  }, [dark, names, timeLabel, unit, height])
+  }, [dark, names, timeLabel, unit, height, dates])
 
   useEffect(() => plot.current?.setData([times, ...lines.map(l => l.values)] as uPlot.AlignedData), [times, lines])
   return <div ref={host} className="chart" />

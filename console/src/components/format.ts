@@ -25,3 +25,10 @@ export function clock(seconds: number | undefined, withSeconds: boolean): string
   const d = new Date(seconds * 1000)
   return `${pad(d.getHours())}:${pad(d.getMinutes())}${withSeconds ? `:${pad(d.getSeconds())}` : ''}`
 }
+
+/** The local date of seconds since 1970, such as 11-22, or 11-22 18:05. */
+export function day(seconds: number | undefined, withTime: boolean): string {
+  if (seconds === undefined) return '–'
+  const d = new Date(seconds * 1000)
+  return `${pad(d.getMonth() + 1)}-${pad(d.getDate())}${withTime || d.getHours() || d.getMinutes() ? ` ${clock(seconds, false)}` : ''}`
+}

@@ -8,6 +8,7 @@ import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
 import { bytes, ms } from '../components/format'
 import { Logs } from '../components/Logs'
+import { Stats } from '../components/Stats'
 import { Versions } from '../components/Versions'
 import { useText } from '../i18n'
 
@@ -31,6 +32,7 @@ export function FunctionPage({ app, dark }: Props) {
         { key: 'test', label: t('test'), children: <Test base={base} name={name} dark={dark} /> },
         { key: 'source', label: t('source'), children: <Source base={base} version={fn.data?.version ?? 0} dark={dark} /> },
         { key: 'logs', label: t('logs'), children: <Logs app={app} name={name} /> },
+        { key: 'metrics', label: t('metrics'), children: <Stats app={app} name={name} dark={dark} /> },
         { key: 'versions', label: t('versions'), children: fn.data && <Versions base={base} fn={fn.data} /> },
       ]} />
     </>

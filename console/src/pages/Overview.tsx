@@ -5,6 +5,7 @@ import { Link } from 'react-router-dom'
 import { manage, request, type Invocation, type Metrics } from '../api'
 import { Chart } from '../components/Chart'
 import { Failure } from '../components/Failure'
+import { Stats } from '../components/Stats'
 import { bytes, ms, when } from '../components/format'
 import { useText } from '../i18n'
 
@@ -50,6 +51,7 @@ export function Overview({ app, dark }: { app: string; dark: boolean }) {
         <Card size="small" title={`${t('callsPerSecond')} · ${t('last5min')}`}><Chart times={series.times} lines={series.rate} dark={dark} timeLabel={t('time')} /></Card>
         <Card size="small" title={`${t('latency')} · ${t('last5min')}`}><Chart times={series.times} lines={series.latency} dark={dark} timeLabel={t('time')} unit=" ms" /></Card>
       </div>
+      <Card size="small" title={t('metrics')} style={{ marginBottom: 16 }}><Stats app={app} dark={dark} /></Card>
       <Card size="small" title={t('recentErrors')}>
         {failures.data?.length ? failures.data.map(f => (
           <div key={f.id} className="log">

@@ -27,6 +27,7 @@ exports.Type = Object.freeze({
   LOG: 14,
   CACHE: 15,
   LOADED: 16,
+  INSPECT: 21,
   DATA: 17,
   END: 18,
   WINDOW: 19,

@@ -29,9 +29,10 @@ function compile (filename, source, cachedData) {
 }
 
 class Modules {
-  /** folder: where bare names of own files are looked up. */
-  constructor (folder) {
+  /** folder: where bare names of own files are looked up. source: as whose files a debugger shows them, if any. */
+  constructor (folder, source) {
     this.folder = folder
+    this.source = source
     this.wrappers = new Map()
     this.addons = new Map()
   }
@@ -39,10 +40,17 @@ class Modules {
   wrapper (filename) {
     let wrapper = this.wrappers.get(filename)
     if (!wrapper) {
-      wrapper = compile(filename, fs.readFileSync(filename, 'utf8')).runInThisContext()
+      wrapper = compile(filename, fs.readFileSync(filename, 'utf8') + this.address(filename)).runInThisContext()
       this.wrappers.set(filename, wrapper)
     }
     return wrapper
+  }
+
+  /** What makes a debugger show a file of the folder as the author's. */
+  address (filename) {
+    const name = path.relative(this.folder, filename)
+    if (!this.source || name.startsWith('..') || name.startsWith('node_modules')) return ''
+    return `\n//# sourceURL=${this.source}/${name.split(path.sep).map(encodeURIComponent).join('/')}`
   }
 }
 

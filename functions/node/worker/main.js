@@ -89,12 +89,22 @@ function load (flags, buffer, start, end) {
   try {
     process.chdir(settings.folder)
   } catch {}
+  if (settings.inspect && !settings.check) inspect()
   program = new Program({ channel, calls, failures, sdk }, settings, code, cachedData)
   if (settings.check) {
     program.check().then(
       report => channel.text(Type.LOADED, 0, 0, 0, JSON.stringify(report)),
       error => channel.text(Type.ERROR, FLAG_FATAL, 0, 0, failures.describeError('function_load_failed', error)))
   }
+}
+
+/** Opens Node's inspector on a free port, which the host makes known. */
+function inspect () {
+  const inspector = require('node:inspector')
+  try {
+    inspector.open(0, '127.0.0.1')
+  } catch {} // it is open
+  channel.text(Type.INSPECT, 0, 0, 0, inspector.url() || '')
 }
 
 /** The platform's SDK is evaluated here, before anybody waits for it. */

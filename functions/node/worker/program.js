@@ -29,7 +29,7 @@ class Program {
     this.running = new Map()
     this.gate = new LogGate(channel)
     this.filename = path.join(settings.folder, settings.entry)
-    this.modules = new Modules(settings.folder)
+    this.modules = new Modules(settings.folder, settings.source)
     this.wrapper = null
     this.script = null
     this.broken = null
