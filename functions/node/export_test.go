@@ -24,6 +24,18 @@ func WithResolver(o Options, r *net.Resolver) Options {
 	return o
 }
 
+// WithMemory makes the runtime believe that the machine has so much memory.
+func WithMemory(o Options, bytes func() (available, total int64)) Options {
+	o.headroom = func() headroom {
+		available, total := bytes()
+		return headroom{available: available, total: total, ok: true}
+	}
+	return o
+}
+
+// Relieve ends what a runtime would end at a time for want of memory.
+func Relieve(r *Runtime, at time.Time) { r.relieve(at) }
+
 // ReadFrame reads one frame as a process might send it, and decodes calls.
 func ReadFrame(in *bufio.Reader) error {
 	h, err := readHeader(in)

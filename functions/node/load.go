@@ -104,7 +104,7 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 			spec.folder = p.bundle.Folder
 		}
 	}
-	proc, err := p.rt.pool.take(ctx, spec)
+	proc, err := p.rt.pool.take(ctx, p.bundle.App, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,8 @@ type Options struct {
 
 	resolver *net.Resolver // of names that function code asks for
 
+	headroom func() headroom // of the machine
+
 	tracePatience time.Duration // how long a process that is about to be ended may take to tell where it is
 
 	// Inside is how sandboxed code that brings the vendor's SDKs along reaches the platform; nil: not at all.
@@ -100,6 +102,9 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Timeout, 60*time.Second)
 	setDefault(&o.Grace, 10*time.Second)
 	setDefault(&o.tracePatience, traceLimit)
+	if o.headroom == nil {
+		o.headroom = machineMemory
+	}
 	setDefault(&o.resolver, net.DefaultResolver)
 	return o, nil
 }
@@ -128,6 +133,9 @@ type Runtime struct {
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	ctx        context.Context
+
+	relief   sync.Mutex
+	relieved time.Time // when processes were last ended for want of memory
 
 	mu       sync.Mutex
 	programs map[*Program]struct{}
@@ -237,7 +245,8 @@ func (r *Runtime) janitor() {
 			for _, p := range programs {
 				p.tend(now)
 			}
-			r.pool.tend(now)
+			short, _ := r.relieve(now)
+			r.pool.tend(short)
 		}
 	}
 }

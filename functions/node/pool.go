@@ -14,8 +14,10 @@ type pool struct {
 
 	mu       sync.Mutex
 	ready    []*process
-	waiters  []chan taken
-	starting int
+	waiting  turns // for one like those
+	special  turns // for one of another kind, which is booted for it
+	starting int   // all that boot
+	ordinary int   // those of them that anybody can take
 	target   int
 	taken    int // since the last look
 	failures int // in a row
@@ -23,14 +25,10 @@ type pool struct {
 	closed   bool
 }
 
-type taken struct {
-	proc *process
-	err  error
-}
-
 const (
 	maxStarting = 4
 	maxReady    = 16
+	maxWaiting  = 500 // for processes, of one app
 )
 
 func newPool(r *Runtime) *pool {
@@ -43,61 +41,88 @@ func newPool(r *Runtime) *pool {
 
 func (p *pool) spec() bootSpec { return bootSpec{heapBytes: p.rt.opts.HeapBytes} }
 
-// take returns a process for the spec: a waiting one where the spec is the ordinary one, else one booted for it.
-func (p *pool) take(ctx context.Context, spec bootSpec) (*process, error) {
-	if spec != p.spec() {
-		return p.rt.bootProcess(ctx, spec)
+// take returns a process for a function of an app: a waiting one where the spec is the ordinary one, else one booted for
+// it. Apps take turns.
+func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*process, error) {
+	if _, room := p.rt.relieve(time.Now()); !room {
+		return nil, yunduo.Errorf(yunduo.ReasonFunctionBusy, "the server has no memory left for another function process; try again in a moment")
 	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping")
 	}
-	p.taken++
+	queue := &p.special
+	if spec == p.spec() {
+		queue = &p.waiting
+		p.taken++
+		if proc := p.alive(); proc != nil {
+			p.refill()
+			p.mu.Unlock()
+			return proc, nil
+		}
+	}
+	if queue.of(app) >= maxWaiting {
+		p.mu.Unlock()
+		return nil, yunduo.Errorf(yunduo.ReasonFunctionBusy, "%d functions of the app wait for a process already", maxWaiting)
+	}
+	w := &waiter{app: app, spec: spec, got: make(chan taken, 1)}
+	queue.push(w)
+	p.retry = time.Time{}
+	p.refill()
+	p.mu.Unlock()
+	select {
+	case t := <-w.got:
+		return t.proc, t.err
+	case <-ctx.Done():
+		p.leave(queue, w)
+		return nil, ctx.Err()
+	}
+}
+
+// alive takes a process that waits; nil if there is none. p.mu is held.
+func (p *pool) alive() *process {
 	for len(p.ready) > 0 {
 		proc := p.ready[0]
 		p.ready = p.ready[1:]
 		select {
 		case <-proc.gone: // died while it waited
-			continue
 		default:
+			return proc
 		}
-		p.refill()
-		p.mu.Unlock()
-		return proc, nil
 	}
-	waiter := make(chan taken, 1)
-	p.waiters = append(p.waiters, waiter)
-	p.retry = time.Time{}
-	p.refill()
-	p.mu.Unlock()
-	select {
-	case t := <-waiter:
-		return t.proc, t.err
-	case <-ctx.Done():
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for i, w := range p.waiters {
-			if w == waiter {
-				p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
-				return nil, ctx.Err()
-			}
-		}
-		if t := <-waiter; t.proc != nil { // it came at the last moment
-			p.offer(t.proc)
-		}
-		return nil, ctx.Err()
-	}
+	return nil
 }
 
-// offer gives a booted process to who waits longest, or keeps it. p.mu is held.
+// leave lets somebody go who does not wait any longer. A process that has come, or is booting for it, goes to others.
+func (p *pool) leave(queue *turns, w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if queue.remove(w) {
+		return
+	}
+	p.rt.background.Go(func() {
+		t := <-w.got
+		if t.proc == nil {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if w.spec == p.spec() {
+			p.offer(t.proc)
+		} else {
+			t.proc.kill(errRetired)
+		}
+	})
+}
+
+// offer gives a booted process to whose turn it is, or keeps it. p.mu is held.
 func (p *pool) offer(proc *process) {
 	switch {
 	case p.closed:
 		proc.kill(errRetired)
-	case len(p.waiters) > 0:
-		p.waiters[0] <- taken{proc: proc}
-		p.waiters = p.waiters[1:]
+	case p.waiting.count > 0:
+		p.waiting.pop().got <- taken{proc: proc}
 	default:
 		p.ready = append(p.ready, proc)
 	}
@@ -108,10 +133,46 @@ func (p *pool) refill() {
 	if p.closed || (p.failures > 0 && time.Now().Before(p.retry)) {
 		return
 	}
-	for p.starting < maxStarting && p.starting+len(p.ready) < p.target+len(p.waiters) {
-		p.starting++
-		p.rt.background.Go(p.startOne)
+	for p.starting < maxStarting {
+		missing := p.ordinary+len(p.ready) < p.target+p.waiting.count
+		switch {
+		case p.special.count > 0 && (!missing || p.starting < maxStarting/2):
+			w := p.special.pop()
+			p.starting++
+			p.rt.background.Go(func() { p.startFor(w) })
+		case missing:
+			p.starting++
+			p.ordinary++
+			p.rt.background.Go(p.startOne)
+		default:
+			return
+		}
 	}
+}
+
+// startFor boots the process that somebody waits for.
+func (p *pool) startFor(w *waiter) {
+	proc, err := p.rt.bootProcess(p.rt.ctx, w.spec)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.starting--
+	if err != nil {
+		err = p.failed(err)
+	} else {
+		p.failures = 0
+	}
+	w.got <- taken{proc: proc, err: err}
+	p.refill()
+}
+
+// failed takes note that a process could not be booted, and returns what to tell who waited. p.mu is held.
+func (p *pool) failed(err error) error {
+	p.failures++
+	p.retry = time.Now().Add(min(time.Duration(p.failures)*time.Second, 30*time.Second))
+	if !p.closed {
+		p.rt.log.Error("cannot start a function process", "error", err)
+	}
+	return yunduo.Wrap(err, yunduo.ReasonInternal, "the server cannot start a process for the function; its log tells why")
 }
 
 func (p *pool) startOne() {
@@ -119,30 +180,46 @@ func (p *pool) startOne() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
+	p.ordinary--
 	if err == nil {
 		p.failures = 0
 		p.offer(proc)
 		p.refill()
 		return
 	}
-	p.failures++
-	p.retry = time.Now().Add(min(time.Duration(p.failures)*time.Second, 30*time.Second))
-	if !p.closed {
-		p.rt.log.Error("cannot start a function process", "error", err)
-	}
-	if len(p.waiters) > 0 {
-		p.waiters[0] <- taken{err: yunduo.Wrap(err, yunduo.ReasonInternal, "the server cannot start a process for the function; its log tells why")}
-		p.waiters = p.waiters[1:]
+	err = p.failed(err)
+	if p.waiting.count > 0 {
+		p.waiting.pop().got <- taken{err: err}
 	}
 }
 
-// tend adapts the size to the demand of the last second, and replaces processes that died while waiting.
-func (p *pool) tend(time.Time) {
+// shrink ends processes that wait until so many are left; demand brings others.
+func (p *pool) shrink(left int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = min(p.target, left)
+	p.endSpare()
+}
+
+// endSpare ends the processes beyond the target. p.mu is held.
+func (p *pool) endSpare() {
+	for len(p.ready) > p.target {
+		p.ready[len(p.ready)-1].kill(errRetired)
+		p.ready = p.ready[:len(p.ready)-1]
+	}
+}
+
+// tend adapts the size to the demand of the last second, and replaces processes that died while waiting. Where memory is
+// short, nothing is kept ready.
+func (p *pool) tend(short bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case short:
 	case p.taken > p.target:
 		p.target = min(p.taken, maxReady)
+	case p.target < p.rt.opts.PoolSize:
+		p.target = p.rt.opts.PoolSize
 	case p.taken == 0 && p.target > p.rt.opts.PoolSize:
 		p.target--
 	}
@@ -156,10 +233,7 @@ func (p *pool) tend(time.Time) {
 		}
 	}
 	p.ready = alive
-	for len(p.ready) > p.target {
-		p.ready[len(p.ready)-1].kill(errRetired)
-		p.ready = p.ready[:len(p.ready)-1]
-	}
+	p.endSpare()
 	p.refill()
 }
 
@@ -167,12 +241,11 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, proc := range p.ready {
-		proc.kill(errRetired)
+	p.target = 0
+	p.endSpare()
+	for _, queue := range []*turns{&p.waiting, &p.special} {
+		for queue.count > 0 {
+			queue.pop().got <- taken{err: yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping")}
+		}
 	}
-	p.ready = nil
-	for _, w := range p.waiters {
-		w <- taken{err: yunduo.Errorf(yunduo.ReasonShuttingDown, "the server is stopping")}
-	}
-	p.waiters = nil
 }
