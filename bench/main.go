@@ -33,6 +33,7 @@ type bench struct {
 	sizes, watchers    counts
 	changes            int           // of a fan-out
 	idle               time.Duration // of watchers, before memory is looked at
+	deployed           int           // functions, of density
 	plot               string        // file of the plot of growth
 }
 
@@ -47,7 +48,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
 		{"dialects", dialects, false},
-		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true},
+		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true},
 	}
 }
 
@@ -100,7 +101,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.binary, "yunduo", "bin/yunduo", "the binary to measure")
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	node := flag.String("node", "node", "the node executable of the peer of functions")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, and when named only: peers, fanout, growth")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, and when named only: peers, fanout, growth, density")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")
@@ -111,6 +112,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.changes, "changes", 11, "fanout: changes, one after the other")
 	flag.DurationVar(&b.idle, "idle", 45*time.Second, "fanout: how long watchers are idle before memory is looked at; sockets are pinged every 30s")
 	flag.Var(&b.sizes, "sizes", "growth: numbers of documents, rising, separated by commas")
+	flag.IntVar(&b.deployed, "functions", 2000, "density: functions that are deployed")
 	flag.StringVar(&b.plot, "plot", "", "growth: write the plot to this SVG file")
 	flag.Parse()
 	b.flags = strings.Fields(*flags)

@@ -24,6 +24,46 @@ func resident(pid int) (float64, error) {
 	return 0, fmt.Errorf("process %d has no resident memory", pid)
 }
 
+// proportional returns how many processes descend from one, and their memory in bytes, of which they share some: each
+// has its part of that (proc(5), Pss).
+func proportional(pid int) (count int, bytes float64, err error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, file := range tasks {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			child, err := strconv.Atoi(word)
+			if err != nil {
+				return 0, 0, err
+			}
+			below, more, err := proportional(child)
+			if err != nil {
+				return 0, 0, err
+			}
+			count, bytes = count+below+1, bytes+more
+			rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", child))
+			if err != nil {
+				return 0, 0, fmt.Errorf("memory of processes takes root: %w", err)
+			}
+			for line := range strings.Lines(string(rollup)) {
+				if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+					kb, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
+					if err != nil {
+						return 0, 0, err
+					}
+					bytes += kb * 1024
+				}
+			}
+		}
+	}
+	return count, bytes, nil
+}
+
 // onDisk returns the size of the files in a folder, in bytes. Files that go while it looks are not there.
 func onDisk(dir string) (float64, error) {
 	var size int64
