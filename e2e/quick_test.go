@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"yunduo/wire"
 )
 
 // keptConnection sends requests one after the other on the same connection.
@@ -96,6 +98,81 @@ func TestQuickCalls_AnswerLikeOrdinaryOnes(t *testing.T) {
 		want := ordinary.post(t, r.path, r.headers+"X-Unknown: 1\r\n", r.body)
 		got := quick.post(t, r.path, r.headers, r.body)
 		require.Equal(t, len(want), len(got), r.name)
+		require.True(t, want == got, "%s: got %.3000s\nwant %.3000s", r.name, got, want)
+	}
+}
+
+// Calls of functions in the protocols of the official SDKs are no different.
+func TestQuickCalls_OfTheSDKs(t *testing.T) {
+	w := shared.open(t)
+	w.user(t, "li")
+	w.deployMain(t, "echo", "return { event, openid: require('wx-server-sdk').getWXContext().OPENID, quoted: '\"\\\\云\\n' }")
+	w.deployMain(t, "fails", "throw new Error('not today')")
+	w.deployMain(t, "silent", "")
+	host := "Host: " + strings.TrimPrefix(w.url, "http://") + "\r\n"
+	key, li := host+"Authorization: Bearer "+w.keys.APIKey+"\r\n", host+"Authorization: Bearer "+w.tokens["li"]+"\r\n"
+	call := func(members string) string {
+		return `{"action":"functions.invokeFunction",` + members + `}`
+	}
+	env := `"envName":"` + string(w.app) + `",`
+	token := `"access_token":"` + w.tokens["li"] + `","env":"` + string(w.app) + `",`
+	signed := func(keys wire.AppKeys, body string) string {
+		r, err := http.NewRequest(http.MethodPost, w.url+"/admin", nil)
+		require.NoError(t, err)
+		sign(t, r, keys, []byte(body))
+		lines := host
+		for name, values := range r.Header {
+			lines += name + ": " + values[0] + "\r\n"
+		}
+		return lines
+	}
+	echo := call(env + `"function_name":"echo","request_data":"{\"n\":1,\"text\":\"云\\n\"}"`)
+	other := w.keys
+	other.SecretKey = "another"
+	requests := []struct{ name, path, headers, body string }{
+		{"admin, a key", "/admin?env=x&seqId=1", key, echo},
+		{"admin, a key again", "/admin?env=x&seqId=1", key, echo},
+		{"admin, another address", "/admin?env=x&seqId=2", key, echo},
+		{"admin, signed", "/admin", signed(w.keys, echo), echo},
+		{"admin, signed again", "/admin", signed(w.keys, echo), echo},
+		{"admin, signed with another key", "/admin", signed(other, echo), echo},
+		{"admin, signed for another body", "/admin", signed(w.keys, echo), call(env + `"function_name":"fails","request_data":""`)},
+		{"admin, unsigned", "/admin", host, echo},
+		{"admin, another environment", "/admin", key, call(`"envName":"other","function_name":"echo"`)},
+		{"admin, a failing function", "/admin", key, call(env + `"function_name":"fails","request_data":""`)},
+		{"admin, no function", "/admin", key, call(env + `"function_name":"nothing","request_data":""`)},
+		{"admin, no name", "/admin", key, call(env + `"function_name":5,"request_data":""`)},
+		{"admin, no result", "/admin", key, call(env + `"function_name":"silent","request_data":""`)},
+		{"admin, no JSON", "/admin", key, echo + "}"},
+		{"admin, an event that is no JSON", "/admin", key, call(env + `"function_name":"echo","request_data":"{"`)},
+		{"admin, another action", "/admin", key, `{"action":"database.getDocument",` + env + `"collectionName":"none","query":"{\"a\":\"functions.invokeFunction\"}"}`},
+		{"admin, headers of the SDK", "/admin", key + "X-SDK-Version: tcb-node-sdk/3\r\nX-TCB-Source: a,b\r\nX-Client-Timestamp: 1\r\n", echo},
+		{"admin, a page", "/admin", key + "Origin: https://evil.example\r\n", echo},
+		{"web", "/web?env=" + string(w.app), host, call(token + `"function_name":"echo","request_data":"{\"n\":1}"`)},
+		{"web, parsed", "/web?env=" + string(w.app) + "&parse=true", host, call(token + `"function_name":"echo","request_data":"{\"n\":1}"`)},
+		{"web, a failing function", "/web", host, call(token + `"function_name":"fails","request_data":""`)},
+		{"web, a wrong token", "/web", host, call(`"access_token":"x.y.z","function_name":"echo"`)},
+		{"web, no token", "/web", host, call(`"function_name":"echo"`)},
+		{"web, another environment", "/web?env=other", host, call(`"access_token":"` + w.tokens["li"] + `","function_name":"echo"`)},
+		{"web, a trace", "/web", host + "X-TCB-Trace: abc\r\n", call(token + `"function_name":"echo","request_data":""`)},
+		{"gateway", "/v1/functions/echo", li, `{"n":1}`},
+		{"gateway, a key", "/v1/functions/echo", key, `{"n":1}`},
+		{"gateway, no event", "/v1/functions/echo", li, ``},
+		{"gateway, no result", "/v1/functions/silent", li, ``},
+		{"gateway, a failing function", "/v1/functions/fails", li, `{}`},
+		{"gateway, no function", "/v1/functions/nothing", li, `{}`},
+		{"gateway, no JSON", "/v1/functions/echo", li, `{`},
+		{"gateway, no token", "/v1/functions/echo", host, `{}`},
+		{"gateway, a wrong token", "/v1/functions/echo", host + "Authorization: Bearer x.y.z\r\n", `{}`},
+		{"gateway, escaped", "/v1/functions/ec%68o", li, `{}`},
+		{"gateway, a query", "/v1/functions/echo?a=1", li, `{}`},
+		{"gateway, a request ID", "/v1/functions/echo", li + "X-Request-Id: abcdefgh-12345\r\n", `{}`},
+	}
+	quick, ordinary := w.keep(t), w.keep(t)
+	quick.post(t, "/v1/functions/echo", li, `{}`) // moves the connection to the loop, and warms the function up
+	for _, r := range requests {
+		want := ordinary.post(t, r.path, r.headers+"X-Unknown: 1\r\n", r.body)
+		got := quick.post(t, r.path, r.headers, r.body)
 		require.True(t, want == got, "%s: got %.3000s\nwant %.3000s", r.name, got, want)
 	}
 }

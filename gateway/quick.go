@@ -12,6 +12,7 @@ import (
 
 	"yunduo"
 	"yunduo/api"
+	"yunduo/gateway/cloudbase"
 	"yunduo/gateway/exchange"
 	"yunduo/gateway/fastlane"
 )
@@ -20,11 +21,12 @@ import (
 // through router and middleware.
 const invokeRoute = "/v1/apps/:app/functions/:name"
 
-// quick calls functions without router and middleware. It takes only requests of which these would make nothing: what
+// quick calls functions without router and middleware, by whatever protocol. It takes only requests of which these would make nothing: what
 // it does not know it leaves to them, and what it answers is what they would have answered.
 type quick struct {
-	gateway *Gateway
-	options Options
+	gateway  *Gateway
+	options  Options
+	dialects *cloudbase.Quick
 }
 
 var _ fastlane.Quick = (*quick)(nil)
@@ -33,9 +35,9 @@ var _ fastlane.Quick = (*quick)(nil)
 func (g *Gateway) Quick() fastlane.Quick { return g.quick }
 
 // Takes implements fastlane.Quick.
-func (q *quick) Takes(path string) bool {
+func (q *quick) Takes(path string, begun []byte) bool {
 	_, _, ok := invoked(path)
-	return ok
+	return ok || q.dialects.Takes(path, begun)
 }
 
 // invoked returns the function that a path calls.
@@ -56,7 +58,7 @@ func invoked(path string) (app yunduo.AppID, name string, ok bool) {
 // of a page of another origin or of a proxy, go the ordinary way.
 var indifferent = map[string]bool{
 	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Authorization": true, "Cache-Control": true, "Connection": true,
-	"Content-Length": true, "Content-Type": true, "User-Agent": true, "X-Device-Id": true, echo.HeaderXRequestID: true,
+	"Content-Length": true, "Content-Type": true, "Referer": true, "User-Agent": true, "X-Device-Id": true, echo.HeaderXRequestID: true,
 }
 
 // quickCall is what path and headers of a request say.
@@ -96,6 +98,9 @@ func (q *quick) read(x *fastlane.Exchange) *quickCall {
 
 // Serve implements fastlane.Quick.
 func (q *quick) Serve(x *fastlane.Exchange) bool {
+	if _, _, ok := invoked(x.Path()); !ok {
+		return q.serveDialect(x)
+	}
 	call, _ := x.Memo.(*quickCall)
 	if !x.Unchanged || call == nil {
 		if call = q.read(x); call == nil {
@@ -114,7 +119,7 @@ func (q *quick) Serve(x *fastlane.Exchange) bool {
 	ctx := yunduo.WithRequestID(x.Context(), id)
 	status := http.StatusOK
 	if response, err := q.invoke(ctx, call, x.Body); err != nil {
-		status = q.fail(ctx, x, id, err, start)
+		status = q.fail(ctx, x, id, invokeRoute, err, start, exchange.Fail)
 	} else {
 		lines := append(call.lines[:len(quickLines)], id...)
 		call.lines = append(lines, "\r\n"...)
@@ -142,16 +147,16 @@ func (q *quick) invoke(ctx context.Context, from *quickCall, event []byte) (resp
 	return q.options.API.Invoke(ctx, &call, from.name, event)
 }
 
-// fail answers with an error as the ordinary way does, and returns the status.
-func (q *quick) fail(ctx context.Context, x *fastlane.Exchange, id string, err error, start time.Time) int {
+// fail answers with an error as the ordinary way does, which is by answer, and returns the status.
+func (q *quick) fail(ctx context.Context, x *fastlane.Exchange, id, route string, err error, start time.Time, answer func(echo.Context, error) error) int {
 	w, r := x.HTTP(ctx)
 	c := q.gateway.echo.AcquireContext()
 	defer q.gateway.echo.ReleaseContext(c)
 	c.Reset(r, w)
-	c.SetPath(invokeRoute)
+	c.SetPath(route)
 	w.Header().Set(echo.HeaderXRequestID, id)
 	setSecurityHeaders(w.Header())
-	_ = exchange.Fail(c, err) // the client has gone
+	_ = answer(c, err) // the client has gone
 	logFailure(q.options.Logger, c, c.Response().Status, err, time.Since(start))
 	return c.Response().Status
 }

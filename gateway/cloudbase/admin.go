@@ -28,9 +28,11 @@ type Options struct {
 	// COSSignatures accepts signatures with SHA-1, which the vendor's manager SDK makes for files and tcb-admin-node unless
 	// told otherwise.
 	COSSignatures bool
-	Sockets       *live.Sockets
-	Logger        *slog.Logger
-	Now           func() time.Time
+	// Container forwards a request to the function or route that the rest of its escaped path names, behind a prefix.
+	Container func(c echo.Context, call *api.Call, prefix, path string) error
+	Sockets   *live.Sockets
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 type surface struct {
@@ -39,20 +41,21 @@ type surface struct {
 	keys  signingKeys
 }
 
-// Mount adds the routes of the surface.
-func Mount(e *echo.Echo, o Options) {
+// Mount adds the routes of the surface. What it returns answers some of their requests without router and middleware.
+func Mount(e *echo.Echo, o Options) *Quick {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	s := &surface{Options: o, marks: newMarks(o.Now)}
-	e.POST("/admin", s.admin)
-	e.POST("/web", s.web)
+	e.POST(adminRoute, s.admin)
+	e.POST(webRoute, s.web)
 	e.POST("/", s.control)
 	s.mountCOS(e)
 	s.mountClient(e)
 	s.mountGateway(e)
 	s.mountBytes(e)
 	e.GET("/ws", s.webSocket)
+	return &Quick{s}
 }
 
 // reply is the body of an answer: the SDKs want status 200 for errors of the application too.
@@ -63,26 +66,6 @@ type reply struct {
 	Code          string         `json:"code,omitempty"`
 	Message       string         `json:"message,omitempty"`
 	Top           map[string]any `json:"-"` // further members
-}
-
-// params are the top-level members of a request body.
-type params map[string]json.RawMessage
-
-// text returns a string member, empty if it is absent or no string.
-func (p params) text(name string) string { return unquote(p[name]) }
-
-// lower returns the members by lower-case name, as signatures name them. A name in two spellings is refused: one could
-// be verified and the other obeyed.
-func (p params) lower() (params, error) {
-	lower := make(params, len(p))
-	for name, value := range p {
-		key := strings.ToLower(name)
-		if _, ok := lower[key]; ok {
-			return nil, invalidSignature("the member %q of the body has two spellings", key)
-		}
-		lower[key] = value
-	}
-	return lower, nil
 }
 
 // into decodes the body of a request into a struct.
@@ -136,9 +119,7 @@ func (s *surface) admin(c echo.Context) error {
 	}
 	answer, err := s.answer(c)
 	if err != nil {
-		exchange.Note(c, err)
-		e := yunduo.AsError(err)
-		answer = &reply{Code: e.Reason.CloudBase(), Message: e.Message}
+		answer = refused(c, err)
 	}
 	answer.RequestID = exchange.RequestID(c)
 	return answer.write(c)
@@ -162,43 +143,46 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.authenticate(c, p, func(a *tc3Authorization, secret string) error {
-		lower, err := p.lower()
-		if err != nil {
-			return err
-		}
-		return a.verify(c.Request(), secret, lower, s.Now())
-	})
+	r, err := s.adminCaller(c, p)
 	if err != nil {
-		return nil, err
-	}
-	if r.call.App, err = s.environment(r.call.Caller, p.text("envName")); err != nil {
 		return nil, err
 	}
 	run, ok := actions[p.text("action")]
 	if !ok {
-		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", p.text("action"))
+		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", clip(p.text("action")))
 	}
 	r.params, r.body = p, body
 	return run(c.Request().Context(), r)
 }
 
+// adminCaller finds out who a request comes from, by its signature or key.
+func (s *surface) adminCaller(from sender, p params) (*request, error) {
+	r, err := s.authenticate(from, p, func(a *tc3Authorization, secret string) error {
+		return a.verify(from.Request(), secret, p, s.Now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.call.App, err = s.environment(r.call.Caller, p.text("envName"))
+	return r, err
+}
+
 // authenticate finds out which app the keys of a request belong to, and who acts with them.
-func (s *surface) authenticate(c echo.Context, p params, verify func(a *tc3Authorization, secret string) error) (*request, error) {
-	ctx, header := c.Request().Context(), c.Request().Header.Get(echo.HeaderAuthorization)
+func (s *surface) authenticate(from sender, p params, verify func(a *tc3Authorization, secret string) error) (*request, error) {
+	ctx, header := from.Request().Context(), from.Request().Header.Get(echo.HeaderAuthorization)
 	if text := p.text("authorization"); header == "" && text != "" {
-		return s.authenticateCOS(c, p, text)
+		return s.authenticateCOS(from, p, text)
 	}
 	if header == "" {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request is not signed: give secretId and secretKey to init")
 	}
-	if key := exchange.Bearer(c.Request()); key != "" {
+	if key := exchange.Bearer(from.Request()); key != "" {
 		caller, err := s.Rooms.Auth.VerifyAPIKey(ctx, key)
 		if err != nil {
 			return nil, err
 		}
-		caller.ClientIP = c.RealIP()
-		return s.requestOf(c, caller, caller.App), nil
+		caller.ClientIP = from.RealIP()
+		return s.requestOf(from, caller, caller.App), nil
 	}
 	authorization, err := parseTC3(header)
 	if err != nil {
@@ -212,11 +196,11 @@ func (s *surface) authenticate(c echo.Context, p params, verify func(a *tc3Autho
 	if err := verify(authorization, signer.secret); err != nil {
 		return nil, err
 	}
-	return s.signedRequest(c, signer), nil
+	return s.signedRequest(from, signer), nil
 }
 
 // authenticateCOS does so for a signature that is in the body.
-func (s *surface) authenticateCOS(c echo.Context, p params, text string) (*request, error) {
+func (s *surface) authenticateCOS(from sender, p params, text string) (*request, error) {
 	if !s.COSSignatures {
 		return nil, cosRefused()
 	}
@@ -224,18 +208,14 @@ func (s *surface) authenticateCOS(c echo.Context, p params, text string) (*reque
 	if err != nil {
 		return nil, err
 	}
-	signer, err := s.signer(c.Request().Context(), authorization.secretID, p.text("sessionToken"))
+	signer, err := s.signer(from.Request().Context(), authorization.secretID, p.text("sessionToken"))
 	if err != nil {
 		return nil, err
 	}
-	lower, err := p.lower()
-	if err != nil {
+	if err := authorization.verifyMembers(from.Request(), signer.secret, p, s.Now()); err != nil {
 		return nil, err
 	}
-	if err := authorization.verifyMembers(c.Request(), signer.secret, lower, s.Now()); err != nil {
-		return nil, err
-	}
-	return s.signedRequest(c, signer), nil
+	return s.signedRequest(from, signer), nil
 }
 
 // environment maps the environment ID of a request to the caller's app: they must be the same, none means that app.

@@ -2,7 +2,6 @@ package cloudbase
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -96,9 +95,8 @@ func (s *surface) controlAnswer(c echo.Context) (members, error) {
 	if r.body, err = exchange.Body(c, exchange.MaxJSONBody); err != nil {
 		return nil, err
 	}
-	r.params = params{}
-	if err := json.Unmarshal(r.body, &r.params); err != nil {
-		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	if r.params, err = membersOf(r.body); err != nil {
+		return nil, err
 	}
 	for _, name := range []string{"EnvId", "Namespace"} {
 		if env := r.params.text(name); env != "" {

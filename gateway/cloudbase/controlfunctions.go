@@ -112,7 +112,7 @@ func updateFunctionConfiguration(ctx context.Context, c *controlCall) (members, 
 	if p.Handler != "" {
 		request.Handler = &p.Handler
 	}
-	if _, given := c.params["Environment"]; given {
+	if len(c.params.get("Environment")) > 0 {
 		request.Env = p.variables()
 	}
 	_, err = do[wire.Function](ctx, c.request, "functions.update", request)

@@ -132,18 +132,21 @@ func signedHeader(r *http.Request) func(name string) string {
 
 // verifyMembers checks a signature over the members of a JSON body. Each but the credentials themselves must be signed,
 // for every member that is there may be obeyed.
-func (a *cosAuthorization) verifyMembers(r *http.Request, secret string, lower params, now time.Time) error {
+func (a *cosAuthorization) verifyMembers(r *http.Request, secret string, p params, now time.Time) error {
+	if err := p.distinct(); err != nil {
+		return err
+	}
 	signed := map[string]bool{"authorization": true, "sessiontoken": true}
 	for _, name := range a.params {
 		signed[strings.ToLower(name)] = true
 	}
-	for name := range lower {
-		if !signed[name] {
-			return invalidSignature("the member %q of the body is not signed", clip(name))
+	for _, m := range p {
+		if !signed[strings.ToLower(m.name)] {
+			return invalidSignature("the member %q of the body is not signed", clip(m.name))
 		}
 	}
 	param := func(name string) string {
-		value := lower[strings.ToLower(name)]
+		value := p.folded(name)
 		var text *string
 		if json.Unmarshal(value, &text) == nil {
 			if text == nil {

@@ -22,42 +22,40 @@ const (
 
 var cosTime = time.Unix(1772582500, 0)
 
-func bodyRequest(t *testing.T) (*http.Request, params) {
+func bodyRequest(t *testing.T) (*http.Request, bodyMembers) {
 	r := httptest.NewRequest(http.MethodPost, "/admin", nil)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "cloudbase-manager-node/0.1.0")
 	r.Header.Set("X-TCB-Source", "cloudbase-manager-node, not-scf")
-	body := params{}
+	body := bodyMembers{}
 	require.NoError(t, json.Unmarshal([]byte(signedBody), &body))
 	return r, body
 }
 
-func judgeMembers(r *http.Request, body params, signature string, at time.Time) error {
+type bodyMembers = map[string]json.RawMessage
+
+func judgeMembers(r *http.Request, body bodyMembers, signature string, at time.Time) error {
 	a, err := parseCOS(signature)
 	if err != nil {
 		return err
 	}
-	lower, err := body.lower()
-	if err != nil {
-		return err
-	}
-	return a.verifyMembers(r, "yds_1", lower, at)
+	return a.verifyMembers(r, "yds_1", paramsOf(body), at)
 }
 
 func TestCOS_Members(t *testing.T) {
 	r, body := bodyRequest(t)
 	body["authorization"], body["sessionToken"] = json.RawMessage(`"x"`), json.RawMessage(`""`)
 	require.NoError(t, judgeMembers(r, body, bodySignature, cosTime))
-	for name, change := range map[string]func(r *http.Request, body params){
-		"a value":              func(_ *http.Request, body params) { body["envName"] = json.RawMessage(`"other"`) },
-		"inside a value":       func(_ *http.Request, body params) { body["file_list"] = json.RawMessage(`[]`) },
-		"an unsigned member":   func(_ *http.Request, body params) { body["parse"] = json.RawMessage(`true`) },
-		"a second spelling":    func(_ *http.Request, body params) { body["ENVNAME"] = json.RawMessage(`"shop"`) },
-		"a value removed":      func(_ *http.Request, body params) { delete(body, "timestamp") },
-		"a header":             func(r *http.Request, _ params) { r.Header.Set("User-Agent", "x") },
-		"the path":             func(r *http.Request, _ params) { r.URL.Path = "/web" },
-		"the method":           func(r *http.Request, _ params) { r.Method = http.MethodPut },
-		"another member there": func(_ *http.Request, body params) { body["collectionName"] = json.RawMessage(`"notes"`) },
+	for name, change := range map[string]func(r *http.Request, body bodyMembers){
+		"a value":              func(_ *http.Request, body bodyMembers) { body["envName"] = json.RawMessage(`"other"`) },
+		"inside a value":       func(_ *http.Request, body bodyMembers) { body["file_list"] = json.RawMessage(`[]`) },
+		"an unsigned member":   func(_ *http.Request, body bodyMembers) { body["parse"] = json.RawMessage(`true`) },
+		"a second spelling":    func(_ *http.Request, body bodyMembers) { body["ENVNAME"] = json.RawMessage(`"shop"`) },
+		"a value removed":      func(_ *http.Request, body bodyMembers) { delete(body, "timestamp") },
+		"a header":             func(r *http.Request, _ bodyMembers) { r.Header.Set("User-Agent", "x") },
+		"the path":             func(r *http.Request, _ bodyMembers) { r.URL.Path = "/web" },
+		"the method":           func(r *http.Request, _ bodyMembers) { r.Method = http.MethodPut },
+		"another member there": func(_ *http.Request, body bodyMembers) { body["collectionName"] = json.RawMessage(`"notes"`) },
 	} {
 		r, body := bodyRequest(t)
 		change(r, body)
@@ -110,7 +108,7 @@ func FuzzParseCOS(f *testing.F) {
 	f.Add(objectSignature, `{"a":null}`)
 	f.Add("q-sign-algorithm=sha1&q-ak=&q-signature=%zz&q-header-list=%zz;;", `{"a":{"b":[]}}`)
 	f.Fuzz(func(t *testing.T, signature, body string) {
-		members := params{}
+		members := bodyMembers{}
 		if json.Unmarshal([]byte(body), &members) != nil {
 			return
 		}

@@ -187,7 +187,7 @@ func aggregateDocuments(ctx context.Context, r *request) (*reply, error) {
 		return nil, err
 	}
 	var stages []stage
-	if text := r.params["stages"]; len(text) > 0 {
+	if text := r.params.get("stages"); len(text) > 0 {
 		if err := json.Unmarshal(text, &stages); err != nil {
 			return nil, yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field \"stages\" must be a list of objects with stageKey and stageValue")
 		}

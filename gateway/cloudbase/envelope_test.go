@@ -95,9 +95,9 @@ func signedForm(t testing.TB, values ...string) (*http.Request, map[string][]byt
 	r := httptest.NewRequest(http.MethodPost, "http://api.example:7300/admin", nil)
 	r.Header.Set("Content-Type", w.FormDataContentType())
 	r.Header.Set("X-Timestamp", fmt.Sprint(signedAt.Unix()))
-	canonical := "post\n//api.example:7300/admin\n\ncontent-type:multipart/form-data\nhost:api.example:7300\n\ncontent-type;host\n" + hash(strings.Join(payload, ""))
+	canonical := "post\n//api.example:7300/admin\n\ncontent-type:multipart/form-data\nhost:api.example:7300\n\ncontent-type;host\n" + hexOf(strings.Join(payload, ""))
 	scope := "2026-03-04/tcb/tc3_request"
-	toSign := fmt.Sprintf("TC3-HMAC-SHA256\n%d\n%s\n%s", signedAt.Unix(), scope, hash(canonical))
+	toSign := fmt.Sprintf("TC3-HMAC-SHA256\n%d\n%s\n%s", signedAt.Unix(), scope, hexOf(canonical))
 	key := keyed(keyed(keyed("TC3"+tc3Secret, "2026-03-04"), "tcb"), "tc3_request")
 	r.Header.Set("Authorization", fmt.Sprintf("TC3-HMAC-SHA256 Credential=AKID1/%s, SignedParams=%s, SignedHeaders=content-type;host, Signature=%x",
 		scope, strings.Join(names, ";"), keyed(key, toSign)))

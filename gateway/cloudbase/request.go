@@ -12,6 +12,7 @@ import (
 	"yunduo"
 	"yunduo/api"
 	"yunduo/gateway/exchange"
+	"yunduo/internal/eventloop"
 	"yunduo/wire"
 )
 
@@ -52,6 +53,12 @@ func failureOf(c echo.Context, err error) failure {
 	return failure{Code: e.Reason.CloudBase(), Message: e.Message, RequestID: exchange.RequestID(c)}
 }
 
+func fail(c echo.Context, err error) error {
+	exchange.Note(c, err)
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(wire.Status(yunduo.AsError(err).Code()), failureOf(c, err))
+}
+
 // answered runs a handler of the gateway endpoint and writes what it returns as JSON; raw JSON text as it is.
 func (s *surface) answered(handle func(c echo.Context, r *request) (any, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -61,9 +68,7 @@ func (s *surface) answered(handle func(c echo.Context, r *request) (any, error))
 			answer, err = handle(c, r)
 		}
 		if err != nil {
-			exchange.Note(c, err)
-			c.Response().Header().Set("Cache-Control", "no-store")
-			return c.JSON(wire.Status(yunduo.AsError(err).Code()), failureOf(c, err))
+			return fail(c, err)
 		}
 		text, ok := answer.(json.RawMessage)
 		if !ok {
@@ -79,41 +84,48 @@ func (s *surface) answered(handle func(c echo.Context, r *request) (any, error))
 // sign it. Its app is theirs.
 func (s *surface) identified(c echo.Context) (*request, error) {
 	r := c.Request()
-	var caller yunduo.Caller
-	var err error
-	header := r.Header.Get(echo.HeaderAuthorization)
-	switch token := exchange.Bearer(r); {
-	case token != "":
-		caller, err = s.Rooms.Auth.Authenticate(r.Context(), "", token)
-	case strings.HasPrefix(header, tc3Algorithm):
-		return s.signedCloudAPI(c, header)
-	default:
-		err = yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
+	if token := exchange.Bearer(r); token != "" {
+		return s.byToken(c, token)
 	}
+	if header := r.Header.Get(echo.HeaderAuthorization); strings.HasPrefix(header, tc3Algorithm) {
+		return s.signedCloudAPI(c, header)
+	}
+	return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "sign in first: the request carries no access token")
+}
+
+// byToken is the request of who has an access token or an API key. Its app is theirs.
+func (s *surface) byToken(from sender, token string) (*request, error) {
+	caller, err := s.Rooms.Auth.Authenticate(from.Request().Context(), "", token)
 	if err != nil {
 		return nil, err
 	}
 	if caller.App == "" {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenInvalid, "these credentials belong to no app")
 	}
-	caller.ClientIP = c.RealIP()
-	return s.requestOf(c, caller, caller.App), nil
+	caller.ClientIP = from.RealIP()
+	return s.requestOf(from, caller, caller.App), nil
 }
 
-func (s *surface) requestOf(c echo.Context, caller yunduo.Caller, app yunduo.AppID) *request {
-	base := exchange.BaseURL(c.Request(), s.PublicURL)
-	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: base}, here: base}
+// sender is what is known of where a request comes from; an echo.Context is one.
+type sender interface {
+	Request() *http.Request
+	RealIP() string
+}
+
+func (s *surface) requestOf(from sender, caller yunduo.Caller, app yunduo.AppID) *request {
+	base := exchange.BaseURL(from.Request(), s.PublicURL)
+	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: base, Task: eventloop.Running(from.Request().Context())}, here: base}
 }
 
 // signedRequest is a request whose signature was verified. What code of an invocation asks for is for its client:
 // addresses of files begin as the client knows the server, only those of uploads as the code does.
-func (s *surface) signedRequest(c echo.Context, by signer) *request {
+func (s *surface) signedRequest(from sender, by signer) *request {
 	if by.caller.ClientIP == "" {
-		by.caller.ClientIP = c.RealIP()
+		by.caller.ClientIP = from.RealIP()
 	}
-	r := s.requestOf(c, by.caller, by.caller.App)
+	r := s.requestOf(from, by.caller, by.caller.App)
 	if by.caller.Role == yunduo.RoleFunction {
-		r.here = exchange.BaseURL(c.Request(), "")
+		r.here = exchange.BaseURL(from.Request(), "")
 		if s.PublicURL == "" && by.baseURL != "" {
 			r.call.BaseURL = by.baseURL
 		}
@@ -141,6 +153,7 @@ func (s *surface) signedCloudAPI(c echo.Context, header string) (*request, error
 	if err != nil {
 		return nil, err
 	}
+	authorization.keys = &s.keys
 	if err := authorization.verifyBody(r, signer.secret, body, s.Now()); err != nil {
 		return nil, err
 	}

@@ -20,8 +20,10 @@ import (
 // mountGateway adds the gateway endpoint.
 func (s *surface) mountGateway(e *echo.Echo) {
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		e.Add(method, "/v1/functions/:name", s.answered(callFunction))
+		e.Add(method, invokeRoute, s.answered(callFunction))
 	}
+	e.Any(containerPrefix+":name", s.container)
+	e.Any(containerPrefix+":name/*", s.container)
 	s.mountStorages(e)
 	db := e.Group("/v1/database/instances/:instance/databases/:database")
 	db.POST("/collections", s.answered(restCreateCollection))
@@ -52,6 +54,21 @@ func callFunction(c echo.Context, r *request) (any, error) {
 		return nil, err
 	}
 	return r.surface.API.Invoke(c.Request().Context(), &r.call, c.Param("name"), event)
+}
+
+const containerPrefix = "/v1/cloudrun/"
+
+// container passes a request on to an HTTP function, which stands in for a service of the vendor's.
+func (s *surface) container(c echo.Context) error {
+	r, err := s.identified(c)
+	if err == nil {
+		path := strings.TrimPrefix(c.Request().URL.EscapedPath(), containerPrefix)
+		err = s.Container(c, &r.call, strings.TrimSuffix(containerPrefix, "/"), path)
+	}
+	if err != nil && !c.Response().Committed {
+		return fail(c, err)
+	}
+	return err
 }
 
 // flat makes an object of a query; of values under one name the first counts.

@@ -22,6 +22,10 @@ var signInActions = map[string]action{
 	"auth.logout":                           logout1,
 	"auth.isUsernameRegistered":             isRegistered1,
 	"auth.sendPhoneCode":                    sendPhoneCode1,
+	"auth.signUpWithEmailAndPassword":       signUpByLink1,
+	"auth.activateEndUserMail":              useLink1,
+	"auth.sendPasswordResetEmail":           sendResetLink1,
+	"auth.resetPasswordWithToken":           useLink1,
 }
 
 // accountActions are what it does with one.
@@ -30,6 +34,7 @@ var accountActions = map[string]action{
 	"auth.updateUserInfo":          updateUserInfo1,
 	"auth.updatePassword":          updatePassword1,
 	"auth.updateUsername":          updateUsername1,
+	"auth.updateEmail":             updateEmail1,
 	"auth.linkWithTicket":          linkWithTicket1,
 	"auth.linkOrUpdatePhoneNumber": linkPhone1,
 	"auth.unlink":                  unlink1,
@@ -176,6 +181,30 @@ func isRegistered1(ctx context.Context, r *request) (*reply, error) {
 func sendPhoneCode1(ctx context.Context, r *request) (*reply, error) {
 	_, err := do[wire.SendCodeResponse](ctx, r, "auth.sendCode", &wire.SendCodeRequest{Phone: r.params.text("phoneNumber")})
 	return &reply{Data: map[string]any{"SendStatus": "Ok"}}, err
+}
+
+func (r *request) sendLink1(ctx context.Context, link *wire.SendLinkRequest) (*reply, error) {
+	_, err := do[wire.Empty](ctx, r, "auth.sendLink", link)
+	return &reply{Data: struct{}{}}, err
+}
+
+func signUpByLink1(ctx context.Context, r *request) (*reply, error) {
+	return r.sendLink1(ctx, &wire.SendLinkRequest{Purpose: "signUp", Email: r.params.text("email"), Password: r.params.text("password")})
+}
+
+func sendResetLink1(ctx context.Context, r *request) (*reply, error) {
+	return r.sendLink1(ctx, &wire.SendLinkRequest{Purpose: "resetPassword", Email: r.params.text("email")})
+}
+
+// updateEmail1 mails a link to the new address, which the account has once that was used.
+func updateEmail1(ctx context.Context, r *request) (*reply, error) {
+	return r.sendLink1(ctx, &wire.SendLinkRequest{Purpose: "email", Email: r.params.text("newEmail"), Password: r.params.text("password")})
+}
+
+// useLink1 uses a link that makes an account or gives one an address, or with a password one that sets that.
+func useLink1(ctx context.Context, r *request) (*reply, error) {
+	_, err := do[wire.Empty](ctx, r, "auth.useLink", &wire.UseLinkRequest{Token: r.params.text("token"), NewPassword: r.params.text("newPassword")})
+	return &reply{Data: struct{}{}}, err
 }
 
 // loginTypes are providers in the words of js-sdk 1.

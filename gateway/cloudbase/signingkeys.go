@@ -1,45 +1,69 @@
 package cloudbase
 
-import "sync"
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+	"sync"
+)
 
 // maxSigningKeys bounds how many derived keys are kept.
 const maxSigningKeys = 4096
 
 // signingKeys keeps the keys that signatures of the day are made with, which take three rounds of HMAC to derive.
 type signingKeys struct {
-	mu   sync.Mutex
-	keys map[string]signingKey // by secret ID and scope
+	mu   sync.RWMutex
+	keys map[string]*signingKey // by credential
 }
 
+// signingKey is what signatures under one credential are made with.
 type signingKey struct {
 	secret string // it is derived from
 	key    []byte
+	macs   sync.Pool // of hash.Hash, which are ready sooner than new ones
+}
+
+// mac signs a text.
+func (k *signingKey) mac(text []byte) (sum digest) {
+	h, ok := k.macs.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, k.key)
+	}
+	h.Write(text)
+	h.Sum(sum[:0])
+	h.Reset()
+	k.macs.Put(h)
+	return sum
 }
 
 // of returns the key that signs under an authorization with a secret.
-func (s *signingKeys) of(a *tc3Authorization, secret string) []byte {
-	if s == nil {
-		return a.key(secret)
+func (s *signingKeys) of(a *tc3Authorization, secret string) *signingKey {
+	if s != nil {
+		s.mu.RLock()
+		known := s.keys[a.credential]
+		s.mu.RUnlock()
+		if known != nil && known.secret == secret {
+			return known
+		}
 	}
-	name := a.secretID + "/" + a.scope
-	s.mu.Lock()
-	known, ok := s.keys[name]
-	s.mu.Unlock()
-	if ok && known.secret == secret {
-		return known.key
-	}
-	return a.key(secret)
+	return &signingKey{secret: secret, key: a.key(secret)}
 }
 
 // keep remembers the key of a signature that was right, so that nobody fills the memory with wrong ones.
-func (s *signingKeys) keep(a *tc3Authorization, secret string, key []byte) {
+func (s *signingKeys) keep(a *tc3Authorization, key *signingKey) {
 	if s == nil {
+		return
+	}
+	s.mu.RLock()
+	known := s.keys[a.credential] == key
+	s.mu.RUnlock()
+	if known {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keys == nil || len(s.keys) >= maxSigningKeys {
-		s.keys = make(map[string]signingKey)
+		s.keys = make(map[string]*signingKey)
 	}
-	s.keys[a.secretID+"/"+a.scope] = signingKey{secret, key}
+	s.keys[a.credential] = key
 }

@@ -4,12 +4,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"yunduo"
 )
@@ -22,6 +23,7 @@ const tc3Algorithm = "TC3-HMAC-SHA256"
 // tc3Authorization is the Authorization header of a signed request, in the "tcb" flavour of the server SDKs:
 // TC3-HMAC-SHA256 Credential=ID/DATE/tcb/tc3_request, SignedParams=a;b, SignedHeaders=h;i, Signature=hex.
 type tc3Authorization struct {
+	credential    string // secretID/scope
 	secretID      string
 	scope         string // DATE/tcb/tc3_request
 	date          string
@@ -67,52 +69,60 @@ func parseTC3(header string) (*tc3Authorization, error) {
 			a.token = value
 		}
 	}
-	credential := strings.Split(credentials, "/")
-	if len(credential) != 4 || credential[3] != "tc3_request" || credential[0] == "" {
+	id, scope, _ := strings.Cut(credentials, "/")
+	date, rest, _ := strings.Cut(scope, "/")
+	service, rest, _ := strings.Cut(rest, "/")
+	if id == "" || rest != "tc3_request" {
 		return nil, invalidSignature("the Credential of the Authorization header must be ID/DATE/SERVICE/tc3_request")
+	}
+	if headers == "" {
+		return nil, invalidSignature("the Authorization header names no SignedHeaders")
 	}
 	signature, err := hex.DecodeString(encoded)
 	if err != nil || len(signature) != sha256.Size {
 		return nil, invalidSignature("the Signature of the Authorization header must be 64 hexadecimal digits")
 	}
-	a.secretID, a.date, a.service = credential[0], credential[1], credential[2]
-	a.scope, a.signature, a.signedHeaders = credentials[len(a.secretID)+1:], signature, strings.Split(headers, ";")
+	a.credential, a.secretID, a.scope, a.date, a.service = credentials, id, scope, date, service
+	a.signature, a.signedHeaders = signature, strings.Split(headers, ";")
 	if params != "" {
 		a.signedParams = strings.Split(params, ";")
 	}
 	return a, nil
 }
 
-// verify checks the signature over a request. params are the top-level members of the body by lower-case name, as the
-// exact bytes received.
+// verify checks the signature over a request. p are the top-level members of the body, as the exact bytes received.
 //
 // Signers differ in how they treat members whose value is an empty string: newer ones leave them out of the hash,
 // older ones include them. Either is accepted; both bind every other byte of the signed members.
-func (a *tc3Authorization) verify(r *http.Request, secret string, params map[string]json.RawMessage, now time.Time) error {
+func (a *tc3Authorization) verify(r *http.Request, secret string, p params, now time.Time) error {
 	timestamp := r.Header.Get("X-Timestamp")
 	if err := a.checkTime(timestamp, now); err != nil {
 		return err
 	}
-	if err := a.checkSigned(params); err != nil {
+	if err := p.distinct(); err != nil {
 		return err
 	}
-	return a.matchAny(r, secret, timestamp, func() string { return a.payloadHash(params, true) }, func() string { return a.payloadHash(params, false) })
+	if err := a.checkSigned(p); err != nil {
+		return err
+	}
+	return a.matchAny(r, secret, timestamp, func() digest { return a.payload(p, true) }, func() digest { return a.payload(p, false) })
 }
 
+type digest = [sha256.Size]byte
+
 // matchAny checks the signature over a request whose payload may have been hashed in one of several ways.
-func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, payloads ...func() string) error {
-	key, hosts := a.keys.of(a, secret), signedHosts(r)
+func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, payloads ...func() digest) error {
+	key, methods := a.keys.of(a, secret), [2]string{strings.ToLower(r.Method), r.Method}
+	text := make([]byte, 0, 1024)
 	for _, hashed := range payloads {
 		payload := hashed()
-		for _, host := range hosts {
-			headers, err := a.canonicalHeaders(r, host)
-			if err != nil {
-				return err
-			}
-			for _, method := range []string{strings.ToLower(r.Method), r.Method} {
+		for _, host := range signedHosts(r) {
+			for _, method := range methods {
 				for _, query := range canonicalQueries(r) {
-					if a.matches(key, timestamp, method, "//"+host+r.URL.Path, query, headers, payload) {
-						a.keys.keep(a, secret, key)
+					text = append(append(text[:0], method...), "\n//"...)
+					text = append(append(text, host...), r.URL.Path...)
+					if a.matches(key, timestamp, a.appendRest(text, r, host, query, payload)) {
+						a.keys.keep(a, key)
 						return nil
 					}
 				}
@@ -127,15 +137,15 @@ func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, p
 var addedLater = []string{"sdk_version", "sessiontoken", "authorization", "requestdata", "apioptions"}
 
 // checkSigned refuses members that are not signed and say something: somebody on the way could have added them.
-func (a *tc3Authorization) checkSigned(params map[string]json.RawMessage) error {
-	for name, value := range params {
-		signed := func(listed string) bool { return strings.EqualFold(listed, name) }
-		if slices.ContainsFunc(a.signedParams, signed) || slices.Contains(addedLater, name) {
+func (a *tc3Authorization) checkSigned(p params) error {
+	for _, m := range p {
+		same := func(listed string) bool { return strings.EqualFold(listed, m.name) }
+		if slices.ContainsFunc(a.signedParams, same) || slices.ContainsFunc(addedLater, same) {
 			continue
 		}
-		blank := string(value) == "null" || len(value) > 0 && value[0] == '"' && strings.TrimSpace(unquote(value)) == ""
+		blank := string(m.value) == "null" || m.value[0] == '"' && strings.TrimFunc(unquote(m.value), blankToSigners) == ""
 		if !blank {
-			return invalidSignature("the member %q of the body is not signed", clip(name))
+			return invalidSignature("the member %q of the body is not signed", clip(m.name))
 		}
 	}
 	return nil
@@ -153,15 +163,13 @@ func (a *tc3Authorization) verifyBody(r *http.Request, secret string, body []byt
 	if err := a.checkTime(timestamp, now); err != nil {
 		return err
 	}
-	key, digest := a.key(secret), sha256.Sum256(body)
+	key, payload := a.keys.of(a, secret), sha256.Sum256(body)
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
 	for _, host := range signedHosts(r) {
-		headers, err := a.canonicalHeaders(r, host)
-		if err != nil {
-			return err
-		}
 		for _, path := range []string{r.URL.EscapedPath(), raw} {
-			if a.matches(key, timestamp, r.Method, path, r.URL.RawQuery, headers, hex.EncodeToString(digest[:])) {
+			text := append(append([]byte(r.Method), '\n'), path...)
+			if a.matches(key, timestamp, a.appendRest(text, r, host, r.URL.RawQuery, payload)) {
+				a.keys.keep(a, key)
 				return nil
 			}
 		}
@@ -193,26 +201,14 @@ func (a *tc3Authorization) key(secret string) []byte {
 	return mac(mac(mac([]byte("TC3"+secret), a.date), a.service), "tc3_request")
 }
 
-func (a *tc3Authorization) matches(key []byte, timestamp, method, address, query, headers, payload string) bool {
-	text := make([]byte, 0, 512)
-	for _, line := range []string{method, address, query, headers} {
-		text = append(append(text, line...), '\n')
-	}
-	for i, name := range a.signedHeaders {
-		if i > 0 {
-			text = append(text, ';')
-		}
-		text = append(text, name...)
-	}
-	digest := sha256.Sum256(append(append(text, '\n'), payload...))
-	text = append(text[:0], tc3Algorithm...)
-	for _, line := range []string{timestamp, a.scope} {
-		text = append(append(text, '\n'), line...)
-	}
-	h := hmac.New(sha256.New, key)
-	h.Write(hex.AppendEncode(append(text, '\n'), digest[:]))
-	var sum [sha256.Size]byte
-	return hmac.Equal(h.Sum(sum[:0]), a.signature)
+// matches reports whether the signature is over a request in canonical form, whose memory it uses.
+func (a *tc3Authorization) matches(key *signingKey, timestamp string, canonical []byte) bool {
+	sum := sha256.Sum256(canonical)
+	text := append(canonical[:0], tc3Algorithm...)
+	text = append(append(text, '\n'), timestamp...)
+	text = append(append(text, '\n'), a.scope...)
+	sum = key.mac(hex.AppendEncode(append(text, '\n'), sum[:]))
+	return hmac.Equal(sum[:], a.signature)
 }
 
 // canonicalQueries returns the query as sent and without the leading "&" that older SDKs put there.
@@ -223,44 +219,77 @@ func canonicalQueries(r *http.Request) []string {
 	return []string{r.URL.RawQuery}
 }
 
-// canonicalHeaders lists the signed headers as name:value lines, values trimmed and lower-cased except content types.
-func (a *tc3Authorization) canonicalHeaders(r *http.Request, host string) (string, error) {
-	var b strings.Builder
+// appendRest appends what follows method and address in a request's canonical form: the query, the signed headers as
+// name:value lines, their names, and the payload's hash. Values are trimmed and lower-cased except content types.
+func (a *tc3Authorization) appendRest(text []byte, r *http.Request, host, query string, payload digest) []byte {
+	text = append(append(append(text, '\n'), query...), '\n')
 	for _, name := range a.signedHeaders {
-		value := r.Header.Get(name)
-		switch strings.ToLower(name) {
-		case "":
-			return "", invalidSignature("the Authorization header names no SignedHeaders")
+		name = strings.ToLower(name)
+		text = append(append(text, name...), ':')
+		switch value := strings.TrimSpace(r.Header.Get(name)); name {
 		case "host":
-			value = strings.ToLower(host)
+			text = appendLower(text, host)
 		case "content-type":
 			if strings.HasPrefix(value, "multipart/form-data") {
 				value = "multipart/form-data"
 			}
+			text = append(text, value...)
 		default:
-			value = strings.ToLower(value)
+			text = appendLower(text, value)
 		}
-		b.WriteString(strings.ToLower(name) + ":" + strings.TrimSpace(value) + "\n")
+		text = append(text, '\n')
 	}
-	return b.String(), nil
+	for i, name := range a.signedHeaders {
+		separator := byte('\n')
+		if i > 0 {
+			separator = ';'
+		}
+		text = append(append(text, separator), name...)
+	}
+	return hex.AppendEncode(append(text, '\n'), payload[:])
 }
 
-func (a *tc3Authorization) payloadHash(params map[string]json.RawMessage, skipEmpty bool) string {
-	var payload []byte
-	for _, name := range a.signedParams {
-		raw := params[strings.ToLower(name)]
-		value := string(raw)
-		if len(raw) > 0 && raw[0] == '"' {
-			value = strings.TrimSpace(unquote(raw))
+func appendLower(dst []byte, text string) []byte {
+	begin := len(dst)
+	for i := range len(text) {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			return append(dst[:begin], strings.ToLower(text)...)
 		}
-		if value == "" && skipEmpty {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// payload is the hash of the signed members.
+func (a *tc3Authorization) payload(p params, skipEmpty bool) digest {
+	text := make([]byte, 0, 1024)
+	for _, name := range a.signedParams {
+		begin := len(text)
+		text = append(append(append(text, '&'), name...), '=')
+		from := len(text)
+		if text = appendSigned(text, p.folded(name)); len(text) == from && skipEmpty {
+			text = text[:begin]
 			continue
 		}
-		payload = append(append(append(append(append(payload, '&'), name...), '='), value...), "\r\n"...)
+		text = append(text, '\r', '\n')
 	}
-	sum := sha256.Sum256(payload)
-	return hex.EncodeToString(sum[:])
+	return sha256.Sum256(text)
 }
+
+// appendSigned appends a member's value as it is signed: texts without blanks around them, others as they are.
+func appendSigned(dst, value []byte) []byte {
+	if len(value) == 0 || value[0] != '"' {
+		return append(dst, value...)
+	}
+	return append(dst, strings.TrimFunc(unquote(value), blankToSigners)...)
+}
+
+// blankToSigners are the characters that trim() of JavaScript takes away.
+func blankToSigners(c rune) bool { return c == '\ufeff' || c != '\u0085' && unicode.IsSpace(c) }
 
 func mac(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)

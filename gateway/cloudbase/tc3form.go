@@ -2,7 +2,6 @@ package cloudbase
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ func (a *tc3Authorization) verifyForm(r *http.Request, secret string, parts map[
 			return invalidSignature("the part %q of the form has two spellings", clip(key))
 		}
 		if members[key] = string(value); !binaryPart(key) {
-			members[key] = strings.TrimSpace(members[key])
+			members[key] = strings.TrimFunc(members[key], blankToSigners)
 		}
 		signed := slices.ContainsFunc(a.signedParams, func(listed string) bool { return strings.EqualFold(listed, name) })
 		if !signed && members[key] != "" && !slices.Contains(addedLater, key) {
@@ -33,13 +32,13 @@ func (a *tc3Authorization) verifyForm(r *http.Request, secret string, parts map[
 		}
 	}
 	return a.matchAny(r, secret, timestamp,
-		func() string { return a.formHash(members, func(name string) bool { return !binaryPart(name) }) },
-		func() string { return a.formHash(members, func(string) bool { return true }) },
-		func() string { return a.formHash(members, func(string) bool { return false }) })
+		func() digest { return a.formHash(members, func(name string) bool { return !binaryPart(name) }) },
+		func() digest { return a.formHash(members, func(string) bool { return true }) },
+		func() digest { return a.formHash(members, func(string) bool { return false }) })
 }
 
 // formHash hashes the signed parts; of those that are empty, skip tells which the signer left out.
-func (a *tc3Authorization) formHash(members map[string]string, skip func(name string) bool) string {
+func (a *tc3Authorization) formHash(members map[string]string, skip func(name string) bool) (sum digest) {
 	h := sha256.New()
 	for _, name := range a.signedParams {
 		key := strings.ToLower(name)
@@ -48,5 +47,6 @@ func (a *tc3Authorization) formHash(members map[string]string, skip func(name st
 		}
 		h.Write([]byte("&" + name + "=" + members[key] + "\r\n"))
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	h.Sum(sum[:0])
+	return sum
 }

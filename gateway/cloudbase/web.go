@@ -2,6 +2,7 @@ package cloudbase
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -16,8 +17,7 @@ import (
 func (s *surface) web(c echo.Context) error {
 	answer, err := s.webAnswer(c)
 	if err != nil {
-		exchange.Note(c, err)
-		answer = &reply{Code: webCode(err), Message: yunduo.AsError(err).Message}
+		answer = refused(c, err)
 	}
 	answer.RequestID = exchange.RequestID(c)
 	if trace := c.Request().Header.Get("X-TCB-Trace"); acceptableTrace(trace) {
@@ -40,6 +40,12 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
+// refused is the reply that tells of an error.
+func refused(c echo.Context, err error) *reply {
+	exchange.Note(c, err)
+	return &reply{Code: webCode(err), Message: yunduo.AsError(err).Message}
+}
+
 func webCode(err error) string {
 	if e, ok := errors.AsType[codedError](err); ok {
 		return e.code
@@ -56,10 +62,7 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := p.text("env")
-	if env == "" {
-		env = c.QueryParam("env")
-	}
+	env, parse := webQuery(c.Request().URL, p)
 	var r *request
 	run, ok := signInActions[p.text("action")]
 	if ok {
@@ -75,8 +78,22 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 	} else {
 		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "the action %q is not supported here", clip(p.text("action")))
 	}
-	r.params, r.body, r.parse = p, body, c.QueryParam("parse") == "true"
+	r.params, r.body, r.parse = p, body, parse
 	return run(c.Request().Context(), r)
+}
+
+// webQuery returns the environment that a request is about, and whether results are wanted as they are instead of as
+// texts.
+func webQuery(address *url.URL, p params) (env string, parse bool) {
+	env = p.text("env")
+	if env != "" && !strings.Contains(address.RawQuery, "parse") {
+		return env, false
+	}
+	query := address.Query()
+	if env == "" {
+		env = query.Get("env")
+	}
+	return env, query.Get("parse") == "true"
 }
 
 // signedInAction returns what an action of who is signed in does.
@@ -91,15 +108,22 @@ func signedInAction(name string) (action, bool) {
 // webCaller finds out who a request comes from: the token in its body, or keys that sign it.
 func (s *surface) webCaller(c echo.Context, p params, body []byte, env string) (*request, error) {
 	if token := p.text("access_token"); token != "" {
-		c.Request().Header.Set(echo.HeaderAuthorization, "Bearer "+token)
+		return s.webUser(c, token, env)
 	}
 	setBody(c.Request(), body) // a signature is over all of it
 	r, err := s.identified(c)
 	if err != nil {
 		return nil, err
 	}
-	if r.call.App, err = s.environment(r.call.Caller, env); err != nil {
+	r.call.App, err = s.environment(r.call.Caller, env)
+	return r, err
+}
+
+func (s *surface) webUser(from sender, token, env string) (*request, error) {
+	r, err := s.byToken(from, token)
+	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	r.call.App, err = s.environment(r.call.Caller, env)
+	return r, err
 }

@@ -31,9 +31,9 @@ type plainParams struct {
 func plainDatabase(r *request) (*plainParams, error) {
 	f := fields{params: r.params}
 	p := &plainParams{
-		CollectionName: f.text("collectionName"), ID: r.params["_id"], Query: r.params["query"], Projection: r.params["projection"], Order: r.params["order"],
+		CollectionName: f.text("collectionName"), ID: r.params.get("_id"), Query: r.params.get("query"), Projection: r.params.get("projection"), Order: r.params.get("order"),
 		Offset: f.number("offset"), Limit: f.number("limit"), Multi: f.flag("multi"), Merge: f.flag("merge"), Upsert: f.flag("upsert"),
-		Data: r.params["data"], TransactionID: f.text("transactionId"),
+		Data: r.params.get("data"), TransactionID: f.text("transactionId"),
 	}
 	return p, f.err
 }

@@ -119,7 +119,7 @@ func (c *connection) next() bool {
 		c.handOver()
 		return false
 	}
-	quick := c.server.loop != nil && c.server.quick.Takes(c.parser.url.Path)
+	quick := c.server.loop != nil && c.server.quick.Takes(c.parser.url.Path, c.buf[c.start+len(head):c.end])
 	if quick && c.socket == nil && c.move() {
 		return false
 	}

@@ -28,7 +28,7 @@ type quickly struct {
 	serves  bool
 }
 
-func (q quickly) Takes(string) bool { return true }
+func (q quickly) Takes(string, []byte) bool { return true }
 
 func (q quickly) Serve(x *Exchange) bool {
 	switch {

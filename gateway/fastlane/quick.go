@@ -3,6 +3,7 @@ package fastlane
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"yunduo/internal/eventloop"
@@ -11,9 +12,9 @@ import (
 // Quick answers requests without the types of net/http, to which most of the time of a short request would go. Its
 // answers must be those of the ordinary handler.
 type Quick interface {
-	// Takes reports whether requests for a path may be quick. Their handlers, the ordinary one too, should seldom block
-	// but for eventloop.Task.Park.
-	Takes(path string) bool
+	// Takes reports whether a request for a path may be quick; begun is what has come of its body. The handlers of such
+	// requests, the ordinary one too, should seldom block but for eventloop.Task.Park.
+	Takes(path string, begun []byte) bool
 	// Serve answers a request, or does nothing and returns false: the ordinary handler gets it then.
 	Serve(x *Exchange) bool
 }
@@ -35,6 +36,9 @@ type Exchange struct {
 
 // Path is the unescaped path of the request.
 func (x *Exchange) Path() string { return x.c.parser.url.Path }
+
+// URL is the address of the request, which must not be changed.
+func (x *Exchange) URL() *url.URL { return x.c.parser.url }
 
 // Plain reports whether the address is a path without escapes and without a query.
 func (x *Exchange) Plain() bool {

@@ -1,0 +1,180 @@
+package cloudbase
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"yunduo"
+)
+
+// What the endpoints read on every call, without reflection.
+
+// member is a top-level member of a request body.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// params are the top-level members of a request body in the order in which they came. There are few of them, so that
+// they are searched one by one.
+type params []member
+
+// maxMembers is how many members a body may have. Calls of the SDKs have a dozen.
+const maxMembers = 100
+
+// get returns a member, nil if it is absent. Of two with the same name the last one counts, for whoever asks.
+func (p params) get(name string) json.RawMessage {
+	for i := len(p) - 1; i >= 0; i-- {
+		if p[i].name == name {
+			return p[i].value
+		}
+	}
+	return nil
+}
+
+// text returns a string member, empty if it is absent or no string.
+func (p params) text(name string) string { return unquote(p.get(name)) }
+
+// folded returns a member by its name in any letter case.
+func (p params) folded(name string) json.RawMessage {
+	for i := range p {
+		if strings.EqualFold(p[i].name, name) {
+			return p[i].value
+		}
+	}
+	return nil
+}
+
+// distinct refuses a name that comes twice, in whatever spelling: one of the members could be verified and the other
+// obeyed. A name that is not plain ASCII may pass for another one, and means nothing.
+func (p params) distinct() error {
+	for i := range p {
+		name := p[i].name
+		for j := range len(name) {
+			if name[j] >= utf8.RuneSelf {
+				return invalidSignature("the body has a member %q", clip(name))
+			}
+		}
+		for k := range p[:i] {
+			if len(p[k].name) == len(name) && strings.EqualFold(p[k].name, name) {
+				return invalidSignature("the member %q of the body comes twice", clip(name))
+			}
+		}
+	}
+	return nil
+}
+
+// membersOf returns the top-level members of a body, which must be a JSON object.
+func membersOf(body []byte) (params, error) {
+	s := scanner{text: body}
+	s.space()
+	if s.take('{') {
+		if p, ok := s.members(); ok {
+			if len(p) > maxMembers {
+				return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "the request body has more than %d members", maxMembers)
+			}
+			return p, nil
+		}
+	}
+	var object map[string]json.RawMessage
+	err := json.Unmarshal(body, &object) // says what is wrong
+	switch {
+	case err != nil:
+		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body must be a JSON object: %s", err.Error())
+	case object != nil:
+		return nil, yunduo.Errorf(yunduo.ReasonMalformedJSON, "the request body must be a JSON object, and not as deep as this one")
+	}
+	return params{}, nil // null
+}
+
+// unquote returns the text that a JSON string means, empty if it is none.
+func unquote(quoted []byte) string {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return ""
+	}
+	inner := quoted[1 : len(quoted)-1]
+	if utf8.Valid(inner) {
+		escaped := bytes.IndexByte(inner, '\\')
+		if escaped < 0 {
+			return string(inner)
+		}
+		if plain, ok := unescape(inner, escaped); ok {
+			return plain
+		}
+	}
+	var s string
+	_ = json.Unmarshal(quoted, &s)
+	return s
+}
+
+// unescape handles the escapes that texts of JSON inside JSON are full of; false for others.
+func unescape(inner []byte, first int) (string, bool) {
+	out := make([]byte, first, len(inner))
+	copy(out, inner)
+	for i := first; i < len(inner); i++ {
+		c := inner[i]
+		if c == '\\' {
+			i++
+			switch c = inner[i]; c {
+			case '"', '\\', '/':
+			case 'n':
+				c = '\n'
+			default:
+				return "", false
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out), true
+}
+
+// fields reads members by name and remembers the first of a wrong type.
+type fields struct {
+	params params
+	err    error
+}
+
+func (f *fields) wrong(name, want string) {
+	if f.err == nil {
+		f.err = yunduo.Errorf(yunduo.ReasonInvalidRequest, "field %q must be %s", name, want)
+	}
+}
+
+func (f *fields) member(name string) json.RawMessage {
+	value := f.params.get(name)
+	if string(value) == "null" {
+		return nil
+	}
+	return value
+}
+
+func (f *fields) text(name string) string {
+	value := f.member(name)
+	if len(value) > 0 && value[0] != '"' {
+		f.wrong(name, "a text")
+	}
+	return unquote(value)
+}
+
+func (f *fields) number(name string) int64 {
+	value := f.member(name)
+	if len(value) == 0 {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		f.wrong(name, "a whole number")
+	}
+	return n
+}
+
+func (f *fields) flag(name string) bool {
+	value := f.member(name)
+	if len(value) > 0 && string(value) != "true" && string(value) != "false" {
+		f.wrong(name, "true or false")
+	}
+	return string(value) == "true"
+}
