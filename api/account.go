@@ -12,6 +12,8 @@ func accountOperations() []*Operation {
 	return []*Operation{
 		row("auth.sendCode", Public, "Send a verification code", sendCode),
 		row("auth.verifyCode", Public, "Exchange a verification code for a token", verifyCode),
+		row("auth.sendLink", Public, "Mail a link", sendLink),
+		row("auth.useLink", Public, "Do what a mailed link is for", useLink),
 		row("auth.signUp", Public, "Make an account and sign it in", signUp),
 		row("auth.proveIdentity", Public, "Exchange a provider's credential for a token", proveIdentity),
 		row("auth.exists", Public, "Ask whether a name is in use", userExists),
@@ -52,6 +54,14 @@ func verifyCode(ctx context.Context, a *API, call *Call, req *wire.VerifyCodeReq
 		return nil, err
 	}
 	return &wire.VerifyCodeResponse{VerificationToken: token, ExpiresIn: int(auth.CodeLifetime.Seconds())}, nil
+}
+
+func sendLink(ctx context.Context, a *API, call *Call, req *wire.SendLinkRequest) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Auth.SendLink(ctx, call.App, call.Caller, auth.MailRequest(*req), call.client())
+}
+
+func useLink(ctx context.Context, a *API, call *Call, req *wire.UseLinkRequest) (*wire.Empty, error) {
+	return &wire.Empty{}, a.rooms.Auth.UseLink(ctx, call.App, req.Token, req.NewPassword, call.client())
 }
 
 func signUp(ctx context.Context, a *API, call *Call, req *wire.SignUpRequest) (*wire.Tokens, error) {

@@ -29,16 +29,17 @@ const (
 	codePause      = 50 * time.Second
 )
 
-// Code is a verification code to be sent.
+// Code is a verification code to be sent, or the token of a link to be mailed.
 type Code struct {
 	App     yunduo.AppID
 	Channel string // ProviderPhone or ProviderEmail
 	To      string // +8613800000000, or an address
-	Code    string // six digits
-	Usage   string // what for, in the client's words
+	Code    string // six digits; empty for a link
+	Token   string // of a link, for UseLink; empty for a code
+	Usage   string // what for, in the client's words; of a link its purpose
 }
 
-// Sender brings verification codes to people.
+// Sender brings verification codes and links to people.
 type Sender interface {
 	// Send returns provider_unavailable if the code cannot be sent.
 	Send(ctx context.Context, code Code) error
@@ -61,7 +62,7 @@ type CodeSent struct {
 	IsUser         bool // somebody has this phone number or address
 }
 
-// verification is a code on its way and then the token that it gave, as stored.
+// verification is a code on its way and then the token that it gave, or a link, as stored.
 type verification struct {
 	ID        string    `bson:"_id"`
 	App       string    `bson:"app"`
@@ -70,8 +71,10 @@ type verification struct {
 	UserID    string    `bson:"userId"` // who asked, if anybody was signed in
 	Code      []byte    `bson:"code"`   // keyed digest
 	Attempts  int       `bson:"attempts"`
-	State     string    `bson:"state"` // sent, verified, used
-	Token     []byte    `bson:"token"` // digest
+	State     string    `bson:"state"`              // sent, verified, used, or link
+	Token     []byte    `bson:"token"`              // digest
+	Purpose   string    `bson:"purpose,omitempty"`  // of a link
+	Password  string    `bson:"password,omitempty"` // hash of that of the account which a link makes
 	ExpiresAt time.Time `bson:"expiresAt"`
 }
 

@@ -54,6 +54,11 @@ func (s *Service) ResetPassword(ctx context.Context, app yunduo.AppID, verificat
 	if err != nil {
 		return err
 	}
+	return s.replacePassword(ctx, app, v, hash)
+}
+
+// replacePassword gives the account whose number or address was verified another password, and ends its sessions.
+func (s *Service) replacePassword(ctx context.Context, app yunduo.AppID, v verification, hash string) error {
 	u, found, err := s.findUser(ctx, app, v.Channel, v.To)
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ func (f SenderFunc) Send(ctx context.Context, code Code) error { return f(ctx, c
 
 const webhookTime = 10 * time.Second
 
-// Webhook sends codes by posting them to an address of the operator's choice, as JSON with app, channel, to, code and
-// usage. The header X-Yunduo-Signature is the HMAC-SHA256 of the body with a secret, in hexadecimal digits. Any status
+// Webhook sends codes by posting them to an address of the operator's choice, as JSON with app, channel, to, code (or
+// token, of a link) and usage. The header X-Yunduo-Signature is the HMAC-SHA256 of the body with a secret, in hexadecimal digits. Any status
 // but 2xx means that the code could not be sent.
 type Webhook struct {
 	URL    string
@@ -45,7 +45,13 @@ func (w Webhook) Send(ctx context.Context, code Code) error {
 	failed := func(cause error) error {
 		return yunduo.Wrap(cause, yunduo.ReasonProviderUnavailable, "the code could not be sent; try again later")
 	}
-	body, err := json.Marshal(map[string]string{"app": string(code.App), "channel": code.Channel, "to": code.To, "code": code.Code, "usage": code.Usage})
+	message := map[string]string{"app": string(code.App), "channel": code.Channel, "to": code.To, "usage": code.Usage}
+	if code.Token != "" {
+		message["token"] = code.Token
+	} else {
+		message["code"] = code.Code
+	}
+	body, err := json.Marshal(message)
 	if err != nil {
 		return failed(err)
 	}

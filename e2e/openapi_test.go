@@ -101,5 +101,5 @@ func TestOpenAPI_EveryRouteExists(t *testing.T) {
 			require.Contains(t, r.body, `"token_missing"`, "%s %s", method, path)
 		}
 	}
-	require.Equal(t, 10, public, "ways to sign in and up, codes for them, ends of sessions by their token, and the console's login need no credentials; nothing else is open")
+	require.Equal(t, 12, public, "ways to sign in and up, codes and links for them, ends of sessions by their token, and the console's login need no credentials; nothing else is open")
 }

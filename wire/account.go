@@ -47,6 +47,22 @@ type VerifyCodeResponse struct {
 	ExpiresIn         int    `json:"expiresIn"` // seconds
 }
 
+// SendLinkRequest asks for a link to an email address: to make an account, to set a lost password, or to give the
+// caller's account the address. Password is that of the new account, or the caller's own.
+type SendLinkRequest struct {
+	Email    string `json:"email"`
+	Purpose  string `json:"purpose" enum:"signUp,resetPassword,email"`
+	Password string `json:"password,omitempty"`
+	// Captcha is what the captcha gave, after captcha_required.
+	Captcha string `json:"captcha,omitempty"`
+}
+
+// UseLinkRequest does what the link of a token is for. NewPassword is for links that set one.
+type UseLinkRequest struct {
+	Token       string `json:"token"`
+	NewPassword string `json:"newPassword,omitempty"`
+}
+
 // SignUpRequest makes an account, by the token of a verified code or of a provider. AnonymousToken is the access token
 // of an anonymous user who becomes the account's.
 type SignUpRequest struct {

@@ -73,6 +73,8 @@ func TestMain(m *testing.M) {
 	register[wire.RevokeRequest]()
 	register[wire.SendCodeRequest]()
 	register[wire.SendCodeResponse]()
+	register[wire.SendLinkRequest]()
+	register[wire.UseLinkRequest]()
 	register[wire.VerifyCodeRequest]()
 	register[wire.VerifyCodeResponse]()
 	register[wire.SignUpRequest]()

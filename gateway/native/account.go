@@ -4,6 +4,8 @@ package native
 var accountRoutes = []struct{ method, path, operation string }{
 	{"POST", "/codes", "auth.sendCode"},
 	{"POST", "/codes/verify", "auth.verifyCode"},
+	{"POST", "/links", "auth.sendLink"},
+	{"POST", "/links/use", "auth.useLink"},
 	{"POST", "/signUp", "auth.signUp"},
 	{"POST", "/prove", "auth.proveIdentity"},
 	{"POST", "/exists", "auth.exists"},
