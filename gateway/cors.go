@@ -112,7 +112,7 @@ func namedApp(c echo.Context) string {
 
 // sdkPath reports whether an address is one of those that the official client SDKs call.
 func sdkPath(path string) bool {
-	for _, prefix := range []string{"/auth/", "/web", "/v1/functions/", "/v1/storages/", "/v1/database/"} {
+	for _, prefix := range []string{"/auth/", "/web", "/v1/functions/", "/v1/cloudrun/", "/v1/storages/", "/v1/database/"} {
 		if strings.HasPrefix(path, prefix) {
 			return true
 		}

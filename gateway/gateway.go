@@ -83,8 +83,8 @@ func New(o Options) *Gateway {
 	e.GET("/metrics", g.metrics.handler())
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
-	hosting.Mount(e, hosting.Options{API: o.API, Rooms: o.Rooms, Logger: o.Logger, PublicURL: o.PublicURL, Draining: g.draining, PageAllowed: pages(o.Rooms.Apps, o.Dev)})
-	cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now})
+	hosted := hosting.Mount(e, hosting.Options{API: o.API, Rooms: o.Rooms, Logger: o.Logger, PublicURL: o.PublicURL, Draining: g.draining, PageAllowed: pages(o.Rooms.Apps, o.Dev)})
+	g.quick.dialects = cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now, Container: hosted.Serve})
 	return g
 }
 

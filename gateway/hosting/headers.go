@@ -19,7 +19,7 @@ const (
 
 // introduce adds what the code learns about a request beside what the client sent, under the names that containers of
 // WeChat's cloud find.
-func (s *surface) introduce(h http.Header, in *http.Request, call *api.Call, target functions.Target) {
+func (s *Surface) introduce(h http.Header, in *http.Request, call *api.Call, target functions.Target) {
 	for name := range h {
 		if strings.HasPrefix(name, wechatHeaders) || strings.HasPrefix(name, ownHeaders) {
 			delete(h, name)
@@ -96,7 +96,7 @@ func scoped(cookie, base string) string {
 
 // pages does what browsers ask before a page of another origin may talk to a function. It reports whether that was all.
 // Where neither the route nor the app names the origin, a public function may answer by itself.
-func (s *surface) pages(c echo.Context, app yunduo.AppID, route functions.Route) (done bool, err error) {
+func (s *Surface) pages(c echo.Context, app yunduo.AppID, route functions.Route) (done bool, err error) {
 	r, h := c.Request(), c.Response().Header()
 	origin := r.Header.Get(echo.HeaderOrigin)
 	if origin == "" {

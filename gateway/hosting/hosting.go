@@ -33,7 +33,8 @@ type Options struct {
 	PageAllowed func(ctx context.Context, origin string, app yunduo.AppID) bool
 }
 
-type surface struct {
+// Surface forwards requests to functions.
+type Surface struct {
 	Options
 	transport *http.Transport
 }
@@ -42,8 +43,8 @@ type surface struct {
 const Prefix = "/http/"
 
 // Mount adds the routes of the surface.
-func Mount(e *echo.Echo, o Options) {
-	s := &surface{Options: o, transport: &http.Transport{
+func Mount(e *echo.Echo, o Options) *Surface {
+	s := &Surface{Options: o, transport: &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 1 << 20,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			conn, ok := ctx.Value(connKey{}).(net.Conn)
@@ -55,12 +56,13 @@ func Mount(e *echo.Echo, o Options) {
 	}}
 	e.Any(Prefix+":app", s.serve)
 	e.Any(Prefix+":app/*", s.serve)
+	return s
 }
 
 type connKey struct{}
 
 // serve answers a request to a route of an app.
-func (s *surface) serve(c echo.Context) error {
+func (s *Surface) serve(c echo.Context) error {
 	r := c.Request()
 	app := yunduo.AppID(c.Param("app"))
 	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), Prefix), "/")
@@ -71,22 +73,46 @@ func (s *surface) serve(c echo.Context) error {
 	if done, err := s.pages(c, app, target.Route); done || err != nil {
 		return err
 	}
-	if len(target.Methods) > 0 && !slices.Contains(target.Methods, r.Method) {
-		c.Response().Header().Set("Allow", strings.Join(target.Methods, ", "))
+	if !takes(c, target) {
 		return c.NoContent(http.StatusMethodNotAllowed)
 	}
-	target.Prefix = Prefix + string(app) + target.Prefix
-	return s.forward(c, app, target)
-}
-
-// forward lets the function of a target answer a request.
-func (s *surface) forward(c echo.Context, app yunduo.AppID, target functions.Target) error {
-	r := c.Request()
-	upgrade := r.Header.Get("Upgrade") != ""
-	call, query, err := s.call(c, app, target.Auth, upgrade)
+	call, query, err := s.call(c, app, target.Auth, upgrades(r))
 	if err != nil {
 		return err
 	}
+	target.Prefix = Prefix + string(app) + target.Prefix
+	return s.forward(c, call, target, query)
+}
+
+// Serve answers a request that came by another protocol, under a prefix of that one: path is the rest of its escaped
+// path, and call says who asks.
+func (s *Surface) Serve(c echo.Context, call *api.Call, prefix, path string) error {
+	target, err := s.Rooms.Functions.Resolve(c.Request().Context(), call.App, path)
+	if err != nil {
+		return err
+	}
+	if !takes(c, target) {
+		return c.NoContent(http.StatusMethodNotAllowed)
+	}
+	target.Prefix = prefix + target.Prefix
+	return s.forward(c, call, target, c.Request().URL.RawQuery)
+}
+
+// takes reports whether a target takes the method of a request, and tells the client which ones it does if not.
+func takes(c echo.Context, target functions.Target) bool {
+	if len(target.Methods) == 0 || slices.Contains(target.Methods, c.Request().Method) {
+		return true
+	}
+	c.Response().Header().Set("Allow", strings.Join(target.Methods, ", "))
+	return false
+}
+
+func upgrades(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
+
+// forward lets the function of a target answer a request.
+func (s *Surface) forward(c echo.Context, call *api.Call, target functions.Target, query string) error {
+	r := c.Request()
+	upgrade := upgrades(r)
 	if r.ContentLength > target.BodyBytes {
 		return tooLarge(target.BodyBytes)
 	}
@@ -120,7 +146,7 @@ func (s *surface) forward(c echo.Context, app yunduo.AppID, target functions.Tar
 					}
 				}()
 			}
-			tidy(response.Header, c.Response().Header(), app)
+			tidy(response.Header, c.Response().Header(), call.App)
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failure = err },
@@ -130,7 +156,7 @@ func (s *surface) forward(c echo.Context, app yunduo.AppID, target functions.Tar
 }
 
 // explain turns what a proxy has met into what the caller is told.
-func (s *surface) explain(failure error, target functions.Target) error {
+func (s *Surface) explain(failure error, target functions.Target) error {
 	if failure == nil {
 		return nil
 	}
@@ -164,7 +190,7 @@ func unescaped(escaped string) (path, raw string) {
 // call says who asks. Clients that cannot set headers, which those of WebSocket and of event streams in browsers are,
 // may send their token as the query parameter access_token, which is not passed on. To a public route nobody has to
 // prove anything, and credentials that are none of the platform's are the code's own affair.
-func (s *surface) call(c echo.Context, app yunduo.AppID, access functions.Access, upgrade bool) (call *api.Call, query string, err error) {
+func (s *Surface) call(c echo.Context, app yunduo.AppID, access functions.Access, upgrade bool) (call *api.Call, query string, err error) {
 	r := c.Request()
 	call = &api.Call{App: app, BaseURL: exchange.BaseURL(r, s.PublicURL)}
 	call.Caller.ClientIP = c.RealIP()
