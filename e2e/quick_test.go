@@ -192,7 +192,8 @@ func TestQuickCalls_KeepUsersApart(t *testing.T) {
 		own := ""
 		go func() {
 			for n := range 40 {
-				if n%10 == 9 { // nobody waits for this one
+				// Nobody waits for this one. Its process has 150 ms to stop it, which a busy machine may not give it.
+				if n%10 == 9 && !testing.Short() {
 					gone, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 					if err != nil {
 						done <- err
@@ -212,16 +213,19 @@ func TestQuickCalls_KeepUsersApart(t *testing.T) {
 					N      int
 					OpenID string
 				}
-				if err := json.NewDecoder(r.Body).Decode(&answer); err != nil {
+				text, err := io.ReadAll(r.Body)
+				if err == nil {
+					err = json.Unmarshal(text, &answer)
+				}
+				if err != nil {
 					done <- err
 					return
 				}
-				_, _ = io.Copy(io.Discard, r.Body)
 				if own == "" {
 					own = answer.OpenID
 				}
 				if answer.N != n || answer.OpenID != own || own == "" {
-					done <- fmt.Errorf("%s: request %d got %+v of %s", name, n, answer, own)
+					done <- fmt.Errorf("%s: request %d got %s %.300s of %s", name, n, r.Status, text, own)
 					return
 				}
 			}
