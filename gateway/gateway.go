@@ -38,6 +38,8 @@ type Options struct {
 	DefaultApp yunduo.AppID
 	// COSSignatures accepts signatures of the vendor's object store, which are made with SHA-1.
 	COSSignatures bool
+	// CaptchaPage is the page with a captcha's widget to which clients of the official SDKs are sent; empty for none.
+	CaptchaPage string
 	// Now is the clock by which signatures are judged; nil is time.Now.
 	Now func() time.Time
 	// Ready reports whether the server can serve; nil means always.
@@ -84,7 +86,7 @@ func New(o Options) *Gateway {
 	mountConsole(e, o.Console)
 	native.Mount(e, native.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, Draining: g.draining, Sockets: g.sockets})
 	hosted := hosting.Mount(e, hosting.Options{API: o.API, Rooms: o.Rooms, Logger: o.Logger, PublicURL: o.PublicURL, Draining: g.draining, PageAllowed: pages(o.Rooms.Apps, o.Dev)})
-	g.quick.dialects = cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now, Container: hosted.Serve})
+	g.quick.dialects = cloudbase.Mount(e, cloudbase.Options{API: o.API, Rooms: o.Rooms, PublicURL: o.PublicURL, DefaultApp: o.DefaultApp, COSSignatures: o.COSSignatures, Sockets: g.sockets, Logger: o.Logger, Now: o.Now, Container: hosted.Serve, CaptchaPage: o.CaptchaPage, PageAllowed: pages(o.Rooms.Apps, o.Dev)})
 	return g
 }
 

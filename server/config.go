@@ -50,6 +50,8 @@ type Config struct {
 	CaptchaVerify string
 	CaptchaSecret string
 	Captcha       auth.Captcha
+	// CaptchaPage is the address of a page with the widget, to which clients of the official SDKs are sent.
+	CaptchaPage string
 
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
@@ -120,7 +122,7 @@ func (c *Config) validate() error {
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")
 	}
-	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook, "captcha-verify": c.CaptchaVerify} {
+	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook, "captcha-verify": c.CaptchaVerify, "captcha-page": c.CaptchaPage} {
 		if text == "" {
 			continue
 		}

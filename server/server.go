@@ -171,7 +171,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version}, s.logger)
 	s.rooms.Functions.SetHost(s.api.Host(s.localURL()))
 
-	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL, COSSignatures: s.config.COSSignatures, Now: s.config.Now}
+	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL, COSSignatures: s.config.COSSignatures, CaptchaPage: s.config.CaptchaPage, Now: s.config.Now}
 	if s.config.Dev != nil {
 		options.Dev, options.DefaultApp = true, s.config.Dev.App
 	}

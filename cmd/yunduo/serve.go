@@ -26,6 +26,7 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.StringVar(&c.CodeWebhookSecret, "code-webhook-secret", c.CodeWebhookSecret, "secret that signs what is posted to code-webhook")
 	flags.StringVar(&c.CaptchaVerify, "captcha-verify", c.CaptchaVerify, "address at which captchas are checked; default: none are asked for")
 	flags.StringVar(&c.CaptchaSecret, "captcha-secret", c.CaptchaSecret, "secret that goes with captcha-verify")
+	flags.StringVar(&c.CaptchaPage, "captcha-page", c.CaptchaPage, "page with the captcha's widget, to which clients of the official SDK are sent")
 	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
 	flags.BoolVar(&c.COSSignatures, "cos-signatures", c.COSSignatures, "accept SHA-1 signatures, which the official manager SDK makes for files and tcb-admin-node unless told otherwise")
 	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")

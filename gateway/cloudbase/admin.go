@@ -30,9 +30,13 @@ type Options struct {
 	COSSignatures bool
 	// Container forwards a request to the function or route that the rest of its escaped path names, behind a prefix.
 	Container func(c echo.Context, call *api.Call, prefix, path string) error
-	Sockets   *live.Sockets
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// CaptchaPage is the page with the captcha's widget; empty if there is none.
+	CaptchaPage string
+	// PageAllowed reports whether pages of an origin may talk to an app.
+	PageAllowed func(ctx context.Context, origin string, app yunduo.AppID) bool
+	Sockets     *live.Sockets
+	Logger      *slog.Logger
+	Now         func() time.Time
 }
 
 type surface struct {

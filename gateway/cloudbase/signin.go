@@ -36,6 +36,7 @@ func (s *surface) mountClient(e *echo.Echo) {
 		{"POST", "/v1/verification/verify", s.verify}, {"POST", "/v2/signin/verificationcode", s.verifyAndSignIn},
 		{"POST", "/v1/provider/token", s.providerToken},
 		{"GET", "/v1/checkIfUserExist", s.userExists},
+		{"POST", "/v1/captcha/init", s.initCaptcha},
 		{"POST", "/v1/reset", s.resetPassword},
 	} {
 		auth.Add(r.method, r.path, r.handle)
@@ -67,6 +68,8 @@ var signInNames = map[yunduo.Reason]string{
 func signInName(c echo.Context, e *yunduo.Error) string {
 	name, ok := signInNames[e.Reason]
 	switch {
+	case name == "captcha_required" && c.QueryParam("captcha_token") != "":
+		return "captcha_invalid" // the client asks for a new one
 	case name == "unauthenticated" && (c.Path() == "/auth/v1/token" || c.Path() == "/auth/v2/token"):
 		return "invalid_grant"
 	case ok:
