@@ -126,7 +126,7 @@ func (s *Service) SendCode(ctx context.Context, app yunduo.AppID, caller yunduo.
 	if err := s.human(ctx, app, request.Captcha, client.IP, limit{key: "code-ip/" + client.IP, most: captchaCodes}); err != nil {
 		return CodeSent{}, err
 	}
-	if err := s.admitCode(app, channel, to, client.IP); err != nil {
+	if err := s.admitCode(app, channel, to, "code", client.IP); err != nil {
 		return CodeSent{}, err
 	}
 	_, isUser, err := s.findUser(ctx, app, channel, to)
@@ -171,11 +171,12 @@ func (s *Service) codeTarget(ctx context.Context, caller yunduo.Caller, request 
 	return "", "", yunduo.Errorf(yunduo.ReasonInvalidRequest, "the account has neither a phone number nor an email address")
 }
 
-// admitCode bounds how many codes are sent to one person, by one address and for one app.
-func (s *Service) admitCode(app yunduo.AppID, channel, to, ip string) error {
+// admitCode bounds how many codes and links are sent to one person, by one address and for one app, and how soon one of a
+// kind follows another.
+func (s *Service) admitCode(app yunduo.AppID, channel, to, kind, ip string) error {
 	person := "code/" + string(app) + "/" + channel + "/" + to
 	limits := []limit{
-		{person + "/pause", 1, codePause}, {person, codesPerTarget, codesWindow}, {"code/" + string(app), codesPerApp, codesWindow},
+		{person + "/pause/" + kind, 1, codePause}, {person, codesPerTarget, codesWindow}, {"code/" + string(app), codesPerApp, codesWindow},
 	}
 	if ip != "" {
 		limits = append(limits, limit{"code-ip/" + ip, codesPerIP, codesWindow})

@@ -53,7 +53,7 @@ func (s *Service) SendLink(ctx context.Context, app yunduo.AppID, caller yunduo.
 	if err := s.human(ctx, app, request.Captcha, client.IP, limit{key: "code-ip/" + client.IP, most: captchaCodes}); err != nil {
 		return err
 	}
-	if err := s.admitCode(app, ProviderEmail, to, client.IP); err != nil {
+	if err := s.admitCode(app, ProviderEmail, to, clip(request.Purpose, 32), client.IP); err != nil {
 		return err
 	}
 	owner, found, err := s.findUser(ctx, app, ProviderEmail, to)

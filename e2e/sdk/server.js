@@ -48,6 +48,8 @@ async function start ({ project = written(), flags = [] } = {}) {
     host: new URL(info.url).host,
     /** The last verification code that was sent to somebody. */
     code: to => until(() => [...output.matchAll(/Verification code (\d{6}) for (\S+)/g)].filter(m => m[2] === to).map(m => m[1]).pop()),
+    /** The token of the last link that was mailed to somebody for a purpose. */
+    link: (to, purpose) => until(() => [...output.matchAll(/Token (\S+) of a link for (\S+) \((\w+)\)/g)].filter(m => m[2] === to && m[3] === purpose).map(m => m[1]).pop()),
     async manage (method, where, body) {
       const reply = await fetch(`${info.url}/v1/manage/apps/${info.app}${where}`, {
         method, headers: { authorization: `Bearer ${info.apiKey}` }, body: body && JSON.stringify(body)

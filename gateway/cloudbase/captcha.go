@@ -13,6 +13,19 @@ import (
 // who make captchas, so that keeping it for longer gains nothing.
 const captchaLife = 60
 
+// captchaData says the same to version 3 of the client SDK, which adds a query to the address and leaves it to the app to
+// show the page and to take what it gives.
+func (s *surface) captchaData(c echo.Context) error {
+	if s.CaptchaPage == "" {
+		return noCaptchaPage()
+	}
+	return answer(c, map[string]any{"data": s.CaptchaPage, "token": yunduo.NewName(), "expires_in": captchaLife})
+}
+
+func noCaptchaPage() error {
+	return yunduo.Errorf(yunduo.ReasonUnknownOperation, "this server has no page for captchas; its operator can name one with --captcha-page")
+}
+
 // initCaptcha says where a client finds the captcha: at the operator's page, which sends it back to redirect_uri with
 // captcha_token, or with error. Only pages of the app's own origins are sent there, and back.
 func (s *surface) initCaptcha(c echo.Context) error {
@@ -25,7 +38,7 @@ func (s *surface) initCaptcha(c echo.Context) error {
 		return err
 	}
 	if s.CaptchaPage == "" {
-		return yunduo.Errorf(yunduo.ReasonUnknownOperation, "this server has no page for captchas; its operator can name one with --captcha-page")
+		return noCaptchaPage()
 	}
 	if body.ClientID == "" {
 		body.ClientID = c.QueryParam("client_id")

@@ -36,7 +36,7 @@ func (s *surface) mountClient(e *echo.Echo) {
 		{"POST", "/v1/verification/verify", s.verify}, {"POST", "/v2/signin/verificationcode", s.verifyAndSignIn},
 		{"POST", "/v1/provider/token", s.providerToken},
 		{"GET", "/v1/checkIfUserExist", s.userExists},
-		{"POST", "/v1/captcha/init", s.initCaptcha},
+		{"POST", "/v1/captcha/init", s.initCaptcha}, {"POST", "/v1/captcha/data", s.captchaData},
 		{"POST", "/v1/reset", s.resetPassword},
 	} {
 		auth.Add(r.method, r.path, r.handle)
