@@ -27,6 +27,8 @@ type bench struct {
 	settling time.Duration
 	seeded   []string // IDs of the documents in notes
 
+	node, frameworks string // the executable of Node.js, and the folder of the frameworks
+
 	binary, pocketbase string   // executables
 	flags              []string // of yunduo
 	stored             int      // documents before anything is measured
@@ -47,7 +49,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
-		{"dialects", dialects, false},
+		{"dialects", dialects, false}, {"frameworks", frameworks, false},
 		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true},
 	}
 }
@@ -100,8 +102,9 @@ func run(ctx context.Context) error {
 	b := &bench{sizes: counts{10_000, 100_000, 1_000_000}, watchers: counts{1_000, 10_000}}
 	flag.StringVar(&b.binary, "yunduo", "bin/yunduo", "the binary to measure")
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
-	node := flag.String("node", "node", "the node executable of the peer of functions")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, and when named only: peers, fanout, growth, density")
+	flag.StringVar(&b.node, "node", "node", "the node executable of the peers of functions")
+	flag.StringVar(&b.frameworks, "frameworks", "bench/frameworks", "the folder of the frameworks, in which npm ci has been run")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, and when named only: peers, fanout, growth, density")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")
@@ -123,16 +126,16 @@ func run(ctx context.Context) error {
 	// One thread of Go code for the client, as wrk -t1: more would take from the servers what they are measured by.
 	runtime.GOMAXPROCS(1)
 
-	version, err := exec.CommandContext(ctx, *node, "--version").Output()
+	version, err := exec.CommandContext(ctx, b.node, "--version").Output()
 	if err != nil {
-		return fmt.Errorf("%s --version: %w", *node, err)
+		return fmt.Errorf("%s --version: %w", b.node, err)
 	}
 	if b.dir, err = os.MkdirTemp("", "yunduo-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
 	if slices.ContainsFunc(measured, func(m measurement) bool { return !m.alone }) {
-		stop, err := b.startCommon(ctx, *node)
+		stop, err := b.startCommon(ctx)
 		if err != nil {
 			return err
 		}
@@ -150,7 +153,7 @@ func run(ctx context.Context) error {
 }
 
 // startCommon starts the servers that most measurements share.
-func (b *bench) startCommon(ctx context.Context, node string) (stop func(), err error) {
+func (b *bench) startCommon(ctx context.Context) (stop func(), err error) {
 	dir, err := os.MkdirTemp(b.dir, "common-")
 	if err != nil {
 		return nil, err
@@ -158,7 +161,7 @@ func (b *bench) startCommon(ctx context.Context, node string) (stop func(), err 
 	if err := writeProject(dir, b.cold); err != nil {
 		return nil, err
 	}
-	peer, stopPeer, err := startPeer(node, dir)
+	peer, stopPeer, err := startPeer(b.node, dir)
 	if err != nil {
 		return nil, err
 	}
