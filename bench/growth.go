@@ -56,8 +56,8 @@ func growth(ctx context.Context, b *bench) error {
 		return nil
 	}
 	text := plot("documents in the collection", []panel{
-		{fmt.Sprintf("microseconds per request, %d clients", growthClients), []series{*lines["create"], *lines["get by ID"], *lines["list of 20"]}},
-		{"milliseconds from command to first read", []series{*lines["start"], *lines["start when killed"]}},
+		{title: fmt.Sprintf("microseconds per request, %d clients", growthClients), series: []series{*lines["create"], *lines["get by ID"], *lines["list of 20"]}},
+		{title: "milliseconds from command to first read", series: []series{*lines["start"], *lines["start when killed"]}},
 	})
 	fmt.Printf("\n![Cost of requests and starts by the number of documents](images/%s)\n", filepath.Base(b.plot))
 	return os.WriteFile(b.plot, text, 0o644)

@@ -36,7 +36,8 @@ type bench struct {
 	changes            int           // of a fan-out
 	idle               time.Duration // of watchers, before memory is looked at
 	deployed           int           // functions, of density
-	plot               string        // file of the plot of growth
+	soaking            time.Duration // of a soak
+	plot               string        // file of the plot of growth or soak
 }
 
 type measurement struct {
@@ -50,7 +51,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
 		{"dialects", dialects, false}, {"frameworks", frameworks, false},
-		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true},
+		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true}, {"soak", soak, true},
 	}
 }
 
@@ -104,7 +105,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	flag.StringVar(&b.node, "node", "node", "the node executable of the peers of functions")
 	flag.StringVar(&b.frameworks, "frameworks", "bench/frameworks", "the folder of the frameworks, in which npm ci has been run")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, and when named only: peers, fanout, growth, density")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, and when named only: peers, fanout, growth, density, soak")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")
@@ -116,7 +117,8 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.idle, "idle", 45*time.Second, "fanout: how long watchers are idle before memory is looked at; sockets are pinged every 30s")
 	flag.Var(&b.sizes, "sizes", "growth: numbers of documents, rising, separated by commas")
 	flag.IntVar(&b.deployed, "functions", 2000, "density: functions that are deployed")
-	flag.StringVar(&b.plot, "plot", "", "growth: write the plot to this SVG file")
+	flag.DurationVar(&b.soaking, "soak", time.Hour, "soak: how long")
+	flag.StringVar(&b.plot, "plot", "", "growth, soak: write the plot to this SVG file")
 	flag.Parse()
 	b.flags = strings.Fields(*flags)
 	measured, err := chosen(*only)

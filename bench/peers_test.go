@@ -197,8 +197,9 @@ func TestChosen_LeavesWhatRunsAlone(t *testing.T) {
 
 func TestPlot_IsAnImage(t *testing.T) {
 	image := plot("documents", []panel{
-		{"cost & more", []series{{"a<b", []point{{1e4, 20}, {1e5, 30}, {1e6, 0}}}, {"flat", []point{{1e4, 100}}}}},
-		{"nothing", nil},
+		{title: "cost & more", series: []series{{"a<b", []point{{1e4, 20}, {1e5, 30}, {1e6, 0}}}, {"flat", []point{{1e4, 100}}}}},
+		{title: "nothing"},
+		{title: "of time", linear: true, series: []series{{"zero too", []point{{0, 0}, {7, 34}}}}},
 	})
 	circles, words := 0, ""
 	for d := xml.NewDecoder(strings.NewReader(string(image))); ; {
@@ -218,10 +219,10 @@ func TestPlot_IsAnImage(t *testing.T) {
 			words += string(token)
 		}
 	}
-	if circles != 3 { // a value of 0 has no place
+	if circles != 5 { // a value of 0 has no place on a logarithmic axis
 		t.Errorf("%d points", circles)
 	}
-	for _, word := range []string{"a<b", "cost & more", "documents", "10 k", "100 k"} {
+	for _, word := range []string{"a<b", "cost & more", "documents", "10 k", "100 k", "40", "7"} {
 		if !strings.Contains(words, word) {
 			t.Errorf("no %q in the image", word)
 		}

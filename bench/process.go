@@ -24,12 +24,11 @@ func resident(pid int) (float64, error) {
 	return 0, fmt.Errorf("process %d has no resident memory", pid)
 }
 
-// proportional returns how many processes descend from one, and their memory in bytes, of which they share some: each
-// has its part of that (proc(5), Pss).
-func proportional(pid int) (count int, bytes float64, err error) {
+// descendants returns the processes that descend from one.
+func descendants(pid int) (all []int, err error) {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	for _, file := range tasks {
 		text, err := os.ReadFile(file)
@@ -39,25 +38,38 @@ func proportional(pid int) (count int, bytes float64, err error) {
 		for word := range strings.FieldsSeq(string(text)) {
 			child, err := strconv.Atoi(word)
 			if err != nil {
-				return 0, 0, err
+				return nil, err
 			}
-			below, more, err := proportional(child)
+			below, err := descendants(child)
 			if err != nil {
-				return 0, 0, err
+				return nil, err
 			}
-			count, bytes = count+below+1, bytes+more
-			rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", child))
-			if err != nil {
-				return 0, 0, fmt.Errorf("memory of processes takes root: %w", err)
-			}
-			for line := range strings.Lines(string(rollup)) {
-				if value, ok := strings.CutPrefix(line, "Pss:"); ok {
-					kb, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
-					if err != nil {
-						return 0, 0, err
-					}
-					bytes += kb * 1024
+			all = append(append(all, child), below...)
+		}
+	}
+	return all, nil
+}
+
+// proportional returns how many processes descend from one, and their memory in bytes, of which they share some: each
+// has its part of that (proc(5), Pss). It takes root.
+func proportional(pid int) (count int, bytes float64, err error) {
+	all, err := descendants(pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, child := range all {
+		rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", child))
+		if err != nil {
+			continue // it has ended
+		}
+		count++
+		for line := range strings.Lines(string(rollup)) {
+			if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+				kb, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
+				if err != nil {
+					return 0, 0, err
 				}
+				bytes += kb * 1024
 			}
 		}
 	}

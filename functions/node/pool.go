@@ -29,6 +29,8 @@ const (
 	maxStarting = 4
 	maxReady    = 16
 	maxWaiting  = 500 // for processes, of one app
+	// bootAttempts in a row have to fail before anybody is told: one may fail because the kernel has ended it.
+	bootAttempts = 3
 )
 
 func newPool(r *Runtime) *pool {
@@ -156,19 +158,22 @@ func (p *pool) startFor(w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
-	if err != nil {
-		err = p.failed(err)
-	} else {
+	defer p.refill()
+	if err == nil {
 		p.failures = 0
+	} else if err = p.failed(err); p.failures < bootAttempts && !p.closed {
+		p.special.push(w)
+		return
 	}
 	w.got <- taken{proc: proc, err: err}
-	p.refill()
 }
 
 // failed takes note that a process could not be booted, and returns what to tell who waited. p.mu is held.
 func (p *pool) failed(err error) error {
 	p.failures++
-	p.retry = time.Now().Add(min(time.Duration(p.failures)*time.Second, 30*time.Second))
+	if p.failures >= bootAttempts {
+		p.retry = time.Now().Add(min(time.Duration(p.failures)*time.Second, 30*time.Second))
+	}
 	if !p.closed {
 		p.rt.log.Error("cannot start a function process", "error", err)
 	}
@@ -188,9 +193,10 @@ func (p *pool) startOne() {
 		return
 	}
 	err = p.failed(err)
-	if p.waiting.count > 0 {
+	if p.waiting.count > 0 && p.failures >= bootAttempts {
 		p.waiting.pop().got <- taken{err: err}
 	}
+	p.refill()
 }
 
 // shrink ends processes that wait until so many are left; demand brings others.
