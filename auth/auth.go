@@ -112,6 +112,7 @@ type Service struct {
 	setup     *documents.Records[setup]
 
 	verifications *documents.Records[verification]
+	liveKeys      liveKeys
 	ticketKeys    *documents.Records[ticketKey]
 	usedTickets   *documents.Records[usedTicket]
 }

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -47,8 +49,42 @@ type temporaryClaims struct {
 	jwt.RegisteredClaims
 }
 
-// TemporaryKey makes a key with which the code of one invocation signs requests as its caller, for a life. baseURL is
-// how the client of the invocation reaches the server. Nothing is stored: every node can verify it.
+// liveKeys are the temporary keys of invocations on this node, by secret ID, with the time at which each ends. Code
+// reaches the node that runs it, so that no other one need know them.
+type liveKeys struct {
+	mu    sync.Mutex
+	ends  map[string]time.Time
+	sweep int // at this many the ended ones are removed
+}
+
+// set says when a key ends; of a known key only to end it earlier.
+func (l *liveKeys) set(id string, at, now time.Time, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known {
+		if end, ok := l.ends[id]; ok && at.Before(end) {
+			l.ends[id] = at
+		}
+		return
+	}
+	if l.ends == nil {
+		l.ends = make(map[string]time.Time)
+	}
+	if len(l.ends) >= l.sweep {
+		maps.DeleteFunc(l.ends, func(_ string, end time.Time) bool { return !end.After(now) })
+		l.sweep = max(1024, 2*len(l.ends))
+	}
+	l.ends[id] = at
+}
+
+func (l *liveKeys) has(id string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ends[id].After(now)
+}
+
+// TemporaryKey makes a key with which the code of one invocation signs requests as its caller, for a life or until
+// EndTemporaryKey, to this node. baseURL is how the client of the invocation reaches the server.
 func (s *Service) TemporaryKey(caller yunduo.Caller, baseURL string, life time.Duration) (TemporaryKey, error) {
 	if caller.Role != yunduo.RoleFunction || caller.App == "" || caller.Function == "" || caller.InvocationID == "" {
 		return TemporaryKey{}, yunduo.Errorf(yunduo.ReasonPermissionDenied, "temporary keys are for running code of an app")
@@ -66,7 +102,14 @@ func (s *Service) TemporaryKey(caller yunduo.Caller, baseURL string, life time.D
 	if err != nil {
 		return TemporaryKey{}, yunduo.Wrap(err, yunduo.ReasonInternal, "the temporary key could not be made")
 	}
+	s.liveKeys.set(id, now.Add(life), now, false)
 	return TemporaryKey{SecretID: id, SecretKey: s.temporarySecret(id), Token: token}, nil
+}
+
+// EndTemporaryKey lets a key count for no longer than a while from now.
+func (s *Service) EndTemporaryKey(secretID string, after time.Duration) {
+	now := s.now()
+	s.liveKeys.set(secretID, now.Add(after), now, true)
 }
 
 // temporarySecret derives the secret key of a secret ID.
@@ -102,6 +145,8 @@ func (s *Service) VerifyTemporaryKey(secretID, token string) (TemporarySigner, e
 		return TemporarySigner{}, yunduo.Errorf(yunduo.ReasonTokenExpired, "the temporary key has expired: its invocation is over")
 	case err != nil || len(c.Audience) != 1 || c.Audience[0] != temporaryAudience || c.Key != secretID || c.Role != yunduo.RoleFunction || c.App == "":
 		return TemporarySigner{}, yunduo.Wrap(err, yunduo.ReasonTokenInvalid, "the session token does not belong to this key")
+	case !s.liveKeys.has(secretID, s.now()):
+		return TemporarySigner{}, yunduo.Errorf(yunduo.ReasonTokenExpired, "the temporary key has ended with its invocation")
 	}
 	return TemporarySigner{SecretKey: s.temporarySecret(secretID), BaseURL: c.BaseURL, Caller: yunduo.Caller{
 		App: yunduo.AppID(c.App), Role: c.Role, UserID: c.UserID, SessionID: c.Session, Provider: c.Provider, OpenID: c.OpenID, UnionID: c.UnionID,

@@ -42,6 +42,37 @@ func TestTemporaryKey(t *testing.T) {
 	refused(yunduo.ReasonTokenExpired, key.SecretID, key.Token)
 }
 
+// A key ends with its invocation, and with the node that made it.
+func TestTemporaryKey_Ends(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, dir, false)
+	key, err := s.TemporaryKey(code, "", time.Minute)
+	require.NoError(t, err)
+	s.EndTemporaryKey("TMPKunknown", time.Hour)
+	s.EndTemporaryKey(key.SecretID, time.Hour) // no longer than its life
+	s.EndTemporaryKey(key.SecretID, 15*time.Second)
+	s.forward(14 * time.Second)
+	_, err = s.VerifyTemporaryKey(key.SecretID, key.Token)
+	require.NoError(t, err)
+	s.forward(2 * time.Second)
+	_, err = s.VerifyTemporaryKey(key.SecretID, key.Token)
+	requireReason(t, yunduo.ReasonTokenExpired, err)
+	for range 3000 { // the ended ones are forgotten
+		other, err := s.TemporaryKey(code, "", time.Minute)
+		require.NoError(t, err)
+		s.EndTemporaryKey(other.SecretID, 0)
+		_, err = s.VerifyTemporaryKey(other.SecretID, other.Token)
+		requireReason(t, yunduo.ReasonTokenExpired, err)
+	}
+	running, err := s.TemporaryKey(code, "", time.Minute)
+	require.NoError(t, err)
+	s.close(t)
+	again := start(t, dir, false)
+	defer again.close(t)
+	_, err = again.VerifyTemporaryKey(running.SecretID, running.Token)
+	requireReason(t, yunduo.ReasonTokenExpired, err)
+}
+
 func TestTemporaryKey_IsNoOtherCredential(t *testing.T) {
 	s := open(t)
 	key, err := s.TemporaryKey(code, "", time.Minute)

@@ -35,7 +35,7 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 	if err != nil {
 		return nil, err
 	}
-	err = s.equip(ctx, p, invocation)
+	end, err := s.equip(ctx, p, invocation, exchangeLife)
 	if p.failure != nil {
 		err = p.failure
 	}
@@ -50,6 +50,7 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 	rec := s.record(invocation, p)
 	begun := time.Now()
 	return p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
+		end(err == nil)
 		rec.finish(p, time.Since(begun), result, err)
 		p.release()
 	}), nil

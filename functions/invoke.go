@@ -84,8 +84,11 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	result := Result{InvocationID: invocation.ID, Version: p.number}
 	if p.failure != nil {
 		err = p.failure
-	} else if err = s.equip(ctx, p, invocation); err == nil {
+	} else if end, failed := s.equip(ctx, p, invocation, p.timeout+credentialsGrace); failed != nil {
+		err = failed
+	} else {
 		result.Result, err = p.code.Invoke(ctx, invocation)
+		end(err == nil)
 	}
 	rec.finish(p, time.Since(begun), result.Result, err)
 	if o.Lines {
@@ -94,17 +97,37 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	return result, err
 }
 
-// credentialsGrace is how long credentials outlive the time limit: waiting for a process, and work after the reply.
-const credentialsGrace = time.Minute
+// Credentials are what code needs to call the platform over the network as its caller.
+type Credentials struct {
+	Env map[string]string // as environment variables
+	// End lets them count for no longer than a while from now.
+	End func(after time.Duration)
+}
 
-// equip gives an invocation whose code brings the vendor's SDKs along its credentials.
-func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Invocation) error {
+const (
+	credentialsGrace = time.Minute      // how long credentials outlive the time limit at most: waiting for a process, and work after the reply
+	afterReply       = 15 * time.Second // how long they outlive the reply: the runtime ends work after it sooner
+	exchangeLife     = 24 * time.Hour   // of those of an HTTP exchange, which may last, and ends them
+)
+
+// equip gives an invocation whose code brings the vendor's SDKs along its credentials. The returned function is to be
+// called at its end; work may go on after a reply.
+func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Invocation, life time.Duration) (end func(replied bool), err error) {
 	if !p.official || s.options.Credentials == nil {
-		return nil
+		return func(bool) {}, nil
 	}
-	env, err := s.options.Credentials(ctx, invocation.Caller, p.timeout+credentialsGrace)
-	invocation.Env = env
-	return err
+	credentials, err := s.options.Credentials(ctx, invocation.Caller, life)
+	if err != nil {
+		return nil, err
+	}
+	invocation.Env = credentials.Env
+	return func(replied bool) {
+		if replied {
+			credentials.End(afterReply)
+		} else {
+			credentials.End(0)
+		}
+	}, nil
 }
 
 // record begins the record of an invocation, which the caller ends.

@@ -63,7 +63,7 @@ type Options struct {
 	TrustSources bool
 	// Credentials gives the code of one invocation what it needs to call the platform over the network as its caller, as
 	// environment variables, for a life. It is for code that brings the vendor's SDKs along; nil gives nothing.
-	Credentials func(ctx context.Context, caller yunduo.Caller, life time.Duration) (map[string]string, error)
+	Credentials func(ctx context.Context, caller yunduo.Caller, life time.Duration) (Credentials, error)
 	// Observe is called at the end of every invocation, for metrics. It must not block.
 	Observe func(Observation)
 }

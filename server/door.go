@@ -15,6 +15,7 @@ import (
 
 	"yunduo"
 	"yunduo/api"
+	"yunduo/functions"
 )
 
 // Functions that bring the vendor's SDKs along call the platform over HTTP at its own address, where a sandbox must not
@@ -121,14 +122,16 @@ func (s *Server) isHere(address netip.AddrPort) bool {
 
 // credentials are what the official SDKs read from the environment of a function: the endpoint, and a key with which
 // they sign as the caller of this invocation.
-func (s *Server) credentials(ctx context.Context, caller yunduo.Caller, life time.Duration) (map[string]string, error) {
+func (s *Server) credentials(ctx context.Context, caller yunduo.Caller, life time.Duration) (functions.Credentials, error) {
 	key, err := s.rooms.Auth.TemporaryKey(caller, api.BaseURL(ctx), life)
 	if err != nil {
-		return nil, err
+		return functions.Credentials{}, err
 	}
-	return map[string]string{
+	env := map[string]string{
 		"TCB_CONTEXT_CNFG":       `{"URL":` + strconv.Quote(s.localURL()+"/admin") + `}`,
 		"TENCENTCLOUD_SECRETID":  key.SecretID,
 		"TENCENTCLOUD_SECRETKEY": key.SecretKey, "TENCENTCLOUD_SESSIONTOKEN": key.Token,
-	}, nil
+	}
+	end := func(after time.Duration) { s.rooms.Auth.EndTemporaryKey(key.SecretID, after) }
+	return functions.Credentials{Env: env, End: end}, nil
 }
