@@ -14,10 +14,10 @@ import (
 )
 
 // cloudbaseNames are the names of the CloudBase CLI's configuration, in the order of preference.
-var cloudbaseNames = []string{"cloudbaserc.json", "cloudbaserc.yaml", "cloudbaserc.yml", "cloudbaserc"}
+var cloudbaseNames = []string{"cloudbaserc.json", "cloudbaserc.yaml", "cloudbaserc.yml", "cloudbaserc", "cloudbaserc.js", "cloudbase.config.js"}
 
-// cloudbasePrograms are its forms that would have to be run to be read.
-var cloudbasePrograms = []string{"cloudbaserc.js", "cloudbaserc.ts", "cloudbase.config.js"}
+// cloudbaseTypeScript is its form that Node.js does not run.
+const cloudbaseTypeScript = "cloudbaserc.ts"
 
 // cloudbaseConfig is the configuration of the CloudBase CLI, as far as it matters here.
 type cloudbaseConfig struct {
@@ -95,10 +95,15 @@ func (l *loader) readCloudBase() error {
 			continue
 		}
 		l.cloudbase.file = name
-		if filepath.Ext(name) != ".json" {
-			if data, err = yamlToJSON(data, name); err != nil {
-				return err
-			}
+		switch filepath.Ext(name) {
+		case ".json":
+		case ".js":
+			data, err = l.runProgram(name)
+		default:
+			data, err = yamlToJSON(data, name)
+		}
+		if err != nil {
+			return err
 		}
 		var tree any
 		if err := decodeJSON(data, name, &tree); err != nil {
@@ -114,10 +119,8 @@ func (l *loader) readCloudBase() error {
 		}
 		return decodeJSON(filled, name, &l.cloudbase)
 	}
-	for _, name := range cloudbasePrograms {
-		if _, err := os.Stat(filepath.Join(l.project.Dir, name)); err == nil {
-			return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s is a program, and configuration is not run here; write what it gives into cloudbaserc.json", name)
-		}
+	if _, err := os.Stat(filepath.Join(l.project.Dir, cloudbaseTypeScript)); err == nil {
+		return yunduo.Errorf(yunduo.ReasonInvalidConfig, "%s is TypeScript, which is not run here; write what it gives into cloudbaserc.json or cloudbaserc.js", cloudbaseTypeScript)
 	}
 	return nil
 }

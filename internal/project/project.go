@@ -88,6 +88,8 @@ type Options struct {
 	Mode string
 	// Env looks up environment variables, which win over .env files; os.LookupEnv by default.
 	Env func(name string) (string, bool)
+	// Node runs configurations that are programs; node from PATH by default.
+	Node string
 }
 
 // Load reads the project in dir. Errors, all invalid_config, name the file, and the line where there is one. What is

@@ -123,6 +123,23 @@ func TestLoad_AppFromAnyFolder(t *testing.T) {
 	}
 }
 
+// A configuration may be a program, which sees the .env files and may print what it likes.
+func TestLoad_ConfigurationThatIsAProgram(t *testing.T) {
+	for name, text := range map[string]string{
+		"cloudbaserc.js":      `console.log('{"envId":"printed"}'); module.exports = { envId: process.env.PROJECT_ENV, functionRoot: './fns', functions: [{ name: 'a', timeout: 2 + 3, envVariables: { WORD: '{{env.WORD}}' } }] }`,
+		"cloudbase.config.js": `exports.default = async () => ({ envId: process.env.PROJECT_ENV, functionRoot: require('./root'), functions: [{ name: 'a', timeout: 5, envVariables: { WORD: process.env.WORD } }] })`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := load(t, map[string]string{name: text, "root.js": "module.exports = 'fns'", ".env": "PROJECT_ENV=of-the-program\nWORD=hello\n", "fns/a/index.js": code})
+			require.NoError(t, err)
+			require.Equal(t, yunduo.AppID("of-the-program"), p.App)
+			require.Len(t, p.Functions, 1)
+			require.Equal(t, 5*time.Second, p.Functions[0].Settings.Timeout)
+			require.Equal(t, map[string]string{"WORD": "hello"}, p.Functions[0].Settings.Env)
+		})
+	}
+}
+
 func TestLoad_Refused(t *testing.T) {
 	tests := map[string]struct {
 		files   map[string]string
@@ -130,7 +147,10 @@ func TestLoad_Refused(t *testing.T) {
 	}{
 		"nothing":                {map[string]string{"app.js": ""}, "there is no folder cloudfunctions"},
 		"a missing root":         {map[string]string{"project.config.json": `{"cloudfunctionRoot":"cloud/"}`}, `project.config.json: cloudfunctionRoot names the folder "cloud/"`},
-		"a program":              {map[string]string{"cloudbaserc.js": "module.exports = {}", "cloudfunctions/a/index.js": code}, "cloudbaserc.js is a program"},
+		"TypeScript":             {map[string]string{"cloudbaserc.ts": "export default {}", "cloudfunctions/a/index.js": code}, "cloudbaserc.ts is TypeScript"},
+		"a program that throws":  {map[string]string{"cloudbaserc.js": "throw new Error('no way')", "cloudfunctions/a/index.js": code}, "cloudbaserc.js cannot be run with Node.js: no way"},
+		"a program of nothing":   {map[string]string{"cloudbaserc.js": "module.exports = [1]", "cloudfunctions/a/index.js": code}, "cloudbaserc.js gives no object"},
+		"a program that leaves":  {map[string]string{"cloudbaserc.js": "process.exit(0)", "cloudfunctions/a/index.js": code}, "cloudbaserc.js cannot be run"},
 		"broken JSON":            {map[string]string{"cloudbaserc.json": "{\n  \"envId\": \"x\"\n  \"functions\": []\n}"}, "cloudbaserc.json:3:3:"},
 		"a wrong type":           {map[string]string{"cloudbaserc.json": "{\n  \"functions\": {}\n}"}, "cloudbaserc.json:2:"},
 		"broken project file":    {map[string]string{"project.config.json": "{\"appid\": }"}, "project.config.json:1:"},
