@@ -63,7 +63,7 @@ works('deploying', 'wrong keys and other environments are refused', async () => 
   await assert.rejects(manager.env.cloudService.request('DestroyEnv', { EnvId: server.app }), { code: 'InvalidAction' })
 })
 
-works('deploying', 'functions and their triggers: create, call, change, list, delete', async () => {
+works('deploying', 'functions and their triggers: create, call, change, download, list, delete', async () => {
   const root = source('greet', {
     'index.js': "const { word } = require('./lib/word')\nexports.main = async event => { console.log('called'); if (event.fail) throw new Error('as asked'); return { word, mood: process.env.MOOD, name: event.name } }",
     'lib/word.js': "exports.word = 'hello'",
@@ -90,6 +90,14 @@ works('deploying', 'functions and their triggers: create, call, change, list, de
   assert.match(detail.CodeInfo, /as asked/)
   assert.deepEqual(detail.Triggers.map(t => [t.TriggerName, t.TriggerDesc]), [['nightly', '0 0 2 1 * * *']])
   assert.deepEqual(JSON.parse((await manager.functions.invokeFunction('greet')).RetMsg), { word: 'bye', mood: 'better' })
+
+  const into = path.join(folder, 'downloaded')
+  fs.mkdirSync(into)
+  await manager.functions.downloadFunctionCode({ destPath: into, envId: server.app, functionName: 'greet' })
+  assert.equal(fs.readFileSync(path.join(into, 'lib/word.js'), 'utf8'), "exports.word = 'bye'")
+  assert.equal(fs.statSync(path.join(into, 'data.bin')).size, 3 << 20)
+  const { Url } = await manager.functions.getFunctionDownloadUrl('greet')
+  assert.equal((await fetch(Url.replace(/ticket=[^&]*/, 'ticket=forged'))).status, 401)
 
   await manager.functions.createFunctionTriggers('greet', [{ name: 'nightly', type: 'timer', config: '0 30 2 1 * * *' }, { name: 'hourly', type: 'timer', config: '0 0 * * * * *' }])
   await manager.functions.deleteFunctionTrigger('greet', 'nightly')
@@ -135,6 +143,25 @@ works('files', 'upload, list, info, address, download, delete, permissions (with
   assert.equal(await manager.storage.getStorageAcl(), 'READONLY')
   const forged = open(server.secretId, 'wrong')
   await assert.rejects(forged.storage.uploadFile({ localPath: file, cloudPath: 'docs/3.txt' }))
+})
+
+const admin = row({ package: 'tcb-admin-node', setting: 'init option `serviceUrl`; server with `--cos-signatures`' })
+admin.works('documents', 'add, update, get; wrong keys are refused', async () => {
+  const tcb = require('tcb-admin-node')
+  const app = secretKey => tcb.init({ env: server.app, secretId: server.secretId, secretKey, serviceUrl: `${server.url}/admin` })
+  await manager.database.createCollectionIfNotExists('old')
+  const old = app(server.secretKey).database().collection('old')
+  const { id } = await old.add({ n: 1, at: new Date(5), text: '云 "quoted"' })
+  await old.doc(id).update({ n: app(server.secretKey).database().command.inc(1) })
+  const [document] = (await old.doc(id).get()).data
+  assert.deepEqual([document.n, document.text], [2, '云 "quoted"'])
+  const refused = await app('x'.repeat(32)).database().collection('old').get().catch(e => e)
+  assert.ok(refused.code, JSON.stringify(refused))
+})
+admin.works('functions', 'data in, result out', async () => {
+  const tcb = require('tcb-admin-node')
+  const app = tcb.init({ env: server.app, secretId: server.secretId, secretKey: server.secretKey, serviceUrl: `${server.url}/admin` })
+  assert.deepEqual((await app.callFunction({ name: 'echo', data: { a: 1 } })).result.event.a, 1)
 })
 
 works('documents', 'collections, indexes, commands', async () => {

@@ -54,6 +54,7 @@ var controlActions = map[string]controlAction{
 	"Invoke":                      invokeDirectly,
 	"ListVersionByFunction":       listVersions,
 	"GetTempCosInfo":              stagingTicket,
+	"GetFunctionAddress":          functionAddress,
 	"BatchCreateTrigger":          createTriggers,
 	"CreateTrigger":               createTrigger,
 	"DeleteTrigger":               deleteTrigger,

@@ -92,6 +92,9 @@ const ticketDress = "q-sign-algorithm=ticket&q-ak=yunduo&q-sign-time=0;0&q-key-t
 // are there already: there are none, since each upload begins anew.
 func (s *surface) stage(q *cosRequest) error {
 	r := q.c.Request()
+	if name, ok := strings.CutSuffix(q.key, archiveEnd); ok && q.bucket == codeBucket && r.Method == http.MethodGet {
+		return s.downloadCode(q, name)
+	}
 	ticket, dressed := strings.CutPrefix(r.Header.Get(echo.HeaderAuthorization), ticketDress)
 	if !dressed {
 		return yunduo.Errorf(yunduo.ReasonTokenMissing, "the upload carries no ticket; ask for one with GetTempCosInfo")

@@ -136,7 +136,7 @@ func (a *cosAuthorization) verifyMembers(r *http.Request, secret string, p param
 	if err := p.distinct(); err != nil {
 		return err
 	}
-	signed := map[string]bool{"authorization": true, "sessiontoken": true}
+	signed := map[string]bool{"authorization": true, "sessiontoken": true, "sdk_version": true} // what is added later
 	for _, name := range a.params {
 		signed[strings.ToLower(name)] = true
 	}
