@@ -62,6 +62,6 @@ func wrapped(text []byte, before, after string) (inner, rest []byte, ok bool) {
 }
 
 func isNumber(text []byte) bool {
-	_, err := strconv.ParseInt(string(text), 10, 64)
-	return err == nil
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == string(text)
 }
