@@ -27,19 +27,34 @@ type quickHead struct {
 	lines     []byte // of the reply
 }
 
-// head makes a request of a head; nil if it has to go the ordinary way.
-func (q *quick) head(x *fastlane.Exchange) *quickHead {
-	r := &http.Request{Method: http.MethodPost, URL: x.URL(), Host: x.Host(), RemoteAddr: x.Remote(), Header: make(http.Header, 16)}
+// head makes a request of a head; nil if it has to go the ordinary way. last is that of the request before on the
+// connection, if there is one.
+func (q *quick) head(x *fastlane.Exchange, last *quickHead) *quickHead {
+	r := &http.Request{Method: http.MethodPost, URL: x.URL(), Host: x.Host(), RemoteAddr: x.Remote(), Header: make(http.Header, 8)}
 	known := r.URL.RawPath == ""
+	values := make([]string, 0, 8)
 	x.Headers(func(name, value string) bool {
-		r.Header[name] = append(r.Header[name], value)
+		if earlier := r.Header[name]; earlier != nil {
+			r.Header[name] = append(earlier[:len(earlier):len(earlier)], value)
+		} else {
+			values = append(values, value)
+			r.Header[name] = values[len(values)-1 : len(values) : len(values)]
+		}
 		known = known && (indifferent[name] || indifferentToDialects[name])
 		return known
 	})
-	if !known || q.options.Dev && !namesLoopback(r.Host) {
+	if !known {
 		return nil
 	}
-	h := &quickHead{request: r, ip: q.gateway.echo.IPExtractor(r), lines: []byte(quickLines)}
+	h := &quickHead{request: r}
+	if last != nil && last.request.Host == r.Host { // no header that is known says who the client is
+		h.ip, h.lines = last.ip, last.lines
+	} else {
+		if q.options.Dev && !namesLoopback(r.Host) {
+			return nil
+		}
+		h.ip, h.lines = q.gateway.echo.IPExtractor(r), []byte(quickLines)
+	}
 	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID.MatchString(id) {
 		h.requestID = id
 	}
@@ -50,7 +65,7 @@ func (q *quick) head(x *fastlane.Exchange) *quickHead {
 func (q *quick) serveDialect(x *fastlane.Exchange) bool {
 	head, _ := x.Memo.(*quickHead)
 	if !x.Unchanged || head == nil {
-		if head = q.head(x); head == nil {
+		if head = q.head(x, head); head == nil {
 			return false
 		}
 		x.Memo = head

@@ -101,8 +101,8 @@ func unquote(quoted []byte) string {
 		if escaped < 0 {
 			return string(inner)
 		}
-		if plain, ok := unescape(inner, escaped); ok {
-			return plain
+		if plain, ok := appendUnescaped(make([]byte, 0, len(inner)), inner, escaped); ok {
+			return string(plain)
 		}
 	}
 	var s string
@@ -110,10 +110,29 @@ func unquote(quoted []byte) string {
 	return s
 }
 
-// unescape handles the escapes that texts of JSON inside JSON are full of; false for others.
-func unescape(inner []byte, first int) (string, bool) {
-	out := make([]byte, first, len(inner))
-	copy(out, inner)
+// appendUnquoted appends what unquote returns.
+func appendUnquoted(dst, quoted []byte) []byte {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return dst
+	}
+	inner := quoted[1 : len(quoted)-1]
+	if !utf8.Valid(inner) {
+		return append(dst, unquote(quoted)...)
+	}
+	escaped := bytes.IndexByte(inner, '\\')
+	if escaped < 0 {
+		return append(dst, inner...)
+	}
+	if longer, ok := appendUnescaped(dst, inner, escaped); ok {
+		return longer
+	}
+	return append(dst, unquote(quoted)...)
+}
+
+// appendUnescaped handles the escapes that texts of JSON inside JSON are full of; false for others. first is where the
+// first one is.
+func appendUnescaped(out, inner []byte, first int) ([]byte, bool) {
+	out = append(out, inner[:first]...)
 	for i := first; i < len(inner); i++ {
 		c := inner[i]
 		if c == '\\' {
@@ -123,12 +142,12 @@ func unescape(inner []byte, first int) (string, bool) {
 			case 'n':
 				c = '\n'
 			default:
-				return "", false
+				return nil, false
 			}
 		}
 		out = append(out, c)
 	}
-	return string(out), true
+	return out, true
 }
 
 // fields reads members by name and remembers the first of a wrong type.
@@ -157,6 +176,19 @@ func (f *fields) text(name string) string {
 		f.wrong(name, "a text")
 	}
 	return unquote(value)
+}
+
+// bytes is text in bytes of its own.
+func (f *fields) bytes(name string) []byte {
+	value := f.member(name)
+	if len(value) == 0 {
+		return nil
+	}
+	if value[0] != '"' {
+		f.wrong(name, "a text")
+		return nil
+	}
+	return appendUnquoted(make([]byte, 0, len(value)), value)
 }
 
 func (f *fields) number(name string) int64 {

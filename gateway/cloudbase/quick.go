@@ -25,9 +25,7 @@ const (
 	invokePrefix = "/v1/functions/"
 )
 
-const invokeName = "functions.invokeFunction"
-
-var invokeAction = []byte(`"` + invokeName + `"`)
+var invokeAction = []byte(`"functions.invokeFunction"`)
 
 // Takes reports whether a POST to a path may be a call of a function. begun is what has come of its body.
 func (q *Quick) Takes(path string, begun []byte) bool {
@@ -71,7 +69,7 @@ func (q *Quick) Read(r *http.Request, ip string, body []byte) *Call {
 		return &Call{Route: invokeRoute, request: by, name: name, event: body}
 	}
 	p, err := membersOf(body)
-	if err != nil || p.text("action") != invokeName {
+	if err != nil || !bytes.Equal(p.get("action"), invokeAction) {
 		return nil
 	}
 	var by *request

@@ -9,11 +9,11 @@ import (
 
 func invokeFunction(ctx context.Context, r *request) (*reply, error) {
 	f := fields{params: r.params}
-	name, data := f.text("function_name"), f.text("request_data")
+	name, data := f.text("function_name"), f.bytes("request_data")
 	if f.err != nil {
 		return nil, f.err
 	}
-	result, err := r.surface.API.Invoke(ctx, &r.call, name, []byte(data))
+	result, err := r.surface.API.Invoke(ctx, &r.call, name, data)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cloudbase
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -110,10 +112,21 @@ func (a *tc3Authorization) verify(r *http.Request, secret string, p params, now 
 
 type digest = [sha256.Size]byte
 
+// scratches are the memory in which what is signed is put together.
+var scratches = sync.Pool{New: func() any {
+	text := make([]byte, 0, 2048)
+	return &text
+}}
+
 // matchAny checks the signature over a request whose payload may have been hashed in one of several ways.
 func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, payloads ...func() digest) error {
 	key, methods := a.keys.of(a, secret), [2]string{strings.ToLower(r.Method), r.Method}
-	text := make([]byte, 0, 1024)
+	scratch := scratches.Get().(*[]byte)
+	text := *scratch
+	defer func() {
+		*scratch = text[:0]
+		scratches.Put(scratch)
+	}()
 	for _, hashed := range payloads {
 		payload := hashed()
 		for _, host := range signedHosts(r) {
@@ -121,7 +134,8 @@ func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, p
 				for _, query := range canonicalQueries(r) {
 					text = append(append(text[:0], method...), "\n//"...)
 					text = append(append(text, host...), r.URL.Path...)
-					if a.matches(key, timestamp, a.appendRest(text, r, host, query, payload)) {
+					text = a.appendRest(text, r, host, query, payload)
+					if a.matches(key, timestamp, text) {
 						a.keys.keep(a, key)
 						return nil
 					}
@@ -191,7 +205,8 @@ func (a *tc3Authorization) checkTime(timestamp string, now time.Time) error {
 	if at.Before(now.Add(-signatureSkew)) || at.After(now.Add(signatureSkew)) {
 		return invalidSignature("the signature's time is more than %d minutes away from the server's: check the clock", int(signatureSkew.Minutes()))
 	}
-	if at.UTC().Format(time.DateOnly) != a.date {
+	var day [len(time.DateOnly)]byte
+	if string(at.UTC().AppendFormat(day[:0], time.DateOnly)) != a.date {
 		return invalidSignature("the date of the Credential does not match X-Timestamp")
 	}
 	return nil
@@ -266,7 +281,12 @@ func appendLower(dst []byte, text string) []byte {
 
 // payload is the hash of the signed members.
 func (a *tc3Authorization) payload(p params, skipEmpty bool) digest {
-	text := make([]byte, 0, 1024)
+	scratch := scratches.Get().(*[]byte)
+	text := *scratch
+	defer func() {
+		*scratch = text[:0]
+		scratches.Put(scratch)
+	}()
 	for _, name := range a.signedParams {
 		begin := len(text)
 		text = append(append(append(text, '&'), name...), '=')
@@ -285,7 +305,10 @@ func appendSigned(dst, value []byte) []byte {
 	if len(value) == 0 || value[0] != '"' {
 		return append(dst, value...)
 	}
-	return append(dst, strings.TrimFunc(unquote(value), blankToSigners)...)
+	begin := len(dst)
+	dst = appendUnquoted(dst, value)
+	trimmed := bytes.TrimFunc(dst[begin:], blankToSigners)
+	return dst[:begin+copy(dst[begin:], trimmed)]
 }
 
 // blankToSigners are the characters that trim() of JavaScript takes away.
