@@ -140,6 +140,8 @@ const (
 	ReasonInvalidConfig Reason = "invalid_config"
 	// The function has no such alias.
 	ReasonAliasNotFound Reason = "alias_not_found"
+	// There is no such release of the app.
+	ReasonReleaseNotFound Reason = "release_not_found"
 	// There is no such version of the function.
 	ReasonVersionNotFound Reason = "version_not_found"
 	// The file ID or path is not valid.
@@ -241,6 +243,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonInvalidBundle:          {"invalid", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonInvalidConfig:          {"invalid", -501007, "INVALID_PARAM", 0, false},
 	ReasonAliasNotFound:          {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
+	ReasonReleaseNotFound:        {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonVersionNotFound:        {"not_found", -504001, "FUNCTIONS_REQUEST_FAIL", 0, false},
 	ReasonInvalidFileID:          {"invalid", -501007, "INVALID_PARAM", 0, false},
 	ReasonFileNotFound:           {"not_found", -503003, "STORAGE_FILE_NONEXIST", 0, false},

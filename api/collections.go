@@ -144,17 +144,24 @@ func createIndex(ctx context.Context, a *API, call *Call, req *wire.CreateIndexR
 	if err != nil {
 		return nil, err
 	}
-	index := driver.Index{Name: req.Index.Name, Unique: req.Index.Unique, Sparse: req.Index.Sparse, ExpireAfter: time.Duration(req.Index.ExpireAfterSeconds) * time.Second}
-	for _, f := range req.Index.Fields {
-		index.Fields = append(index.Fields, driver.IndexField(f))
-	}
-	if index.Partial, err = a.document("partialFilter", req.Index.PartialFilter); err != nil {
-		return nil, err
-	}
-	if index.Collation, err = a.document("collation", req.Index.Collation); err != nil {
+	index, err := a.index(req.Index)
+	if err != nil {
 		return nil, err
 	}
 	return &wire.Empty{}, s.CreateIndex(ctx, req.Collection, index)
+}
+
+// index reads the definition of an index.
+func (a *API) index(w wire.Index) (index driver.Index, err error) {
+	index = driver.Index{Name: w.Name, Unique: w.Unique, Sparse: w.Sparse, ExpireAfter: time.Duration(w.ExpireAfterSeconds) * time.Second}
+	for _, f := range w.Fields {
+		index.Fields = append(index.Fields, driver.IndexField(f))
+	}
+	if index.Partial, err = a.document("partialFilter", w.PartialFilter); err != nil {
+		return index, err
+	}
+	index.Collation, err = a.document("collation", w.Collation)
+	return index, err
 }
 
 func dropIndex(ctx context.Context, a *API, call *Call, req *wire.DropIndexRequest) (*wire.Empty, error) {

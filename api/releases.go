@@ -4,8 +4,23 @@ import (
 	"context"
 
 	"yunduo/functions"
+	"yunduo/releases"
+	"yunduo/triggers"
 	"yunduo/wire"
 )
+
+func releaseOperations() []*Operation {
+	return []*Operation{
+		row("functions.promote", Owner, "Give a version all calls", promoteFunction),
+		row("functions.setAlias", Owner, "Make an alias lead to a version, or to two that share its calls", setAlias),
+		row("functions.deleteAlias", Owner, "Remove an alias", deleteAlias),
+		row("functions.diff", Owner, "Compare two versions", diffFunction),
+		row("releases.list", Owner, "List releases", listReleases),
+		row("releases.create", Owner, "Put functions, triggers, rules and indexes live together", createRelease),
+		row("releases.rollback", Owner, "Make everything as it was after a release", rollbackRelease),
+		row("releases.diff", Owner, "Compare two releases", diffReleases),
+	}
+}
 
 func promoteFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Function, error) {
 	if _, err := a.rooms.Functions.Promote(ctx, call.Caller, call.App, req.Name, req.Version); err != nil {
@@ -40,6 +55,78 @@ func diffFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionDif
 	}
 	for i, setting := range d.Settings {
 		response.Settings[i] = wire.SettingDiff(setting)
+	}
+	return response, nil
+}
+
+func wireRelease(r releases.Release) wire.Release {
+	return wire.Release{
+		Number: r.Number, Live: r.Live, Restores: r.Restores, Note: r.Note, CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy,
+		Functions: r.Functions, Triggers: r.Triggers, Rules: r.Rules, Indexes: r.Indexes, Warnings: r.Warnings,
+	}
+}
+
+func listReleases(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.ReleasesResponse, error) {
+	list, err := a.rooms.Releases.List(ctx, call.Caller, call.App)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.ReleasesResponse{Releases: make([]wire.Release, len(list))}
+	for i, r := range list {
+		response.Releases[i] = wireRelease(r)
+	}
+	return response, nil
+}
+
+func createRelease(ctx context.Context, a *API, call *Call, req *wire.ReleaseRequest) (*wire.Release, error) {
+	request := releases.Request{Functions: req.Functions, Triggers: map[string][]triggers.Definition{}, Rules: req.Rules, Texts: map[string]string{}, Note: req.Note}
+	for function, list := range req.Triggers {
+		definitions := []triggers.Definition{}
+		for _, t := range list {
+			definitions = append(definitions, definition(t))
+		}
+		request.Triggers[function] = definitions
+	}
+	for name, text := range map[string]*string{releases.FileRules: req.FileRules, releases.FunctionRules: req.FunctionRules} {
+		if text != nil {
+			request.Texts[name] = *text
+		}
+	}
+	if req.Routes != nil {
+		request.Texts[releases.Routes] = string(req.Routes)
+	}
+	for _, i := range req.Indexes {
+		index, err := a.index(i.Index)
+		if err != nil {
+			return nil, err
+		}
+		request.Indexes = append(request.Indexes, releases.Index{Collection: i.Collection, Index: index})
+	}
+	r, err := a.rooms.Releases.Create(ctx, call.Caller, call.App, request)
+	if err != nil {
+		return nil, err
+	}
+	release := wireRelease(r)
+	return &release, nil
+}
+
+func rollbackRelease(ctx context.Context, a *API, call *Call, req *wire.RollbackReleaseRequest) (*wire.Release, error) {
+	r, err := a.rooms.Releases.Rollback(ctx, call.Caller, call.App, req.Number, req.DropIndexes)
+	if err != nil {
+		return nil, err
+	}
+	release := wireRelease(r)
+	return &release, nil
+}
+
+func diffReleases(ctx context.Context, a *API, call *Call, req *wire.ReleaseDiffRequest) (*wire.ReleaseDiff, error) {
+	d, err := a.rooms.Releases.Diff(ctx, call.Caller, call.App, req.From, req.To)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.ReleaseDiff{From: d.From, To: d.To, Changes: make([]wire.ReleaseChange, len(d.Changes))}
+	for i, c := range d.Changes {
+		response.Changes[i] = wire.ReleaseChange(c)
 	}
 	return response, nil
 }

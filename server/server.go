@@ -30,6 +30,7 @@ import (
 	"yunduo/gateway"
 	"yunduo/gateway/fastlane"
 	"yunduo/internal/eventloop"
+	"yunduo/releases"
 	"yunduo/sdk/js"
 	"yunduo/storage"
 	"yunduo/storage/disk"
@@ -156,6 +157,7 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Apps, s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
+	s.rooms.Releases = releases.New(db, s.rooms.Functions, s.rooms.Triggers, s.rooms.Storage, releases.Options{Logger: s.logger, Now: s.config.Now})
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
@@ -166,6 +168,9 @@ func (s *Server) build(ctx context.Context) error {
 	})
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
 		return s.rooms.Triggers.DropApp(ctx, yunduo.System(app), app)
+	})
+	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
+		return s.rooms.Releases.DropApp(ctx, yunduo.System(app), app)
 	})
 
 	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version}, s.logger)
@@ -306,6 +311,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.mongo.serve(ctx) })
 	group.Go(func() error { return s.rooms.Triggers.Run(ctx) })
+	group.Go(func() error { return s.rooms.Releases.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
 	group.Go(func() error { return s.sweepApps(ctx) })
 	group.Go(func() error { return giveBackMemory(ctx) })

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo"
+	"yunduo/data/documents"
 	"yunduo/data/rules"
 )
 
@@ -40,6 +41,9 @@ func (s *Store) SetRules(ctx context.Context, caller yunduo.Caller, text string)
 	}
 	return s.rules.Set(ctx, caller.App, text)
 }
+
+// RuleTexts are the rules of the files of apps, for who changes them together with other things.
+func (s *Store) RuleTexts() *documents.RuleTexts[*rules.Rules] { return s.rules }
 
 // admit refuses callers without an app or without a role.
 func admit(caller yunduo.Caller) error {

@@ -20,10 +20,12 @@ func deployCommand(l language) *cobra.Command {
 	var only []string
 	var mode string
 	var prepare bool
+	var note string
 	cmd := &cobra.Command{Use: "deploy [DIR]", Short: l.say(texts.deploy), Args: cobra.MaximumNArgs(1)}
 	connect := targetFlags(cmd)
 	cmd.Flags().StringSliceVar(&only, "function", nil, "deploy only these functions")
 	cmd.Flags().StringVar(&mode, "mode", "", "also read .env.MODE")
+	cmd.Flags().StringVar(&note, "note", "", "what to remember of the release")
 	cmd.Flags().BoolVar(&prepare, "prepare", false, "make versions of the functions that get no calls yet; rules, indexes and triggers stay")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir := folder(args)
@@ -38,24 +40,20 @@ func deployCommand(l language) *cobra.Command {
 		for _, warning := range p.Warnings {
 			fmt.Fprintln(cmd.ErrOrStderr(), l.say(texts.configProblem, warning))
 		}
-		return deployAll(cmd, l, c, p, only, prepare)
+		return deployAll(cmd, l, c, p, only, prepare, note)
 	}
 	return cmd
 }
 
-// deployAll applies the project's rules and indexes, deploys the functions one after another and goes on after what
-// fails. With functions named, only these are deployed.
-func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string, prepare bool) error {
-	out, failed, found, refused := cmd.OutOrStdout(), 0, 0, 0
-	if len(only) == 0 && !prepare {
-		applyData(cmd.Context(), p, c, func(what string, err error) {
-			if err != nil {
-				refused++
-				fmt.Fprintln(out, l.say(texts.deployFailed, what, sentence(err)))
-				return
-			}
-			fmt.Fprintln(out, l.say(texts.applied, what))
-		})
+// deployAll makes versions of the functions one after another and goes on after what fails. If none has, they are
+// released together with the project's rules, triggers and indexes; otherwise nothing changes for anybody. With functions
+// named, only these are deployed.
+func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string, prepare bool, note string) error {
+	out, failed, found := cmd.OutOrStdout(), 0, 0
+	var said []func()
+	release := wire.ReleaseRequest{Functions: map[string]int64{}, Triggers: map[string][]wire.TriggerSpec{}, Note: note}
+	if len(only) == 0 {
+		stateData(p, &release)
 	}
 	for _, f := range p.Functions {
 		if len(only) > 0 && !slices.Contains(only, f.Name) {
@@ -63,12 +61,13 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 		}
 		found++
 		err := f.Err
-		var live wire.Function
+		var made wire.Function
 		if err == nil {
 			var request wire.DeployRequest
 			if request, err = deployRequest(f); err == nil {
-				request.Prepare = prepare
-				live, err = c.Deploy(cmd.Context(), request)
+				request.Prepare = true
+				release.Triggers[f.Name] = append([]wire.TriggerSpec{}, request.Settings.Triggers...)
+				made, err = c.Deploy(cmd.Context(), request)
 			}
 		}
 		if err != nil {
@@ -76,24 +75,41 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 			fmt.Fprintln(out, l.say(texts.deployFailed, f.Name, sentence(err)))
 			continue
 		}
-		done := texts.deployed
-		if prepare {
-			done = texts.prepared
-		}
-		fmt.Fprintln(out, l.say(done, f.Name, live.Version, live.Mode))
-		for _, warning := range append(f.Warnings, live.Warnings...) {
-			fmt.Fprintln(out, "  "+l.say(texts.configProblem, warning))
-		}
+		release.Functions[f.Name] = made.Version
+		said = append(said, func() {
+			done := texts.deployed
+			if prepare {
+				done = texts.prepared
+			}
+			fmt.Fprintln(out, l.say(done, f.Name, made.Version, made.Mode))
+			for _, warning := range append(f.Warnings, made.Warnings...) {
+				fmt.Fprintln(out, "  "+l.say(texts.configProblem, warning))
+			}
+		})
 	}
 	switch {
-	case refused > 0 && failed == 0:
-		return fmt.Errorf("%d rules or indexes were not applied", refused)
 	case failed > 0:
-		return fmt.Errorf("%d of %d functions were not deployed", failed, found)
+		return fmt.Errorf("%d of %d functions cannot be deployed; nothing has changed", failed, found)
 	case found == 0 && len(only) > 0:
 		return errors.New("the project has none of the functions named")
 	case found == 0:
 		fmt.Fprintln(out, l.say(texts.noFunctions, p.FunctionsDir))
+	}
+	var made wire.Release
+	if !prepare {
+		var err error
+		if made, err = c.Release(cmd.Context(), release); err != nil {
+			return fmt.Errorf("nothing has changed: %s", sentence(err))
+		}
+		for _, what := range statedData(&release) {
+			fmt.Fprintln(out, l.say(texts.applied, what))
+		}
+	}
+	for _, say := range said {
+		say()
+	}
+	if !prepare {
+		fmt.Fprintln(out, l.say(releaseTexts.made, made.Number))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func rootCommand(l language) *cobra.Command {
 		Use: "yunduo", Short: l.say(texts.root), SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(serveCommand(l), devCommand(l), initCommand(l), deployCommand(l), loginCommand(l), functionsCommand(l), usersCommand(l), appsCommand(l), dbCommand(l), backupCommand(l), restoreCommand(l), rulesCommand(l), sdkCommand(l), doctorCommand(l), egressCommand(l), versionCommand(l))
+	root.AddCommand(serveCommand(l), devCommand(l), initCommand(l), deployCommand(l), loginCommand(l), functionsCommand(l), releasesCommand(l), releaseCommand(l), usersCommand(l), appsCommand(l), dbCommand(l), backupCommand(l), restoreCommand(l), rulesCommand(l), sdkCommand(l), doctorCommand(l), egressCommand(l), versionCommand(l))
 	return root
 }
 

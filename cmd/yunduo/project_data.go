@@ -63,6 +63,44 @@ func applyData(ctx context.Context, p *project.Project, target dataTarget, repor
 	}
 }
 
+// stateData writes the collections' rules, the indexes and the rules of files and functions that a project states into a
+// release.
+func stateData(p *project.Project, release *wire.ReleaseRequest) {
+	release.Rules = p.Rules
+	for _, index := range p.Indexes {
+		release.Indexes = append(release.Indexes, wire.ReleaseIndex{Collection: index.Collection, Index: statedIndex(index)})
+	}
+	if p.StorageRules != "" {
+		release.FileRules = &p.StorageRules
+	}
+	if p.FunctionRules != "" {
+		release.FunctionRules = &p.FunctionRules
+	}
+	if p.Routes != "" {
+		release.Routes = json.RawMessage(p.Routes)
+	}
+}
+
+// statedData names what stateData has written.
+func statedData(release *wire.ReleaseRequest) (list []string) {
+	for _, collection := range slices.Sorted(maps.Keys(release.Rules)) {
+		list = append(list, "rules of "+collection)
+	}
+	for _, index := range release.Indexes {
+		list = append(list, fmt.Sprintf("index %s of %s", index.Index.Name, index.Collection))
+	}
+	if release.FileRules != nil {
+		list = append(list, "storage rules")
+	}
+	if release.FunctionRules != nil {
+		list = append(list, "function rules")
+	}
+	if release.Routes != nil {
+		list = append(list, "routes")
+	}
+	return list
+}
+
 func statedIndex(index project.Index) wire.Index {
 	made := wire.Index{
 		Name: index.Name, Unique: index.Unique, Sparse: index.Sparse, ExpireAfterSeconds: index.ExpireAfterSeconds,

@@ -128,6 +128,12 @@ func (db *DB) FinishSwitches(ctx context.Context) error {
 	return err
 }
 
+// ForgetSwitch drops what a switch has left on the way, with an app that is removed.
+func (db *DB) ForgetSwitch(ctx context.Context, app yunduo.AppID) error {
+	_, err := db.switches.Delete(ctx, string(app))
+	return err
+}
+
 // switched returns the rules of an app that are on their way.
 func (db *DB) switched(ctx context.Context, app yunduo.AppID) ([]switchedRule, error) {
 	if app == yunduo.SystemApp {

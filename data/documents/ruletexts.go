@@ -72,15 +72,30 @@ func (r *RuleTexts[T]) Set(ctx context.Context, app yunduo.AppID, text string) e
 	return r.records.Put(ctx, string(app), ruleText{ID: string(app), Rules: text})
 }
 
-// Prepare checks a text that SetWithin is to set, and makes the collection; the errors of parse.
-func (r *RuleTexts[T]) Prepare(ctx context.Context, text string) error {
-	if _, err := r.parse(text); err != nil {
-		return err
-	}
-	return r.records.Prepare(ctx)
+// Check tells whether a text can be set; the errors of parse.
+func (r *RuleTexts[T]) Check(text string) error {
+	_, err := r.parse(text)
+	return err
 }
 
-// SetWithin is Set as part of a transaction of DB.SwitchRules, after Prepare.
+// Prepare makes the collection of the texts, which cannot be done inside a transaction.
+func (r *RuleTexts[T]) Prepare(ctx context.Context) error { return r.records.Prepare(ctx) }
+
+// TextWithin returns the text of an app's rules as a transaction of the system app sees it, after Prepare.
+func (r *RuleTexts[T]) TextWithin(ctx context.Context, s *Session, app yunduo.AppID) (string, error) {
+	stored, err := r.records.Within(s).Get(ctx, string(app))
+	switch {
+	case yunduo.ReasonOf(err) == yunduo.ReasonDocumentNotFound:
+		return r.none, nil
+	case err != nil:
+		return "", err
+	case stored.Rules == "":
+		return stored.Preset, nil
+	}
+	return stored.Rules, nil
+}
+
+// SetWithin is Set as part of a transaction of DB.SwitchRules, after Check and Prepare.
 func (r *RuleTexts[T]) SetWithin(ctx context.Context, s *Session, app yunduo.AppID, text string) error {
 	return r.records.Within(s).Put(ctx, string(app), ruleText{ID: string(app), Rules: text})
 }

@@ -49,6 +49,10 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"PUT", "/apps/:app/functions/:name/aliases/:alias", "functions.setAlias"},
 	{"DELETE", "/apps/:app/functions/:name/aliases/:alias", "functions.deleteAlias"},
 	{"POST", "/apps/:app/functions/:name/diff", "functions.diff"},
+	{"GET", "/apps/:app/releases", "releases.list"},
+	{"POST", "/apps/:app/releases", "releases.create"},
+	{"POST", "/apps/:app/releases/rollback", "releases.rollback"},
+	{"POST", "/apps/:app/releases/diff", "releases.diff"},
 	{"POST", "/apps/:app/logs", "functions.logs"},
 	{"POST", "/apps/:app/stats", "functions.stats"},
 

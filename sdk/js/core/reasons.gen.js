@@ -71,6 +71,7 @@ module.exports = {
   invalid_bundle: [-504001, false],
   invalid_config: [-501007, false],
   alias_not_found: [-504001, false],
+  release_not_found: [-504001, false],
   version_not_found: [-504001, false],
   invalid_file_id: [-501007, false],
   file_not_found: [-503003, false],
