@@ -92,7 +92,7 @@ func wireFunction(f functions.Function) wire.Function {
 	v := f.Version
 	function := wire.Function{
 		Name: f.Name, Version: v.Number, Hash: v.Hash, Mode: string(v.Mode), SizeBytes: v.Size, TimeoutSeconds: v.Timeout.Seconds(),
-		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings, Live: wire.Destination(f.Live),
+		UpdatedAt: f.UpdatedAt, Warnings: v.Warnings, Live: wire.Destination(f.Live), Canary: wireCanary(f.Canary),
 	}
 	for alias, d := range f.Aliases {
 		if function.Aliases == nil {

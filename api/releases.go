@@ -14,6 +14,8 @@ func releaseOperations() []*Operation {
 		row("functions.promote", Owner, "Give a version all calls", promoteFunction),
 		row("functions.setAlias", Owner, "Make an alias lead to a version, or to two that share its calls", setAlias),
 		row("functions.deleteAlias", Owner, "Remove an alias", deleteAlias),
+		row("functions.canary", Owner, "Give a version more and more calls while it does well", startCanary),
+		row("functions.stopCanary", Owner, "Take the calls back from the version of a canary", stopCanary),
 		row("functions.diff", Owner, "Compare two versions", diffFunction),
 		row("releases.list", Owner, "List releases", listReleases),
 		row("releases.create", Owner, "Put functions, triggers, rules and indexes live together", createRelease),
@@ -42,6 +44,41 @@ func deleteAlias(ctx context.Context, a *API, call *Call, req *wire.AliasRequest
 		return nil, err
 	}
 	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
+}
+
+func startCanary(ctx context.Context, a *API, call *Call, req *wire.CanaryRequest) (*wire.Function, error) {
+	plan := functions.CanaryPlan{
+		Version: req.Version, Steps: req.Steps, Every: seconds(req.EverySeconds), MaxErrors: req.MaxErrorPercent, MaxP99: seconds(req.MaxP99MS / 1000), MinCalls: req.MinCalls,
+	}
+	if _, err := a.rooms.Functions.StartCanary(ctx, call.Caller, call.App, req.Name, plan); err != nil {
+		return nil, err
+	}
+	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
+}
+
+func stopCanary(ctx context.Context, a *API, call *Call, req *wire.FunctionRequest) (*wire.Function, error) {
+	if _, err := a.rooms.Functions.StopCanary(ctx, call.Caller, call.App, req.Name); err != nil {
+		return nil, err
+	}
+	return getFunction(ctx, a, call, &wire.FunctionRequest{Name: req.Name})
+}
+
+func wireCanary(c *functions.Canary) *wire.Canary {
+	if c == nil {
+		return nil
+	}
+	figures := func(f functions.CanaryFigures) wire.CanaryFigures {
+		return wire.CanaryFigures{Calls: f.Calls, Errors: f.Errors, P99MS: milliseconds(f.P99)}
+	}
+	canary := &wire.Canary{
+		Version: c.Version, Steps: c.Steps, EverySeconds: c.Every.Seconds(), MaxErrorPercent: *c.MaxErrors, MaxP99MS: milliseconds(c.MaxP99), MinCalls: c.MinCalls,
+		State: string(c.State), Message: c.Message, Step: c.Step, Percent: c.Percent, StartedAt: c.StartedAt, StartedBy: c.StartedBy, StepAt: c.StepAt,
+		Stable: figures(c.Stable), New: figures(c.New),
+	}
+	if !c.EndedAt.IsZero() {
+		canary.EndedAt = &c.EndedAt
+	}
+	return canary
 }
 
 func diffFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionDiffRequest) (*wire.FunctionDiff, error) {

@@ -108,8 +108,9 @@ func (r *functionRecord) shareOf(number int64) (percent float64, aliases []strin
 	return percent, aliases
 }
 
-// goLive makes a version the only live one and remembers which was.
+// goLive makes a version the only live one and remembers which was. It ends a canary.
 func (r *functionRecord) goLive(number int64) {
+	r.endCanary(CanaryStopped, fmt.Sprintf("version %d was given all calls", number))
 	if r.Live != 0 && r.Live != number {
 		r.Before = append(slices.Clone(r.Before), r.Live)
 		r.Before = r.Before[max(0, len(r.Before)-maxBefore):]
@@ -134,22 +135,14 @@ func (s *Service) SetAlias(ctx context.Context, caller yunduo.Caller, app yunduo
 		return Function{}, err
 	}
 	return s.move(ctx, app, name, fmt.Sprintf("alias %s", alias), func(r *functionRecord) error {
-		for _, number := range []int64{to.Version, to.Next} {
-			if number == 0 {
-				continue
-			}
-			v, err := s.version(ctx, app, name, number)
-			if err != nil {
-				return err
-			}
-			if v.Failure != nil {
-				return yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "version %d of %s cannot be loaded: %s", number, name, firstLine(v.Failure.Message))
-			}
+		if err := s.loadable(ctx, app, name, to.Version, to.Next); err != nil {
+			return err
 		}
 		if alias == LiveAlias {
 			if r.Live != to.Version {
 				r.goLive(to.Version)
 			}
+			r.endCanary(CanaryStopped, "the share of the calls was set by hand")
 			r.Next, r.Points = to.Next, to.Points
 			return nil
 		}
@@ -228,6 +221,7 @@ func (s *Service) Rollback(ctx context.Context, caller yunduo.Caller, app yunduo
 			return nil
 		}
 		if r.Next != 0 {
+			r.endCanary(CanaryStopped, "rolled back by "+creator(caller))
 			r.Next, r.Points = 0, 0
 			return nil
 		}
@@ -277,7 +271,7 @@ func (s *Service) move(ctx context.Context, app yunduo.AppID, name, what string,
 	if err := change(&record); err != nil {
 		return Function{}, err
 	}
-	record.UpdatedAt = s.options.Now().UTC()
+	record.touch(s.options.Now())
 	if err := s.live.Put(ctx, functionID(app, name), record); err != nil {
 		return Function{}, err
 	}

@@ -184,8 +184,9 @@ func (s *Service) publish(ctx context.Context, v *versionRecord, prepare bool) (
 
 // point gives a version all live calls. The caller holds the function's lock in s.changes.
 func (s *Service) point(ctx context.Context, record functionRecord, v versionRecord) error {
-	record.App, record.Name, record.UpdatedAt = v.App, v.Function, s.options.Now().UTC()
+	record.App, record.Name = v.App, v.Function
 	record.goLive(v.Number)
+	record.touch(s.options.Now())
 	if err := s.live.Put(ctx, functionID(v.App, v.Function), record); err != nil {
 		return err
 	}

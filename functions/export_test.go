@@ -1,6 +1,11 @@
 package functions
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"yunduo"
+)
 
 // AsyncAtOnce is how many accepted invocations run at the same time.
 const AsyncAtOnce = asyncAtOnce
@@ -16,4 +21,22 @@ func Counting(at time.Time) func() {
 	var f figures
 	own, end := f.of("app", "function"), &ending{took: 3 * time.Millisecond, queued: time.Microsecond}
 	return func() { own.add(at, end) }
+}
+
+// LookAtCanaries does at once what is done every few seconds.
+func (s *Service) LookAtCanaries(ctx context.Context) error { return s.lookAtCanaries(ctx) }
+
+// Measure counts an invocation by a version of the app's function, as if it had taken so long.
+func (s *Service) Measure(app yunduo.AppID, name string, number int64, took time.Duration, failed bool) bool {
+	s.mu.RLock()
+	p := s.programs[versionID(app, name, number)]
+	s.mu.RUnlock()
+	if p == nil {
+		return false
+	}
+	m := p.measure.Load()
+	if m != nil {
+		m.add(took, failed)
+	}
+	return m != nil
 }

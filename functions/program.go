@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -24,7 +25,8 @@ type program struct {
 	failure  *yunduo.Error // set instead of code that cannot be loaded
 	code     runtime.Program
 	figures  *functionFigures
-	schema   *jsonschema.Schema // of the event; nil takes anything
+	schema   *jsonschema.Schema      // of the event; nil takes anything
+	measure  atomic.Pointer[measure] // nil unless a canary runs
 
 	mu      sync.Mutex
 	users   int

@@ -105,6 +105,9 @@ func (r *recording) finish(p *program, took time.Duration, result runtime.Result
 		end.err = yunduo.AsError(err)
 	}
 	quiet := p.figures.add(r.started, end)
+	if m := p.measure.Load(); m != nil {
+		m.add(took, err != nil)
+	}
 	r.mu.Lock()
 	r.end = end
 	if keep, watched := !quiet || len(r.lines) > 0, r.service.feed.watched.Load() > 0; keep || watched { // most are neither

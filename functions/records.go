@@ -25,6 +25,7 @@ type functionRecord struct {
 	// Before are the versions that were live, the latest last.
 	Before  []int64                `bson:"before,omitempty"`
 	Aliases map[string]destination `bson:"aliases,omitempty"`
+	Canary  *canaryRecord          `bson:"canary,omitempty"` // the running one, or the last
 }
 
 // versionRecord is one immutable version.

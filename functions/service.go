@@ -91,6 +91,10 @@ type Service struct {
 	targets  map[string]*target  // by app and called name
 	programs map[string]*program // those that targets lead to, by version ID
 	closed   bool
+	measures map[string]*measures // of canaries, by function
+	looking  sync.Mutex
+	told     *documents.Records[measuredRecord]
+	node     string   // tells what this process has measured from what others have
 	released sync.Map // by app: the number of the latest release that this node knows
 	held     atomic.Pointer[func(context.Context, yunduo.AppID, string) (map[int64]bool, error)]
 
@@ -116,7 +120,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	if o.CacheDir == "" {
 		o.CacheDir = filepath.Join(os.TempDir(), "yunduo-functions")
 	}
-	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, targets: map[string]*target{}, programs: map[string]*program{}, accepted: make(chan struct{}, 1)}
+	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, node: yunduo.NewName(), measures: map[string]*measures{}, targets: map[string]*target{}, programs: map[string]*program{}, accepted: make(chan struct{}, 1)}
 	if !bundle.CanBuildApart() {
 		o.Logger.Warn("deployed code is compiled in the server's own process, because bundle.Init was not called in main")
 	}
@@ -128,12 +132,16 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 		return nil, err
 	}
 	s.live = documents.NewRecords[functionRecord](db, "functions", documents.RecordOptions{
-		Indexes: []driver.Index{{Name: "app", Fields: []driver.IndexField{{Path: "app"}, {Path: "name"}}}},
+		Indexes: []driver.Index{
+			{Name: "app", Fields: []driver.IndexField{{Path: "app"}, {Path: "name"}}},
+			{Name: "canary", Fields: []driver.IndexField{{Path: "canary.state"}}, Sparse: true},
+		},
 	})
 	s.versions = documents.NewRecords[versionRecord](db, "function_versions", documents.RecordOptions{
 		Indexes: []driver.Index{{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "number"}}}},
 	})
 	s.starts = openAsync(db)
+	s.told = openMeasured(db)
 	s.routes = documents.NewRuleTexts(db, "function_routes", "{}", ParseRoutes)
 	s.rules = documents.NewRuleTexts(db, "function_rules", rules.DefaultFunctions, rules.ParseFunctions)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -145,6 +153,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.wg.Go(func() { s.keepFigures(ctx) })
 	s.wg.Go(func() { s.follow(ctx) })
 	s.wg.Go(func() { s.runAccepted(ctx) })
+	s.wg.Go(func() { s.runCanaries(ctx) })
 	return s, nil
 }
 

@@ -121,7 +121,8 @@ func (s *Service) writeSwitch(ctx context.Context, session *documents.Session, a
 			continue
 		}
 		record.goLive(number)
-		record.App, record.Name, record.UpdatedAt, record.Release = app, name, s.options.Now().UTC(), release
+		record.App, record.Name, record.Release = app, name, release
+		record.touch(s.options.Now())
 		if err := records.Put(ctx, id, record); err != nil {
 			return err
 		}

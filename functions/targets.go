@@ -115,7 +115,11 @@ func (s *Service) load(ctx context.Context, app yunduo.AppID, called string) err
 	if err != nil {
 		return err
 	}
-	return s.install(ctx, app, called, d)
+	if err := s.install(ctx, app, called, d); err != nil {
+		return err
+	}
+	s.observe(record)
+	return nil
 }
 
 func (s *Service) loaded(id string) *target {
@@ -294,6 +298,7 @@ func (s *Service) refresh(ctx context.Context, record functionRecord) {
 			s.mu.Unlock()
 		}
 	}
+	s.observe(record)
 }
 
 // loadedOf returns what the names of a function lead to.

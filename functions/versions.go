@@ -18,6 +18,7 @@ type Function struct {
 	Version   Version
 	Live      Destination            // of calls without an alias
 	Aliases   map[string]Destination // beside that
+	Canary    *Canary                // the running one, or the last; nil if there was none
 	UpdatedAt time.Time
 	LastError *LastError // of an invocation on this machine since it started; nil if none failed
 }
@@ -73,11 +74,14 @@ func (s *Service) Get(ctx context.Context, caller yunduo.Caller, app yunduo.AppI
 	if err != nil {
 		return Function{}, err
 	}
+	if err := s.withFigures(ctx, &record); err != nil {
+		return Function{}, err
+	}
 	return s.describe(record, &version), nil
 }
 
 func (s *Service) describe(r functionRecord, v *versionRecord) Function {
-	f := Function{Name: r.Name, Version: v.describe(r.Live), Live: r.live().public(), Aliases: map[string]Destination{}, UpdatedAt: r.UpdatedAt, LastError: s.figures.lastError(r.App, r.Name)}
+	f := Function{Name: r.Name, Version: v.describe(r.Live), Live: r.live().public(), Canary: r.Canary.public(), Aliases: map[string]Destination{}, UpdatedAt: r.UpdatedAt, LastError: s.figures.lastError(r.App, r.Name)}
 	for alias, d := range r.Aliases {
 		f.Aliases[alias] = d.public()
 	}

@@ -99,6 +99,7 @@ type Function struct {
 	// Live is where calls without an alias go, Aliases where the others do.
 	Live    Destination            `json:"live"`
 	Aliases map[string]Destination `json:"aliases,omitempty"`
+	Canary  *Canary                `json:"canary,omitempty"` // the running one, or the last
 	// Settings are what the author chose; absent in lists.
 	Settings *FunctionSettings `json:"settings,omitempty"`
 }
@@ -118,6 +119,45 @@ type AliasRequest struct {
 	Version int64   `json:"version"`
 	Next    int64   `json:"next,omitempty"`
 	Percent float64 `json:"percent,omitempty"` // of the users, that get next: 0 to 100
+}
+
+// CanaryRequest gives a version more and more of the live calls, step by step, while it does well. Absent fields have
+// defaults.
+type CanaryRequest struct {
+	Name            string    `json:"name"`
+	Version         int64     `json:"version"`
+	Steps           []float64 `json:"steps,omitempty"`           // percentages of the users, ascending
+	EverySeconds    float64   `json:"everySeconds,omitempty"`    // how long a step lasts at least
+	MaxErrorPercent *float64  `json:"maxErrorPercent,omitempty"` // of the version's calls, that may fail
+	MaxP99MS        float64   `json:"maxP99Ms,omitempty"`        // what 99 of 100 calls may take
+	MinCalls        int64     `json:"minCalls,omitempty"`        // of the version, before a step is judged
+}
+
+// Canary is a canary of a function, the running one or the last.
+type Canary struct {
+	Version         int64         `json:"version"`
+	Steps           []float64     `json:"steps"`
+	EverySeconds    float64       `json:"everySeconds"`
+	MaxErrorPercent float64       `json:"maxErrorPercent"`
+	MaxP99MS        float64       `json:"maxP99Ms,omitempty"` // absent: twice what the stable version takes
+	MinCalls        int64         `json:"minCalls"`
+	State           string        `json:"state" enum:"running,promoted,rolled_back,stopped"`
+	Message         string        `json:"message,omitempty"` // why it ended as it did
+	Step            int           `json:"step"`              // from 0
+	Percent         float64       `json:"percent"`           // of the users, in this step
+	StartedAt       time.Time     `json:"startedAt"`
+	StartedBy       string        `json:"startedBy"`
+	StepAt          time.Time     `json:"stepAt"`
+	EndedAt         *time.Time    `json:"endedAt,omitempty"`
+	Stable          CanaryFigures `json:"stable"` // in this step
+	New             CanaryFigures `json:"new"`
+}
+
+// CanaryFigures are what was measured of a version on all servers.
+type CanaryFigures struct {
+	Calls  int64   `json:"calls"`
+	Errors int64   `json:"errors"`
+	P99MS  float64 `json:"p99Ms"`
 }
 
 // FunctionDiffRequest compares two versions of a function; without them the live one with the one that was before.

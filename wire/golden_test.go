@@ -100,6 +100,7 @@ func TestMain(m *testing.M) {
 	register[wire.DeployRequest]()
 	register[wire.UpdateFunctionRequest]()
 	register[wire.AliasRequest]()
+	register[wire.CanaryRequest]()
 	register[wire.ReleaseRequest]()
 	register[wire.ReleasesResponse]()
 	register[wire.RollbackReleaseRequest]()

@@ -48,6 +48,8 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"POST", "/apps/:app/functions/:name/promote", "functions.promote"},
 	{"PUT", "/apps/:app/functions/:name/aliases/:alias", "functions.setAlias"},
 	{"DELETE", "/apps/:app/functions/:name/aliases/:alias", "functions.deleteAlias"},
+	{"POST", "/apps/:app/functions/:name/canary", "functions.canary"},
+	{"DELETE", "/apps/:app/functions/:name/canary", "functions.stopCanary"},
 	{"POST", "/apps/:app/functions/:name/diff", "functions.diff"},
 	{"GET", "/apps/:app/releases", "releases.list"},
 	{"POST", "/apps/:app/releases", "releases.create"},

@@ -78,6 +78,20 @@ func (c *Client) DeleteAlias(ctx context.Context, name, alias string) error {
 	return c.Do(ctx, "DELETE", c.managePath("/functions/%s/aliases/%s", name, alias), nil, nil)
 }
 
+// StartCanary gives a version more and more of the live calls while it does well.
+func (c *Client) StartCanary(ctx context.Context, name string, request wire.CanaryRequest) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "POST", c.managePath("/functions/%s/canary", name), request, &reply)
+	return reply, err
+}
+
+// StopCanary takes the calls back from the version of a running canary.
+func (c *Client) StopCanary(ctx context.Context, name string) (wire.Function, error) {
+	var reply wire.Function
+	err := c.Do(ctx, "DELETE", c.managePath("/functions/%s/canary", name), nil, &reply)
+	return reply, err
+}
+
 // Diff compares two versions of a function; 0 and 0 are the one that was live before, and the live one.
 func (c *Client) Diff(ctx context.Context, name string, from, to int64) (wire.FunctionDiff, error) {
 	var reply wire.FunctionDiff
