@@ -26,7 +26,7 @@ func (m *measure) add(took time.Duration, failed bool) {
 	if failed {
 		m.errors++
 	}
-	m.latency.add(took)
+	m.latency[bucketOf(took)]++
 }
 
 // measures are those of a step of a canary on this server.

@@ -1,4 +1,4 @@
-import { ApiOutlined, ClockCircleOutlined, DashboardOutlined, DatabaseOutlined, FolderOpenOutlined, LogoutOutlined, MenuOutlined, MoonOutlined, PlusOutlined, SettingOutlined, SunOutlined, TeamOutlined, TranslationOutlined } from '@ant-design/icons'
+import { ApiOutlined, ClockCircleOutlined, DashboardOutlined, DatabaseOutlined, FolderOpenOutlined, LogoutOutlined, MenuOutlined, MoonOutlined, PlusOutlined, SettingOutlined, SunOutlined, TagsOutlined, TeamOutlined, TranslationOutlined } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Button, Drawer, Empty, Grid, Layout, Menu, Select, Spin, Tooltip } from 'antd'
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
@@ -17,6 +17,7 @@ const FunctionPage = lazy(() => import('./pages/FunctionPage').then(m => ({ defa
 const Documents = lazy(() => import('./pages/Documents').then(m => ({ default: m.Documents })))
 const Files = lazy(() => import('./pages/Files').then(m => ({ default: m.Files })))
 const Triggers = lazy(() => import('./pages/Triggers').then(m => ({ default: m.Triggers })))
+const Releases = lazy(() => import('./pages/Releases').then(m => ({ default: m.Releases })))
 const Users = lazy(() => import('./pages/Users').then(m => ({ default: m.Users })))
 const Settings = lazy(() => import('./pages/Settings').then(m => ({ default: m.Settings })))
 
@@ -25,7 +26,7 @@ interface Look { dark: boolean; toggleDark(): void }
 const pages: { key: TextKey; icon: ReactNode }[] = [
   { key: 'overview', icon: <DashboardOutlined aria-hidden /> }, { key: 'functions', icon: <ApiOutlined aria-hidden /> },
   { key: 'documents', icon: <DatabaseOutlined aria-hidden /> }, { key: 'files', icon: <FolderOpenOutlined aria-hidden /> },
-  { key: 'triggers', icon: <ClockCircleOutlined aria-hidden /> }, { key: 'users', icon: <TeamOutlined aria-hidden /> },
+  { key: 'triggers', icon: <ClockCircleOutlined aria-hidden /> }, { key: 'releases', icon: <TagsOutlined aria-hidden /> }, { key: 'users', icon: <TeamOutlined aria-hidden /> },
   { key: 'settings', icon: <SettingOutlined aria-hidden /> },
 ]
 
@@ -98,6 +99,7 @@ function AppConsole({ dark, toggleDark }: Look) {
               <Route path="documents/:collection?" element={<Documents app={app} dark={dark} />} />
               <Route path="files" element={<Files app={app} />} />
               <Route path="triggers" element={<Triggers app={app} />} />
+              <Route path="releases" element={<Releases app={app} />} />
               <Route path="users" element={<Users app={app} />} />
               <Route path="settings" element={<Settings app={app} />} />
               <Route path="*" element={<Empty />} />

@@ -89,7 +89,11 @@ export async function follow<T>(path: string, onValue: (value: T) => void, signa
 }
 
 export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; changeLog: { ageSeconds: number; bytes: number }; createdAt: string }
-export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number; live: Destination; aliases?: Record<string, Destination> }
+export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number; live: Destination; aliases?: Record<string, Destination>; canary?: Canary }
+export interface CanaryFigures { calls: number; errors: number; p99Ms: number }
+export interface Canary { version: number; steps: number[]; everySeconds: number; maxErrorPercent: number; maxP99Ms?: number; minCalls: number; state: 'running' | 'promoted' | 'rolled_back' | 'stopped'; message?: string; step: number; percent: number; startedAt: string; endedAt?: string; stable: CanaryFigures; new: CanaryFigures }
+export interface Release { number: number; live: boolean; restores?: number; note?: string; createdAt: string; createdBy: string; functions: Record<string, number>; triggers: number; rules: number; indexes: number; warnings?: string[] }
+export interface ReleaseDiff { from: number; to: number; changes: { kind: 'function' | 'trigger' | 'rules' | 'index' | 'fileRules' | 'functionRules' | 'routes'; name?: string; from?: string; to?: string }[] }
 export interface Destination { version: number; next?: number; percent?: number }
 export interface FunctionDiff { from: number; to: number; files: { path: string; change: 'added' | 'removed' | 'changed'; patch?: string; added: number; removed: number }[]; settings: { name: string; from?: string; to?: string }[] }
 export interface SourceFile { path: string; size: number; text?: string }

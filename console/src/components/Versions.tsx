@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App as AntApp, Button, Drawer, Empty, InputNumber, Select, Space, Spin, Table, Tag } from 'antd'
 import { useState } from 'react'
-import { request, type Fn, type FunctionDiff, type Version } from '../api'
+import { request, type Canary, type Fn, type FunctionDiff, type Version } from '../api'
 import { useText } from '../i18n'
 import { Failure } from './Failure'
-import { bytes, when } from './format'
+import { bytes, ms, when } from './format'
 
 interface Props { base: string; fn: Fn }
 
@@ -29,7 +29,9 @@ export function Versions({ base, fn }: Props) {
       <Traffic fn={fn} versions={list.data ?? []} busy={move.isPending}
         onShare={(next, percent) => move.mutate({ method: 'PUT', path: '/aliases/live', body: { version: fn.live.version, next, percent } })}
         onPromote={() => move.mutate({ method: 'POST', path: '/promote', body: {} })}
+        onCanary={version => move.mutate({ method: 'POST', path: '/canary', body: { version } })}
         onBack={() => move.mutate({ method: 'POST', path: '/rollback', body: {} })} />
+      {fn.canary && <CanaryPanel canary={fn.canary} busy={move.isPending} onStop={() => move.mutate({ method: 'DELETE', path: '/canary' })} />}
       <Table<Version> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }}
         columns={[
           { title: t('version'), render: (_, v) => <>v{v.number} {v.live && <Tag color="green">{t('live')}</Tag>}{v.number === fn.live.next && <Tag color="orange">{v.percent ?? 0} %</Tag>}{v.aliases?.map(a => <Tag key={a} color="blue">{a}</Tag>)}</> },
@@ -50,10 +52,10 @@ export function Versions({ base, fn }: Props) {
   )
 }
 
-interface TrafficProps { fn: Fn; versions: Version[]; busy: boolean; onShare(next: number, percent: number): void; onPromote(): void; onBack(): void }
+interface TrafficProps { fn: Fn; versions: Version[]; busy: boolean; onShare(next: number, percent: number): void; onPromote(): void; onCanary(version: number): void; onBack(): void }
 
 /** Which share of the users gets which version. */
-function Traffic({ fn, versions, busy, onShare, onPromote, onBack }: TrafficProps) {
+function Traffic({ fn, versions, busy, onShare, onPromote, onCanary, onBack }: TrafficProps) {
   const { t } = useText()
   const [next, setNext] = useState<number>()
   const [percent, setPercent] = useState<number | null>(10)
@@ -72,11 +74,30 @@ function Traffic({ fn, versions, busy, onShare, onPromote, onBack }: TrafficProp
             <Select size="small" aria-label={t('shareWith')} placeholder={t('shareWith')} style={{ minWidth: 120 }} value={next ?? live.next} onChange={setNext} options={others.map(v => ({ value: v.number, label: `v${v.number}` }))} />
             <InputNumber size="small" aria-label={t('percentOfUsers')} min={0} max={100} value={percent} onChange={setPercent} suffix="%" />
             <Button size="small" disabled={!(next ?? live.next) || percent === null} loading={busy} onClick={() => onShare((next ?? live.next)!, percent!)}>{t('share')}</Button>
+            {!live.next && <Button size="small" disabled={!next} loading={busy} onClick={() => onCanary(next!)}>{t('startCanary')}</Button>}
           </>
         )}
         {live.next && <Button size="small" type="primary" loading={busy} onClick={onPromote}>{t('promote')} v{live.next}</Button>}
         {(live.next || others.length > 0) && <Button size="small" danger loading={busy} onClick={onBack}>{t('goBack')}</Button>}
       </Space>
+    </div>
+  )
+}
+
+const tones = { running: 'processing', promoted: 'success', rolled_back: 'error', stopped: 'default' }
+
+/** How a canary goes, or how the last one went. */
+function CanaryPanel({ canary, busy, onStop }: { canary: Canary; busy: boolean; onStop(): void }) {
+  const { t } = useText()
+  const share = (f: Canary['new']) => `${f.calls} ${t('calls')} · ${f.calls ? ((100 * f.errors) / f.calls).toFixed(1) : 0} % ${t('failed')} · p99 ${ms(f.p99Ms)}`
+  return (
+    <div data-testid="canary" style={{ marginBottom: 16 }}>
+      <b>{t('canary')}</b> v{canary.version} <Tag color={tones[canary.state]}>{t(`canary_${canary.state}`)}</Tag>
+      <span className="muted">{canary.steps.map((s, i) => (i === canary.step ? `[${s} %]` : `${s} %`)).join(' → ')} · {when(canary.startedAt)}</span>
+      {canary.state === 'running' && <Button size="small" style={{ marginLeft: 8 }} loading={busy} onClick={onStop}>{t('stop')}</Button>}
+      <div>{t('stable')}: {share(canary.stable)}</div>
+      <div>{t('fresh')}: {share(canary.new)}</div>
+      {canary.message && <div className={canary.state === 'rolled_back' ? 'log-error' : 'muted'}>{canary.message}</div>}
     </div>
   )
 }
