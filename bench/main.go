@@ -50,7 +50,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
-		{"dialects", dialects, false}, {"frameworks", frameworks, false},
+		{"dialects", dialects, false}, {"frameworks", frameworks, false}, {"release", release, false},
 		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true}, {"soak", soak, true},
 	}
 }
@@ -105,7 +105,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	flag.StringVar(&b.node, "node", "node", "the node executable of the peers of functions")
 	flag.StringVar(&b.frameworks, "frameworks", "bench/frameworks", "the folder of the frameworks, in which npm ci has been run")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, and when named only: peers, fanout, growth, density, soak")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, release, and when named only: peers, fanout, growth, density, soak")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")

@@ -89,7 +89,7 @@ const tones = { running: 'processing', promoted: 'success', rolled_back: 'error'
 /** How a canary goes, or how the last one went. */
 function CanaryPanel({ canary, busy, onStop }: { canary: Canary; busy: boolean; onStop(): void }) {
   const { t } = useText()
-  const share = (f: Canary['new']) => `${f.calls} ${t('calls')} · ${f.calls ? ((100 * f.errors) / f.calls).toFixed(1) : 0} % ${t('failed')} · p99 ${ms(f.p99Ms)}`
+  const share = (f: Canary['new']) => `${f.calls} ${t('times')} · ${f.calls ? ((100 * f.errors) / f.calls).toFixed(1) : 0} % ${t('failed')} · p99 ${ms(f.p99Ms)}`
   return (
     <div data-testid="canary" style={{ marginBottom: 16 }}>
       <b>{t('canary')}</b> v{canary.version} <Tag color={tones[canary.state]}>{t(`canary_${canary.state}`)}</Tag>
