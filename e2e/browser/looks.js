@@ -35,6 +35,7 @@ const pages = {
   'function-logs': { at: 'functions/orders/logs', ready: wait('.log') },
   'function-metrics': { at: 'functions/orders/metrics', ready: wait('.uplot canvas') },
   'function-versions': { at: 'functions/orders/versions', ready: wait('tbody tr.ant-table-row') },
+  releases: { at: 'releases', ready: wait('.ant-table') },
   'function-broken': { at: 'functions/broken', ready: wait('h1') },
   documents: { at: 'documents/orders', ready: wait('.document-card') },
   'documents-edit': {
