@@ -232,11 +232,28 @@ func decode(body json.RawMessage, into any) error {
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, typeErr.Type, typeErr.Value)
+			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, jsonType(typeErr.Type), typeErr.Value)
 		}
 		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON: %s", err.Error())
 	}
 	return nil
+}
+
+// jsonType is what a client calls a type.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "an object"
 }
 
 // Encode returns the JSON text of a response.

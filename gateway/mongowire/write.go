@@ -158,8 +158,9 @@ func statement(doc bson.Raw) iter.Seq2[string, bson.RawValue] {
 	}
 }
 
-// statements returns the writes of an update or delete command.
-func (c *command) statements(list string, w *writes) ([]bson.Raw, error) {
+// statements returns the writes of an update or delete command. None runs if one lacks a field that they need: without
+// its condition a write would concern every document.
+func (c *command) statements(list string, w *writes, needed ...string) ([]bson.Raw, error) {
 	for key, v := range c.arguments() {
 		var err error
 		switch key {
@@ -177,7 +178,17 @@ func (c *command) statements(list string, w *writes) ([]bson.Raw, error) {
 	if err == nil && (len(statements) == 0 || len(statements) > maxWriteBatch) {
 		err = failf(16, "Write batch sizes must be between 1 and %d. Got %d operations.", maxWriteBatch, len(statements))
 	}
-	return statements, err
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range statements {
+		for _, field := range needed {
+			if _, found := value.Field(doc, field); !found {
+				return nil, failf(codeMissingField, "BSON field '%s.%s.%s' is missing but a required field", c.name, list, field)
+			}
+		}
+	}
+	return statements, nil
 }
 
 func update(ctx context.Context, c *command, docs *documents.Session) ([]byte, error) {
@@ -186,7 +197,7 @@ func update(ctx context.Context, c *command, docs *documents.Session) ([]byte, e
 		return nil, err
 	}
 	w := writes{ordered: true}
-	statements, err := c.statements("updates", &w)
+	statements, err := c.statements("updates", &w, "q", "u")
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +283,7 @@ func remove(ctx context.Context, c *command, docs *documents.Session) ([]byte, e
 		return nil, err
 	}
 	w := writes{ordered: true}
-	statements, err := c.statements("deletes", &w)
+	statements, err := c.statements("deletes", &w, "q", "limit")
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,12 @@ import (
 	"yunduo/data/query"
 )
 
-// checkEvery is after how many examined documents a scan looks whether its caller is still there.
-const checkEvery = 128
+// How often it is looked whether the caller is still there: after so many index entries, and after so many documents,
+// for a condition may take long for one.
+const (
+	checkEvery     = 128
+	checkDocuments = 8
+)
 
 // rows yields the documents of a search, in the order of its sort if ordered says so, equal ones by _id.
 type rows struct {
@@ -50,7 +54,7 @@ func (r *rows) next(ctx context.Context) (bool, error) {
 		if err := r.drop(); err != nil {
 			return false, storageError(err)
 		}
-		if r.documents%checkEvery == 0 {
+		if r.documents%checkDocuments == 0 {
 			if err := ctx.Err(); err != nil {
 				return false, err
 			}
