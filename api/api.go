@@ -218,7 +218,7 @@ func row[Req, Res any](name string, access Access, summary string, handle func(c
 				return handle(ctx, a, call, req)
 			}
 			var req Req
-			if err := decode(call.Request, &req); err != nil {
+			if err := Decode(call.Request, &req); err != nil {
 				return nil, err
 			}
 			return handle(ctx, a, call, &req)
@@ -226,7 +226,8 @@ func row[Req, Res any](name string, access Access, summary string, handle func(c
 	}
 }
 
-func decode(body json.RawMessage, into any) error {
+// Decode reads the JSON text of a request. Its errors name the field and what it should be.
+func Decode(body json.RawMessage, into any) error {
 	if len(body) == 0 {
 		return nil
 	}

@@ -297,7 +297,7 @@ func (c *comparison) intervals(v bson.RawValue) (list []Interval, ok bool) {
 // intervals returns the texts that can match, and the regular expression itself.
 func (p *regexPredicate) intervals() []Interval {
 	texts := bracket(value.ClassString)
-	if prefix := pattern.Prefix(p.re); prefix != "" {
+	if prefix := pattern.Prefix(p.re.Regexp); prefix != "" {
 		texts.Low = value.String(prefix)
 		if after := successor(prefix); after != "" {
 			texts.High = value.String(after)

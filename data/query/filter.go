@@ -9,6 +9,8 @@ import (
 
 	"yunduo"
 	"yunduo/data/query/collation"
+	"yunduo/data/query/internal/pattern"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -52,14 +54,20 @@ func ParseFilterBy(by *collation.Collation, raw bson.Raw) (*Filter, error) {
 
 // Match reports whether doc satisfies the filter. An $expr that is reached and cannot be computed for doc is
 // expression_failed or query_too_expensive; all other conditions beside it are looked at before.
-func (f *Filter) Match(doc bson.Raw) (bool, error) {
-	switch {
-	case f == nil:
+func (f *Filter) Match(doc bson.Raw) (ok bool, err error) {
+	if f == nil {
 		return true, nil
-	case f.computes:
+	}
+	defer pattern.Recover(&err, tooSlow)
+	if f.computes {
 		return check(f.root, doc)
 	}
 	return f.root.match(doc), nil
+}
+
+// tooSlow is why a condition was given up.
+func tooSlow(sentence string) error {
+	return language.Errorf(language.MemoryLimitExceeded, yunduo.ReasonQueryTooExpensive, "%s", sentence)
 }
 
 // Computes reports whether matching a document may fail: there is an $expr in the filter.

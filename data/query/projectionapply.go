@@ -4,14 +4,16 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/expr"
+	"yunduo/data/query/internal/pattern"
 	"yunduo/data/query/value"
 )
 
 // Apply returns the chosen part of doc. It returns expression_failed when a computed field cannot be computed.
-func (p *Projection) Apply(doc bson.Raw) (bson.Raw, error) {
+func (p *Projection) Apply(doc bson.Raw) (shown bson.Raw, err error) {
 	if p == nil {
 		return doc, nil
 	}
+	defer pattern.Recover(&err, tooSlow)
 	a := projecting{including: p.including, id: p.id, doc: doc}
 	dst := a.document(make([]byte, 0, len(doc)+16), p.root, doc)
 	return dst, a.err

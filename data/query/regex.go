@@ -1,8 +1,6 @@
 package query
 
 import (
-	"regexp"
-
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"yunduo/data/query/internal/pattern"
@@ -13,7 +11,7 @@ import (
 // equal to it.
 type regexPredicate struct {
 	value bson.RawValue // of type regex
-	re    *regexp.Regexp
+	re    *pattern.Bounded
 }
 
 // newRegexPredicate compiles a value of type regex.
@@ -26,7 +24,7 @@ func newRegexPredicate(path string, v bson.RawValue) (*regexPredicate, error) {
 	if err != nil {
 		return nil, invalidFilter("the field '%s' has a regular expression that cannot be used here: %v", path, err)
 	}
-	return &regexPredicate{value: v, re: re}, nil
+	return &regexPredicate{value: v, re: pattern.Bound(re)}, nil
 }
 
 // newRegexOperator compiles {$regex: text or regular expression, $options: text}.

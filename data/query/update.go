@@ -8,6 +8,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/query/collation"
+	"yunduo/data/query/internal/pattern"
 	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
@@ -109,6 +110,7 @@ func ParseUpdateBy(by *collation.Collation, raw bson.Raw) (*Update, error) {
 // is changed; doc itself is never modified. The _id cannot change; a replacement keeps it. The result may share
 // memory with doc only if nothing differs.
 func (u *Update) Apply(doc bson.Raw, ctx ApplyContext) (changed bson.Raw, differs bool, err error) {
+	defer pattern.Recover(&err, tooSlow)
 	oldID, hasID := value.Field(doc, "_id")
 	switch {
 	case u.replacement != nil:

@@ -28,6 +28,19 @@ func (e *Engine) stripeOf(documentKey []byte) int {
 	return int(maphash.Bytes(e.seed, documentKey) % stripeCount)
 }
 
+// whileLocked runs write while documents and the collection's latch, which the caller has taken, are held; other is the
+// transaction that holds one of the documents instead. They are given up even if write panics.
+func (e *Engine) whileLocked(coll *collection, ids [][]byte, write func(*collection) (*pending, error)) (p *pending, other *transaction, err error) {
+	defer coll.latch.RUnlock()
+	unlock, other := e.lock(coll.documentKeys(ids))
+	if other != nil {
+		return nil, other, nil
+	}
+	defer unlock()
+	p, err = write(coll)
+	return p, nil, err
+}
+
 // withDocuments runs write with the documents locked that ids names, and the collection kept from changing. If an
 // open transaction has written one of them, or taken a unique key that write adds, it waits for its end, at most Options.LockWait: then it returns
 // transaction_conflict.
@@ -38,18 +51,13 @@ func (e *Engine) withDocuments(ctx context.Context, ns driver.Namespace, ids [][
 		if err != nil {
 			return nil, err
 		}
-		unlock, other := e.lock(coll.documentKeys(ids))
-		if other == nil {
-			p, err := write(coll)
-			unlock()
-			coll.latch.RUnlock()
-			var busy *busyError
-			if !errors.As(err, &busy) {
-				return p, err
-			}
+		p, other, err := e.whileLocked(coll, ids, write)
+		var busy *busyError
+		if errors.As(err, &busy) {
 			other = busy.holder
-		} else {
-			coll.latch.RUnlock()
+		}
+		if other == nil {
+			return p, err
 		}
 		if deadline == nil {
 			timer := time.NewTimer(e.options.LockWait)

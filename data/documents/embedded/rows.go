@@ -18,6 +18,9 @@ const (
 	checkDocuments = 8
 )
 
+// largeDocument is the size from which it is looked before each document.
+const largeDocument = 64 << 10
+
 // rows yields the documents of a search, in the order of its sort if ordered says so, equal ones by _id.
 type rows struct {
 	search
@@ -76,6 +79,11 @@ func (r *rows) next(ctx context.Context) (bool, error) {
 		}
 		if err != nil {
 			return false, storageError(err)
+		}
+		if len(doc) > largeDocument {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
 		}
 		matches, err := r.filter.Match(doc)
 		if err != nil {

@@ -10,6 +10,9 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo"
+	"yunduo/data/query/internal/pattern"
+	"yunduo/data/query/language"
 	"yunduo/data/query/value"
 )
 
@@ -27,9 +30,9 @@ func compileRegex(c *compiler, op string, arg bson.RawValue) (node, error) {
 	if err != nil {
 		return node{}, err
 	}
-	var fixed *regexp.Regexp
+	var fixed *pattern.Bounded
 	if items[1].constant && items[2].constant {
-		pattern, err := items[1].eval(&frame{})
+		expression, err := items[1].eval(&frame{})
 		if err != nil {
 			return node{}, err
 		}
@@ -37,10 +40,12 @@ func compileRegex(c *compiler, op string, arg bson.RawValue) (node, error) {
 		if err != nil {
 			return node{}, err
 		}
-		if !nullish(pattern) {
-			if fixed, err = pattern2regexp(op, pattern, options); err != nil {
+		if !nullish(expression) {
+			re, err := pattern2regexp(op, expression, options)
+			if err != nil {
 				return node{}, invalid("%s: the regular expression cannot be used here: %v", op, err)
 			}
+			fixed = pattern.Bound(re)
 		}
 	}
 	return call(op, items, func(op string, a []bson.RawValue) (bson.RawValue, error) {
@@ -52,10 +57,11 @@ func compileRegex(c *compiler, op string, arg bson.RawValue) (node, error) {
 		}
 		re := fixed
 		if re == nil {
-			var err error
-			if re, err = pattern2regexp(op, a[1], a[2]); err != nil {
+			made, err := pattern2regexp(op, a[1], a[2])
+			if err != nil {
 				return a[1], err
 			}
+			re = pattern.Bound(made)
 		}
 		return match(op, re, text(a[0]))
 	}), nil
@@ -71,12 +77,17 @@ func noMatch(op string) bson.RawValue {
 	return value.Null
 }
 
-func match(op string, re *regexp.Regexp, s string) (bson.RawValue, error) {
+func tooExpensive(op, sentence string) error {
+	return language.Errorf(language.MemoryLimitExceeded, yunduo.ReasonQueryTooExpensive, "%s: %s", op, sentence)
+}
+
+func match(op string, re *pattern.Bounded, s string) (v bson.RawValue, err error) {
+	defer pattern.Recover(&err, func(sentence string) error { return tooExpensive(op, sentence) })
 	switch op {
 	case "$regexMatch":
-		return value.Bool(re.MatchString(s)), nil
+		return value.Bool(re.Match([]byte(s))), nil
 	case "$regexFind":
-		at := re.FindStringSubmatchIndex(s)
+		at := re.Find(s)
 		if at == nil {
 			return value.Null, nil
 		}
@@ -84,7 +95,7 @@ func match(op string, re *regexp.Regexp, s string) (bson.RawValue, error) {
 	}
 	b := newArray(op)
 	runes, bytes := 0, 0
-	for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+	for _, at := range re.FindAll(s) {
 		runes += utf8.RuneCountInString(s[bytes:at[0]])
 		bytes = at[0]
 		if err := b.push(matched(s, at, runes)); err != nil {

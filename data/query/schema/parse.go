@@ -3,7 +3,6 @@ package schema
 import (
 	"bytes"
 	"math"
-	"regexp"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -227,12 +226,12 @@ func parseCount(s *Schema, name string, v bson.RawValue) error {
 	return nil
 }
 
-func compile(name, text string) (*regexp.Regexp, error) {
+func compile(name, text string) (*pattern.Bounded, error) {
 	re, err := pattern.Compile(text, "")
 	if err != nil {
 		return nil, invalid("%s has a regular expression that cannot be used here: %v", name, err)
 	}
-	return re, nil
+	return pattern.Bound(re), nil
 }
 
 func parsePattern(s *Schema, name string, v bson.RawValue) (err error) {

@@ -2,11 +2,11 @@
 package schema
 
 import (
-	"regexp"
 	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"yunduo/data/query/internal/pattern"
 	"yunduo/data/query/value"
 )
 
@@ -19,7 +19,7 @@ type Schema struct {
 	multipleOf       bson.RawValue
 
 	minLength, maxLength int64 // of texts in characters; -1 is no limit
-	pattern              *regexp.Regexp
+	pattern              *pattern.Bounded
 
 	minItems, maxItems int64
 	unique             bool
@@ -45,7 +45,7 @@ type bound struct {
 }
 
 type patternSchema struct {
-	name   *regexp.Regexp
+	name   *pattern.Bounded
 	schema *Schema
 }
 

@@ -1,0 +1,110 @@
+package pattern
+
+import (
+	"io"
+	"regexp"
+	"regexp/syntax"
+	"time"
+	"unicode/utf8"
+)
+
+// Matching takes linear time, but for a large expression on a large text that is long, and nothing can interrupt it
+// from outside. Beyond so many steps it is interrupted from inside, by what it reads from.
+const (
+	maxSteps   = 1 << 28 // states of the expression times bytes of the text
+	checkEvery = 1024    // runes
+)
+
+// maxTime is how long one match may take then.
+var maxTime = 3 * time.Second
+
+// TooSlow is what Bounded panics with: the conditions of a filter have no other way to say that they cannot tell.
+type TooSlow struct{}
+
+func (TooSlow) Error() string { return "a regular expression takes too long for one text" }
+
+// Bounded is a regular expression whose Match ends.
+type Bounded struct {
+	*regexp.Regexp
+	states int
+}
+
+// Bound makes an expression one whose Match ends.
+func Bound(re *regexp.Regexp) *Bounded {
+	b := &Bounded{Regexp: re, states: 1}
+	if tree, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
+		if program, err := syntax.Compile(tree.Simplify()); err == nil {
+			b.states = len(program.Inst)
+		}
+	}
+	return b
+}
+
+// Match reports whether the text has a match. It panics with TooSlow when that takes seconds.
+func (b *Bounded) Match(text []byte) bool {
+	if b.cheap(len(text)) {
+		return b.Regexp.Match(text)
+	}
+	return b.MatchReader(newReader(text))
+}
+
+// Find is FindStringSubmatchIndex, with Match's panic.
+func (b *Bounded) Find(text string) []int {
+	if b.cheap(len(text)) {
+		return b.FindStringSubmatchIndex(text)
+	}
+	return b.FindReaderSubmatchIndex(newReader([]byte(text)))
+}
+
+// manyMatches is the length of a text from which looking for all matches is watched.
+const manyMatches = 10_000
+
+// FindAll is FindAllStringSubmatchIndex, with Match's panic: each match may look at all that follows it.
+func (b *Bounded) FindAll(text string) [][]int {
+	if len(text) > manyMatches {
+		end := time.Now().Add(maxTime)
+		b.ReplaceAllStringFunc(text, func(string) string {
+			if time.Now().After(end) {
+				panic(TooSlow{})
+			}
+			return ""
+		})
+	}
+	return b.FindAllStringSubmatchIndex(text, -1)
+}
+
+// cheap reports whether a text of so many bytes is matched soon in any case.
+func (b *Bounded) cheap(length int) bool { return b.states*length <= maxSteps }
+
+func newReader(text []byte) io.RuneReader {
+	return &reader{text: text, end: time.Now().Add(maxTime)}
+}
+
+type reader struct {
+	text []byte
+	read int
+	end  time.Time
+}
+
+func (r *reader) ReadRune() (c rune, size int, err error) {
+	if r.read++; r.read%checkEvery == 0 && time.Now().After(r.end) {
+		panic(TooSlow{})
+	}
+	if len(r.text) == 0 {
+		return 0, 0, io.EOF
+	}
+	c, size = utf8.DecodeRune(r.text)
+	r.text = r.text[size:]
+	return c, size, nil
+}
+
+// Recover turns a panic with TooSlow into an error made by fail; others go on.
+func Recover(err *error, fail func(sentence string) error) {
+	switch p := recover().(type) {
+	case nil:
+	case TooSlow:
+		*err = fail(p.Error() + "; use a shorter one, or shorter texts")
+	default:
+		panic(p)
+	}
+}
