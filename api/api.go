@@ -233,6 +233,9 @@ func Decode(body json.RawMessage, into any) error {
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			if typeErr.Field == "" {
+				return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the JSON text must be %s, not %s", jsonType(typeErr.Type), typeErr.Value)
+			}
 			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, jsonType(typeErr.Type), typeErr.Value)
 		}
 		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON: %s", err.Error())
