@@ -10,7 +10,8 @@ const functions = {
   who: "const cloud = require('wx-server-sdk')\ncloud.init()\nexports.main = async () => cloud.getWXContext()",
   uid: "const cloud = require('@cloudbase/node-sdk')\nconst app = cloud.init({ env: cloud.SYMBOL_CURRENT_ENV })\nexports.main = async () => app.auth().getUserInfo().uid",
   secret: "exports.main = async () => 'secret'",
-  throws: "exports.main = async () => { throw new Error('on purpose') }"
+  throws: "exports.main = async () => { throw new Error('on purpose') }",
+  paid: 'exports.main = async () => ({ errcode: 0 })'
 }
 const rules = `rules:
   notes: private
@@ -50,6 +51,12 @@ async function start ({ project = written(), flags = [] } = {}) {
     code: to => until(() => [...output.matchAll(/Verification code (\d{6}) for (\S+)/g)].filter(m => m[2] === to).map(m => m[1]).pop()),
     /** The token of the last link that was mailed to somebody for a purpose. */
     link: (to, purpose) => until(() => [...output.matchAll(/Token (\S+) of a link for (\S+) \((\w+)\)/g)].filter(m => m[2] === to && m[3] === purpose).map(m => m[1]).pop()),
+    /** Does at the stand-in for WeChat what a user does. */
+    async desk (what, body) {
+      const reply = await fetch(`${info.wechatStandInUrl}/standin${what}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      if (!reply.ok) throw new Error(`${what}: ${reply.status} ${await reply.text()}`)
+      return reply.json()
+    },
     async manage (method, where, body) {
       const reply = await fetch(`${info.url}/v1/manage/apps/${info.app}${where}`, {
         method, headers: { authorization: `Bearer ${info.apiKey}` }, body: body && JSON.stringify(body)

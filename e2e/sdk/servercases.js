@@ -2,6 +2,12 @@
 'use strict'
 const assert = require('node:assert/strict')
 
+/** A text that WeChat's content check refuses, and a picture that it lets pass. */
+const risky = '特3456书yuuo莞6543李zxcz蒜7782法fgnv级'
+const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+
+let orders = 0
+
 /** `client.face` tells how this SDK says things; `client.open()` gives it as if newly started. */
 function serverCases ({ works }, client) {
   const f = client.face
@@ -123,6 +129,48 @@ function serverCases ({ works }, client) {
     assert.ok(!f.fileOk((await cloud.deleteFile({ fileList: [fileID] })).fileList[0]))
     await rejected(cloud.downloadFile({ fileID }))
   })
+  if (client.wechat) {
+    works('WeChat', 'server APIs with parameters, files and refusals', async () => {
+      const { openapi } = client.open()
+      assert.equal((await openapi.security.msgSecCheck({ content: 'hello' })).errCode, 0)
+      const refused = await rejected(openapi.security.msgSecCheck({ content: risky }))
+      assert.equal(refused.errCode, 87014)
+      assert.match(refused.errMsg, /^openapi\.security\.msgSecCheck:fail risky content/)
+      const { result } = await openapi.security.msgSecCheck({ content: risky, version: 2, scene: 1, openid: 'o-li' })
+      assert.equal(result.suggest, 'risky')
+      const code = await openapi.wxacode.getUnlimited({ scene: 'id=1', width: 280 })
+      assert.equal(code.contentType, 'image/jpeg')
+      assert.equal(code.buffer.subarray(0, 2).toString('hex'), 'ffd8')
+      assert.equal((await openapi.security.imgSecCheck({ media: { contentType: 'image/png', value: pixel } })).errCode, 0)
+      assert.equal((await rejected(openapi.security.imgSecCheck({ media: { contentType: 'image/png', value: Buffer.from('no picture') } }))).errCode, 40137)
+      assert.ok((await rejected(openapi.nobody.knows({}))).errCode)
+    })
+    works('WeChat', 'payments from order to refund', async () => {
+      const { cloudPay } = client.open()
+      const outTradeNo = `o${process.pid}-${orders++}-of-tests`
+      const order = { body: 'tea', outTradeNo, totalFee: 100, spbillCreateIp: '127.0.0.1', subMchId: '1600000000', openid: 'o-li', envId: 'e', functionName: 'paid' }
+      const { payment, returnCode, resultCode } = await cloudPay.unifiedOrder(order)
+      assert.deepEqual([returnCode, resultCode], ['SUCCESS', 'SUCCESS'])
+      assert.ok(payment.package.startsWith('prepay_id=') && payment.paySign)
+      assert.equal((await cloudPay.queryOrder({ outTradeNo })).tradeState, 'NOTPAY')
+      await client.server().desk('/pay', { outTradeNo })
+      assert.equal((await cloudPay.queryOrder({ outTradeNo })).tradeState, 'SUCCESS')
+      assert.equal((await cloudPay.refund({ outTradeNo, outRefundNo: `r${outTradeNo}`, totalFee: 100, refundFee: 40 })).refundFee, 40)
+      assert.equal((await cloudPay.queryRefund({ outTradeNo })).refundFee, 40)
+      assert.equal((await cloudPay.unifiedOrder(order)).resultCode, 'FAIL', 'it is paid')
+    })
+    works('WeChat', 'open data only of whom it is about', async () => {
+      const { cloudID } = await client.server().desk('/cloudIds', { openId: 'o-li', data: { step: 7 } })
+      const { list } = await client.open().getOpenData({ list: [cloudID, 'nonsense'] })
+      assert.deepEqual(list.map(element => [element.cloudID, element.errCode, element.data]), [[cloudID, -601007, undefined], ['nonsense', -601005, undefined]])
+    })
+  } else {
+    works('WeChat', 'server APIs', async () => {
+      const call = async content => (await client.open().callWxOpenApi({ apiName: 'security.msgSecCheck', requestData: { content } })).result
+      assert.equal((await call('hello')).errcode, 0)
+      assert.equal((await call(risky)).errcode, 87014)
+    })
+  }
   if (!client.tickets) return
   works('users', client.users ? 'a ticket signs a user in, whom it describes' : 'a ticket signs a user in', async () => {
     const server = client.server()

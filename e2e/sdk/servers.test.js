@@ -36,8 +36,8 @@ const nodeSDK = options => from => { const sdk = reload(from); return (sdk.defau
 // Version 4 of wx-server-sdk has one number for all failures of functions.
 const clients = [
   ...[['wx-server-sdk-4', { ...wx, failed: -1 }], ['wx-server-sdk-3', wx], ['wx-server-sdk-2', wx]].flatMap(([from, face]) => [
-    { package: 'wx-server-sdk', from, setting: variable, face, open: wxServer(byKeys), variable: true },
-    { package: 'wx-server-sdk', from, setting: option, face, open: wxServer(() => ({ ...byKeys(), serviceUrl: address() })) }
+    { package: 'wx-server-sdk', from, setting: variable, face, open: wxServer(byKeys), variable: true, wechat: true },
+    { package: 'wx-server-sdk', from, setting: option, face, open: wxServer(() => ({ ...byKeys(), serviceUrl: address() })), wechat: true }
   ]),
   ...['@cloudbase/node-sdk', 'node-sdk-2'].flatMap(from => [
     { package: '@cloudbase/node-sdk', from, setting: variable, face: plain, open: nodeSDK(byKeys), variable: true, tickets: true, users: true },
