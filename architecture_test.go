@@ -26,7 +26,7 @@ var levels = map[string]int{
 	"data/rules": 2, "data/documents/driver": 2, "storage/disk": 2, "storage/s3": 2, "storage/storagetest": 2,
 	"functions/node": 2, "functions/runtimetest": 2, "sdk": 2,
 	"data/documents": 3, "data/interchange": 3, "data/documents/embedded": 3, "data/documents/mongodb": 3, "data/documents/documentstest": 3,
-	"apps": 4, "auth": 4, "storage": 4, "functions": 4, "triggers": 4,
+	"apps": 4, "auth": 4, "storage": 4, "functions": 4, "triggers": 4, "wechat": 4,
 	"releases": 5, "api": 5, "auth/wechat": 5, "triggers/cron": 4,
 	"gateway": 6, "gateway/mongowire": 6, "server": 7, "cmd/yunduo": 8, "e2e": 8,
 }
@@ -56,10 +56,10 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":               {"cmd/yunduo"},
 	"github.com/elastic/go-seccomp-bpf":    {"functions/node"},
 	"google.golang.org/protobuf":           {"gateway"},
+	"filippo.io/age":                       {"apps"},
 
 	"github.com/santhosh-tekuri/jsonschema": {"functions"},
 	"github.com/pmezard/go-difflib":         {"functions"},
-	"github.com/tidwall/gjson":              {"internal/jsontext"},
 }
 
 // fileWall is the number of lines beyond which a source file is about more than one thing.

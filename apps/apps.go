@@ -22,8 +22,9 @@ const (
 
 // Options configure a Registry.
 type Options struct {
-	Key []byte // 32 bytes: seals secrets that the register keeps
-	Now func() time.Time
+	Key   []byte // 32 bytes: seals the keys of apps
+	Vault *Vault // encrypts other secrets; made of the key if nil
+	Now   func() time.Time
 	// TrashAge is how long a deleted app can be brought back; 0 drops its data at once.
 	TrashAge time.Duration
 	// ChangeLog is what the server keeps for apps without settings of their own: only an operator lets an app have more.
@@ -53,6 +54,8 @@ type Registry struct {
 	apps   *documents.Records[record]
 	keys   *documents.Records[key]
 	sealer *documents.Sealer
+	vault  *Vault
+	vars   *documents.Records[variable]
 	now    func() time.Time
 	trash  time.Duration
 	log    ChangeLog
@@ -74,13 +77,22 @@ func New(db *documents.DB, o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Vault == nil {
+		if o.Vault, err = NewVaultFromSeed(o.Key); err != nil {
+			return nil, err
+		}
+	}
 	r := &Registry{
 		db:     db,
 		trash:  o.TrashAge,
 		log:    o.ChangeLog,
 		apps:   documents.NewRecords[record](db, "apps", documents.RecordOptions{Cache: cachedApps}),
 		sealer: sealer,
-		now:    o.Now,
+		vault:  o.Vault,
+		vars: documents.NewRecords[variable](db, VariablesCollection, documents.RecordOptions{
+			Indexes: []driver.Index{{Fields: []driver.IndexField{{Path: "app"}}}},
+		}),
+		now: o.Now,
 		keys: documents.NewRecords[key](db, "keys", documents.RecordOptions{
 			Cache:   cachedKeys,
 			Indexes: []driver.Index{{Fields: []driver.IndexField{{Path: "app"}}}},
@@ -289,10 +301,16 @@ func public(rec record) App {
 	}
 }
 
+func secretPlace(app string) string { return "apps/" + app + "/wechat" }
+
 // open returns the app with its secret.
 func (r *Registry) open(rec record) (App, error) {
 	app := public(rec)
 	var err error
-	app.WeChat.Secret, err = r.sealer.Open(rec.WeChatSecret, "apps/"+rec.ID+"/wechat")
+	if !encrypted(rec.WeChatSecret) { // none, or one that was set before there was a vault
+		app.WeChat.Secret, err = r.sealer.Open(rec.WeChatSecret, secretPlace(rec.ID))
+		return app, err
+	}
+	app.WeChat.Secret, err = r.vault.Open(rec.WeChatSecret, secretPlace(rec.ID))
 	return app, err
 }

@@ -100,7 +100,13 @@ func (r *Registry) apply(rec *record, c Change) error {
 		if len(*c.WeChatSecret) > 256 {
 			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "wechat.secret: longer than 256 bytes")
 		}
-		rec.WeChatSecret = r.sealer.Seal(*c.WeChatSecret, "apps/"+rec.ID+"/wechat")
+		rec.WeChatSecret = nil
+		if *c.WeChatSecret != "" {
+			var err error
+			if rec.WeChatSecret, err = r.vault.Seal(*c.WeChatSecret, secretPlace(rec.ID)); err != nil {
+				return err
+			}
+		}
 	}
 	if c.AllowedOrigins != nil {
 		origins, err := normalOrigins(*c.AllowedOrigins)

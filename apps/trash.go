@@ -140,6 +140,9 @@ func (r *Registry) drop(ctx context.Context, id yunduo.AppID) error {
 	if _, err := r.keys.DeleteMany(ctx, bson.D{{Key: "app", Value: string(id)}}); err != nil {
 		return err
 	}
+	if _, err := r.vars.DeleteMany(ctx, bson.D{{Key: "app", Value: string(id)}}); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	others := slices.Clone(r.onDelete)
 	r.mu.Unlock()

@@ -49,9 +49,9 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 	}
 	rec := s.record(invocation, p)
 	begun := time.Now()
-	return p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
+	return p.discreet(p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
 		end(err == nil)
-		rec.finish(p, time.Since(begun), result, err)
+		rec.finish(p, time.Since(begun), result, p.hideIn(err))
 		p.release()
-	}), nil
+	})), nil
 }

@@ -290,7 +290,12 @@ func (s *Service) tryLoad(ctx context.Context, app yunduo.AppID, r DeployRequest
 	if err != nil {
 		return false, nil, err
 	}
+	var p program // for its secrets
+	if err := s.outfit(ctx, &p, &loaded); err != nil {
+		return false, nil, err
+	}
 	report, err := s.runtime.Check(ctx, loaded)
+	err = p.hideIn(err)
 	switch yunduo.ReasonOf(err) {
 	case "":
 	case yunduo.ReasonFunctionLoadFailed, yunduo.ReasonInvalidBundle:

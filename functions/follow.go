@@ -2,8 +2,10 @@ package functions
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"yunduo"
 	"yunduo/data/documents/driver"
 )
 
@@ -34,17 +36,22 @@ func (s *Service) followFeed(ctx context.Context) error {
 	defer feed.Close()
 	for _, id := range s.loadedIDs() { // what changed before the feed began
 		s.changed(ctx, id, driver.ChangeUpdate)
+		s.changedEnvironment(ctx, id)
 	}
 	for {
 		change, err := feed.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if change.Collection != "functions" {
-			continue
-		}
-		if id, ok := change.ID.StringValueOK(); ok {
+		id, ok := change.ID.StringValueOK()
+		switch {
+		case !ok:
+		case change.Collection == "functions":
 			s.changed(ctx, id, change.Kind)
+		case change.Collection == s.options.EnvironmentCollection:
+			app, rest, _ := strings.Cut(id, "/")
+			function, _, _ := strings.Cut(rest, "/")
+			s.reload(yunduo.AppID(app), function, func(id string) { s.changedEnvironment(ctx, id) })
 		}
 	}
 }
@@ -69,4 +76,23 @@ func (s *Service) changed(ctx context.Context, id string, kind driver.ChangeKind
 		s.catchUp(ctx, record.App, record.Release)
 	}
 	s.refresh(ctx, record)
+}
+
+// changedEnvironment compares the variables that are set for a function with those that it was loaded with. Changes of
+// this node are in place already, so nothing happens.
+func (s *Service) changedEnvironment(ctx context.Context, id string) {
+	unlock, err := s.changes.Lock(ctx, id)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	app, name, _ := strings.Cut(id, "/")
+	for _, t := range s.loadedOf(id) {
+		for _, p := range t.programs() {
+			if !s.outfitted(ctx, p, yunduo.AppID(app), name) {
+				s.forget(id)
+				return
+			}
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"yunduo"
 	"yunduo/functions/runtime"
 	"yunduo/internal/eventloop"
-	"yunduo/internal/jsontext"
 )
 
 // Sources of invocations, as the code sees them.
@@ -20,6 +19,7 @@ const (
 	SourceFunction = "function"
 	SourceTimer    = "timer"
 	SourceHTTP     = "http"
+	SourceWeChat   = "wechat" // a message or a notification that WeChat sent
 )
 
 // InvokeOptions say more about an invocation. The zero value fits a call of a client.
@@ -89,6 +89,7 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	} else {
 		result.Result, err = p.code.Invoke(ctx, invocation)
 		end(err == nil)
+		err = p.hideIn(err)
 	}
 	rec.finish(p, time.Since(begun), result.Result, err)
 	if o.Lines {
@@ -132,7 +133,7 @@ func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Inv
 
 // record begins the record of an invocation, which the caller ends.
 func (s *Service) record(invocation *runtime.Invocation, p *program) *recording {
-	rec := &recording{service: s, invocation: invocation, app: invocation.Caller.App, function: invocation.Caller.Function, version: p.number, started: s.options.Now()}
+	rec := &recording{service: s, invocation: invocation, app: invocation.Caller.App, function: invocation.Caller.Function, program: p, started: s.options.Now()}
 	invocation.Log = rec.line
 	if h := s.host.Load(); h != nil {
 		invocation.Host = *h
@@ -198,7 +199,7 @@ func (s *Service) event(event json.RawMessage) (json.RawMessage, error) {
 		return emptyEvent, nil
 	case len(event) > s.limits.EventBytes:
 		return nil, yunduo.Errorf(yunduo.ReasonBodyTooLarge, "the event has %d bytes; the limit is %d", len(event), s.limits.EventBytes)
-	case !jsontext.Valid(event):
+	case !json.Valid(event):
 		return nil, yunduo.Errorf(yunduo.ReasonMalformedJSON, "the event is not valid JSON")
 	}
 	return event, nil

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ import (
 type program struct {
 	id      string // of the version's record
 	targets int    // that lead to it; guarded by the service's mutex
+	app     yunduo.AppID
+	epoch   int64 // of the app's variables when it was loaded
 	number  int64
 	timeout time.Duration
 	// official code brings the vendor's SDKs along.
@@ -27,6 +30,10 @@ type program struct {
 	figures  *functionFigures
 	schema   *jsonschema.Schema      // of the event; nil takes anything
 	measure  atomic.Pointer[measure] // nil unless a canary runs
+	// set are the variables that were set for the function when it was loaded; secrets hides those among them in what the
+	// code prints, nil for none.
+	set     map[string]string
+	secrets *strings.Replacer
 
 	mu      sync.Mutex
 	users   int
@@ -103,7 +110,7 @@ func (p *program) sample(at time.Time) {
 
 // prepare loads the code of a version. It evaluates nothing.
 func (s *Service) prepare(ctx context.Context, v versionRecord) (*program, error) {
-	p := &program{id: versionID(v.App, v.Function, v.Number), number: v.Number, timeout: v.Settings.timeout(), official: v.Settings.OfficialSDK, failure: v.Failure.error(), free: make(chan struct{}), figures: s.figures.of(v.App, v.Function)}
+	p := &program{id: versionID(v.App, v.Function, v.Number), app: v.App, epoch: s.epoch(v.App), number: v.Number, timeout: v.Settings.timeout(), official: v.Settings.OfficialSDK, failure: v.Failure.error(), free: make(chan struct{}), figures: s.figures.of(v.App, v.Function)}
 	if p.failure != nil {
 		return p, nil
 	}
@@ -117,6 +124,9 @@ func (s *Service) prepare(ctx context.Context, v versionRecord) (*program, error
 	}
 	loaded, err := s.runtimeBundle(ctx, v, b)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.outfit(ctx, p, &loaded); err != nil {
 		return nil, err
 	}
 	if p.code, err = s.runtime.Load(ctx, loaded); err != nil {

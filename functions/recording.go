@@ -21,8 +21,8 @@ type recording struct {
 	invocation *runtime.Invocation
 	app        yunduo.AppID
 	function   string
-	version    int64
 	started    time.Time
+	program    *program
 
 	mu    sync.Mutex
 	lines []runtime.LogLine
@@ -34,7 +34,7 @@ type recording struct {
 
 // line takes what the code prints, also after the reply.
 func (r *recording) line(l runtime.LogLine) {
-	l.Message = cut(l.Message, maxLineBytes)
+	l.Message = cut(r.program.hide(l.Message), maxLineBytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
@@ -79,7 +79,7 @@ func (e *ending) reason() yunduo.Reason {
 // record is what is kept of the invocation. r.mu is held.
 func (r *recording) record() *Invocation {
 	i := &Invocation{
-		ID: r.invocation.ID, App: r.app, Function: r.function, Version: r.version, Source: r.invocation.Source, RequestID: r.invocation.RequestID,
+		ID: r.invocation.ID, App: r.app, Function: r.function, Version: r.program.number, Source: r.invocation.Source, RequestID: r.invocation.RequestID,
 		StartedAt: r.started, Duration: r.end.took, Cold: r.end.cold, Lines: r.lines,
 	}
 	if i.User = r.invocation.Caller.OpenID; i.User == "" {

@@ -64,6 +64,11 @@ type Options struct {
 	// Credentials gives the code of one invocation what it needs to call the platform over the network as its caller, as
 	// environment variables, for a life. It is for code that brings the vendor's SDKs along; nil gives nothing.
 	Credentials func(ctx context.Context, caller yunduo.Caller, life time.Duration) (Credentials, error)
+	// Environment gives the variables and secrets of functions; nil for none.
+	Environment Environment
+	// EnvironmentCollection is the system collection whose changes tell that another node changed them; their IDs begin
+	// with APP/FUNCTION/, where FUNCTION is empty for all.
+	EnvironmentCollection string
 	// Observe is called at the end of every invocation, for metrics. It must not block.
 	Observe func(Observation)
 }
@@ -88,8 +93,9 @@ type Service struct {
 	deploys  keylock.Locks // one deployment of a function at a time
 	changes  keylock.Locks // moving a function's aliases, and loading what they point to
 	mu       sync.RWMutex
-	targets  map[string]*target  // by app and called name
-	programs map[string]*program // those that targets lead to, by version ID
+	targets  map[string]*target     // by app and called name
+	programs map[string]*program    // those that targets lead to, by version ID
+	epochs   map[yunduo.AppID]int64 // how often variables of an app's functions have changed
 	closed   bool
 	measures map[string]*measures // of canaries, by function
 	looking  sync.Mutex
@@ -120,7 +126,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	if o.CacheDir == "" {
 		o.CacheDir = filepath.Join(os.TempDir(), "yunduo-functions")
 	}
-	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, node: yunduo.NewName(), measures: map[string]*measures{}, targets: map[string]*target{}, programs: map[string]*program{}, accepted: make(chan struct{}, 1)}
+	s := &Service{db: db, runtime: rt, options: o, limits: o.Limits.withDefaults(), log: o.Logger, node: yunduo.NewName(), measures: map[string]*measures{}, targets: map[string]*target{}, programs: map[string]*program{}, epochs: map[yunduo.AppID]int64{}, accepted: make(chan struct{}, 1)}
 	if !bundle.CanBuildApart() {
 		o.Logger.Warn("deployed code is compiled in the server's own process, because bundle.Init was not called in main")
 	}

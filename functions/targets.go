@@ -171,13 +171,14 @@ func (s *Service) program(ctx context.Context, app yunduo.AppID, name string, nu
 	return s.prepare(ctx, v)
 }
 
-// put makes names lead to targets, all at once. It does nothing and reports false if a program was dropped meanwhile.
+// put makes names lead to targets, all at once. It does nothing and reports false if a program was dropped meanwhile, or
+// its variables were changed.
 func (s *Service) put(targets map[string]*target) (done bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range targets {
 		for _, p := range t.programs() {
-			if known := s.programs[p.id]; s.closed || known != p && (known != nil || p.gone()) {
+			if known := s.programs[p.id]; s.closed || known != p && (known != nil || p.gone() || p.epoch != s.epochs[p.app]) {
 				for _, t := range targets {
 					s.unused(t)
 				}

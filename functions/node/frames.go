@@ -11,7 +11,6 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
-	"yunduo/internal/jsontext"
 )
 
 // What a process may have in flight to the host. Its own runner stays far below; who exceeds this is not our runner.
@@ -46,7 +45,7 @@ func (p *process) next(in *bufio.Reader) error {
 	}
 	switch h.kind {
 	case frameResult:
-		if len(payload) == 0 || !jsontext.Valid(payload) {
+		if len(payload) == 0 || !json.Valid(payload) {
 			return fmt.Errorf("result of %d bytes that is not JSON", len(payload))
 		}
 		if !p.answer(h.id, outcome{result: payload}, h.flags&flagLinger != 0) {
@@ -149,7 +148,7 @@ func (p *process) call(h frameHeader, payload []byte) error {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonCanceled, "%s: the invocation is over", c.operation))
 			return
 		}
-		if !jsontext.Valid(c.request) {
+		if !json.Valid(c.request) {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonMalformedJSON, "%s: the request is not valid JSON", c.operation))
 			return
 		}
