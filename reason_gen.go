@@ -164,6 +164,10 @@ const (
 	ReasonTriggerNotFound Reason = "trigger_not_found"
 	// The cron line or time zone is not valid.
 	ReasonInvalidSchedule Reason = "invalid_schedule"
+	// The app lacks a WeChat setting that the call needs, or WeChat does not accept it.
+	ReasonWechatNotConfigured Reason = "wechat_not_configured"
+	// WeChat could not be asked or did not answer as it should.
+	ReasonWechatUnavailable Reason = "wechat_unavailable"
 )
 
 type reasonInfo struct {
@@ -255,4 +259,6 @@ var reasons = map[Reason]reasonInfo{
 	ReasonBucketFailed:           {"unavailable", -503001, "STORAGE_REQUEST_FAIL", 0, true},
 	ReasonTriggerNotFound:        {"not_found", -501007, "INVALID_PARAM", 0, false},
 	ReasonInvalidSchedule:        {"invalid", -501007, "INVALID_PARAM", 0, false},
+	ReasonWechatNotConfigured:    {"invalid", -601004, "INVALID_PARAM", 0, false},
+	ReasonWechatUnavailable:      {"unavailable", -601001, "SYS_ERR", 0, true},
 }

@@ -22,6 +22,7 @@ import (
 	"yunduo/releases"
 	"yunduo/storage"
 	"yunduo/triggers"
+	"yunduo/wechat"
 	"yunduo/wire"
 )
 
@@ -34,6 +35,7 @@ type Rooms struct {
 	Functions *functions.Service
 	Triggers  *triggers.Scheduler
 	Releases  *releases.Service
+	WeChat    *wechat.Service
 	// Backup writes a backup of the server to out; known is the manifest of an earlier one, so that what that has is not
 	// sent again. nil if this server cannot.
 	Backup func(ctx context.Context, known io.Reader, out io.Writer) error
@@ -119,7 +121,7 @@ func New(rooms Rooms, info Info, logger *slog.Logger) *API {
 	a := &API{rooms: rooms, logger: logger, now: time.Now, info: info, operations: map[string]*Operation{}, outcomes: newOutcomes(rooms.Documents), restores: newRestores()}
 	for _, rows := range [][]*Operation{
 		documentOperations(), collectionOperations(), functionOperations(), fileOperations(), authOperations(), accountOperations(), manageOperations(),
-		triggerOperations(), ruleOperations(), recoveryOperations(), transferOperations(), releaseOperations(),
+		triggerOperations(), ruleOperations(), recoveryOperations(), transferOperations(), releaseOperations(), wechatOperations(), secretOperations(),
 	} {
 		for _, o := range rows {
 			a.operations[o.Name] = o

@@ -49,7 +49,7 @@ func (c *Call) client() auth.Client {
 
 // Login signs an end user in with the named provider; the request is its credential.
 func (a *API) Login(ctx context.Context, call *Call, provider string) (*wire.Tokens, error) {
-	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
+	if err := a.rooms.Apps.Exists(ctx, call.App); err != nil {
 		return nil, err
 	}
 	tokens, err := a.rooms.Auth.Login(ctx, call.App, provider, call.Request, call.client())

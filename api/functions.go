@@ -43,11 +43,11 @@ func (a *API) Invoke(ctx context.Context, call *Call, name string, event json.Ra
 	}
 	ctx = withBaseURL(ctx, call.BaseURL)
 	if call.Key == "" {
-		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{Task: call.Task})
+		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, a.openCloudIDs(ctx, call, event), functions.InvokeOptions{Task: call.Task})
 		return result.JSON, err
 	}
 	response, err := a.once(ctx, call, "functions.invoke", append([]byte(name+"\n"), event...), func(ctx context.Context) (any, error) {
-		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, event, functions.InvokeOptions{})
+		result, err := a.rooms.Functions.Invoke(ctx, call.Caller, call.App, name, a.openCloudIDs(ctx, call, event), functions.InvokeOptions{})
 		return stored(result.JSON), err
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func getFunction(ctx context.Context, a *API, call *Call, req *wire.FunctionRequ
 }
 
 func deployFunction(ctx context.Context, a *API, call *Call, req *wire.DeployRequest) (*wire.Function, error) {
-	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
+	if err := a.rooms.Apps.Exists(ctx, call.App); err != nil {
 		return nil, err
 	}
 	request := functions.DeployRequest{Name: req.Name, Prepare: req.Prepare, Settings: functions.Settings{

@@ -143,7 +143,7 @@ func createKey(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.Ap
 }
 
 func metrics(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.MetricsResponse, error) {
-	if _, err := a.rooms.Apps.Get(ctx, call.App); err != nil {
+	if err := a.rooms.Apps.Exists(ctx, call.App); err != nil {
 		return nil, err
 	}
 	s, err := a.session(call, "")

@@ -75,7 +75,7 @@ func restoreApp(ctx context.Context, a *API, call *Call, req *wire.RestoreAppReq
 		if !call.Caller.MayManage(into) {
 			return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "this caller does not manage the app %q", req.Into)
 		}
-		if _, err := a.rooms.Apps.Get(ctx, into); err != nil {
+		if err := a.rooms.Apps.Exists(ctx, into); err != nil {
 			return nil, err
 		}
 	}

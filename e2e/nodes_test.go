@@ -155,6 +155,41 @@ func TestNodes_KeysSessionsAndSettings(t *testing.T) {
 	seen(t, "an app removed to operators", func() bool { return there.reason(t, "operator", "GET", manage, nil) == "app_not_found" })
 }
 
+// What is set on one node holds for the next calls on the other, in processes that are warm there.
+func TestNodes_SecretsAndWeChat(t *testing.T) {
+	here, there := nodes(t)
+	here.deployMain(t, "f", "return process.env.KEY || ''")
+	here.deployMain(t, "other", "return process.pid")
+	call := func(w *world, name string) string {
+		result, err := w.as(t, "li").Invoke(t.Context(), name, nil)
+		require.NoError(t, err)
+		return string(result)
+	}
+	require.Equal(t, `""`, call(there, "f"))
+	untouched := call(there, "other")
+	for _, value := range []string{"first", "second"} {
+		require.NoError(t, here.owner().SetVariable(t.Context(), wire.SetVariableRequest{Function: "f", Name: "KEY", Value: value, Secret: true}))
+		require.Equal(t, `"`+value+`"`, call(here, "f"))
+		seen(t, "a secret", func() bool { return call(there, "f") == `"`+value+`"` })
+	}
+	require.NoError(t, here.owner().DeleteVariable(t.Context(), "f", "KEY"))
+	require.Equal(t, `""`, call(here, "f"))
+	seen(t, "a secret deleted", func() bool { return call(there, "f") == `""` })
+	require.Equal(t, untouched, call(there, "other"), "another function's process")
+	require.NoError(t, here.owner().SetVariable(t.Context(), wire.SetVariableRequest{Name: "KEY", Value: "everyone's"}))
+	seen(t, "a variable of every function", func() bool { return call(there, "f") == `"everyone's"` })
+
+	settings := func(w *world) wire.WeChatSettings {
+		found, err := w.owner().WeChat(t.Context())
+		require.NoError(t, err)
+		return found
+	}
+	require.False(t, settings(there).HasToken)
+	_, err := here.owner().SetWeChat(t.Context(), wire.WeChatSettingsRequest{AppID: ptr("wx1"), Secret: ptr("secret"), Token: ptr("token")})
+	require.NoError(t, err)
+	seen(t, "settings for WeChat", func() bool { s := settings(there); return s.HasToken && s.HasSecret && s.StandIn == nil })
+}
+
 func TestNodes_FunctionsFilesAndTimers(t *testing.T) {
 	here, there := nodes(t)
 	call := func(w *world, who string) string {

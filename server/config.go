@@ -37,7 +37,13 @@ type Config struct {
 	// AllowPrivateNetwork lets functions connect to private and loopback addresses.
 	AllowPrivateNetwork bool
 
-	WeChatEndpoint string // base URL of WeChat's API; empty is the real one
+	// SecretsKeyFile is an age identity file whose keys encrypt functions' secrets, SecretsKeyCommand a command that
+	// prints one, such as a call of a key service. With neither the key is made of the server's secret.
+	SecretsKeyFile    string
+	SecretsKeyCommand string
+
+	WeChatEndpoint    string // base URL of WeChat's API; empty is the real one
+	WeChatPayEndpoint string // base URL of WeChat Pay's API; empty is the real one
 
 	// CodeWebhook is the address to which verification codes are posted that are to be sent, signed with
 	// CodeWebhookSecret; empty sends none. CodeSender goes before it.
@@ -100,6 +106,9 @@ func (c *Config) validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("listen: %q is not host:port, for example 127.0.0.1:7300", c.Listen)
 	}
+	if c.SecretsKeyFile != "" && c.SecretsKeyCommand != "" {
+		return errors.New("secrets-key-file, secrets-key-command: one of the two")
+	}
 	if c.MongoListen != "" {
 		if _, _, err := net.SplitHostPort(c.MongoListen); err != nil {
 			return fmt.Errorf("mongo-listen: %q is not host:port, for example 127.0.0.1:27017", c.MongoListen)
@@ -122,7 +131,7 @@ func (c *Config) validate() error {
 	if c.ChangeLogAge < time.Minute || c.ChangeLogBytes < 1<<20 {
 		return errors.New("change-log-age, change-log-bytes: at least 1m and 1048576; watches resume from what is kept")
 	}
-	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "code-webhook": c.CodeWebhook, "captcha-verify": c.CaptchaVerify, "captcha-page": c.CaptchaPage} {
+	for name, text := range map[string]string{"public-url": c.PublicURL, "wechat-endpoint": c.WeChatEndpoint, "wechat-pay-endpoint": c.WeChatPayEndpoint, "code-webhook": c.CodeWebhook, "captcha-verify": c.CaptchaVerify, "captcha-page": c.CaptchaPage} {
 		if text == "" {
 			continue
 		}

@@ -23,3 +23,13 @@ func (i invoker) InvokeTrigger(ctx context.Context, app yunduo.AppID, function s
 	result, err := i.functions.Invoke(ctx, yunduo.Caller{App: app, Role: yunduo.RoleTrigger}, app, function, event, functions.InvokeOptions{Source: functions.SourceTimer})
 	return result.InvocationID, err
 }
+
+// InvokeWeChat runs a function with what WeChat sent, on behalf of the user it is about.
+func (i invoker) InvokeWeChat(ctx context.Context, app yunduo.AppID, function, openID, wechatAppID string, event json.RawMessage) (json.RawMessage, error) {
+	caller := yunduo.Caller{App: app, Role: yunduo.RoleTrigger, OpenID: openID, WeChatAppID: wechatAppID}
+	if openID != "" {
+		caller.Provider = "wechat"
+	}
+	result, err := i.functions.Invoke(ctx, caller, app, function, event, functions.InvokeOptions{Source: functions.SourceWeChat})
+	return result.JSON, err
+}

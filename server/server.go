@@ -50,6 +50,7 @@ type Server struct {
 	gateway  *gateway.Gateway
 	listener net.Listener
 	mongo    *mongoListener // nil without one
+	standIn  *standIn       // nil without one
 	http     *fastlane.Server
 	door     *door
 	loop     *eventloop.Loop // nil where there is none
@@ -134,8 +135,12 @@ func (s *Server) build(ctx context.Context) error {
 	db := documents.New(engine, documents.Options{Now: s.config.Now, Logger: s.logger, UserExamines: s.config.UserExamines, FunctionExamines: s.config.FunctionExamines, WatchKey: keys.Derive("signing of watch positions")})
 	s.later("documents", func(context.Context) error { db.Close(); return nil })
 	s.rooms.Documents = db
+	vault, err := s.openVault(ctx, keys)
+	if err != nil {
+		return err
+	}
 	if s.rooms.Apps, err = apps.New(db, apps.Options{
-		Key: keys.Derive("sealing of app secrets"), Now: s.config.Now, TrashAge: s.config.TrashAge,
+		Key: keys.Derive("sealing of app secrets"), Vault: vault, Now: s.config.Now, TrashAge: s.config.TrashAge,
 		ChangeLog: apps.ChangeLog{Age: s.config.ChangeLogAge, Bytes: s.config.ChangeLogBytes},
 	}); err != nil {
 		return err
@@ -158,6 +163,10 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.rooms.Triggers = triggers.New(db, invoker{s.rooms.Apps, s.rooms.Functions}, parseSchedule, triggers.Options{Logger: s.logger, SharedDatabase: s.config.MongoDB != ""})
 	s.rooms.Releases = releases.New(db, s.rooms.Functions, s.rooms.Triggers, s.rooms.Storage, releases.Options{Logger: s.logger, Now: s.config.Now})
+
+	if err := s.buildWeChat(ctx, db, keys, vault); err != nil {
+		return err
+	}
 
 	s.rooms.Apps.OnDelete(s.rooms.Auth.DropApp)
 	s.rooms.Apps.OnDelete(func(ctx context.Context, app yunduo.AppID) error {
@@ -253,7 +262,8 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 		return err
 	}
 	s.later("node", s.runtime.Close)
-	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials})
+	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials,
+		Environment: s.rooms.Apps.Environment, EnvironmentCollection: apps.VariablesCollection})
 	if err != nil {
 		return err
 	}

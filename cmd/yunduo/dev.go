@@ -35,6 +35,7 @@ type devInfo struct {
 	SecretID    string `json:"secretId"`
 	SecretKey   string `json:"secretKey"`
 	WeChatAppID string `json:"wechatAppId"`
+	StandInURL  string `json:"wechatStandInUrl,omitempty"` // plays WeChat, unless the app has a secret
 	PID         int    `json:"pid"`
 }
 
@@ -177,6 +178,12 @@ func (d *developer) openApp(ctx context.Context, state string) (devInfo, error) 
 	if err != nil {
 		return devInfo{}, err
 	}
+	standIn := ""
+	if _, secret, err := rooms.Apps.WeChatApp(ctx, d.app); err != nil {
+		return devInfo{}, err
+	} else if secret == "" {
+		standIn = d.server.StandInURL()
+	}
 	path := filepath.Join(state, "keys-"+string(d.app)+".json")
 	var keys apps.Key
 	if err := readJSON(path, &keys); err != nil {
@@ -193,7 +200,7 @@ func (d *developer) openApp(ctx context.Context, state string) (devInfo, error) 
 	return devInfo{
 		MongoURL: d.server.MongoURL(keys),
 		URL:      d.server.URL(), App: string(d.app), ConsoleURL: d.server.URL() + "/console/#token=" + rooms.Auth.DevToken(),
-		APIKey: keys.APIKey, SecretID: keys.SecretID, SecretKey: keys.SecretKey, WeChatAppID: d.project.WeChatAppID, PID: os.Getpid(),
+		APIKey: keys.APIKey, SecretID: keys.SecretID, SecretKey: keys.SecretKey, WeChatAppID: d.project.WeChatAppID, StandInURL: standIn, PID: os.Getpid(),
 	}, nil
 }
 
@@ -219,6 +226,9 @@ func (d *developer) banner(info devInfo, took time.Duration) {
 	line(texts.console, info.ConsoleURL)
 	line(texts.api, info.URL)
 	line(texts.app, info.App)
+	if info.StandInURL != "" {
+		line(wechatTexts.label, l.say(wechatTexts.standIn, info.StandInURL))
+	}
 	if info.SiteURL != "" {
 		line(texts.site, info.SiteURL)
 	}

@@ -45,6 +45,7 @@ func rootCommand(l language) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(serveCommand(l), devCommand(l), initCommand(l), deployCommand(l), loginCommand(l), functionsCommand(l), releasesCommand(l), releaseCommand(l), usersCommand(l), appsCommand(l), dbCommand(l), backupCommand(l), restoreCommand(l), rulesCommand(l), sdkCommand(l), doctorCommand(l), egressCommand(l), versionCommand(l))
+	root.AddCommand(wechatCommand(l), secretsCommand(l), envCommand(l))
 	return root
 }
 

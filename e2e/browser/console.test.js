@@ -243,6 +243,22 @@ test('settings: origins, WeChat and keys that work', async () => {
   await shoot('settings')
 })
 
+test('settings: a secret that functions find and the page never shows again', async () => {
+  await page.getByLabel('Name', { exact: true }).last().fill('MAIL_KEY')
+  await page.getByLabel('Value', { exact: true }).fill('a secret of mail')
+  await page.getByTestId('set-variable').click()
+  await page.getByRole('cell', { name: 'MAIL_KEY' }).waitFor()
+  await page.getByRole('cell', { name: 'secret', exact: true }).waitFor()
+  assert.equal(await page.getByText('a secret of mail').count(), 0)
+  await page.getByLabel('Who gets messages').fill('text=hello\n*=hello')
+  await page.getByTestId('save-wechat').click()
+  await page.getByText('Saved').first().waitFor()
+  await page.reload()
+  await page.getByRole('cell', { name: 'MAIL_KEY' }).waitFor()
+  assert.equal(await page.getByLabel('Who gets messages').inputValue(), 'text=hello\n*=hello')
+  await shoot('settings-secrets')
+})
+
 test('settings: a key pair for custom sign-in, whose ticket signs in until it is deleted', async () => {
   await page.getByRole('button', { name: 'New key pair' }).click()
   const file = JSON.parse((await page.getByTestId('ticketKey').textContent()).replace(/[^}]*$/, ''))

@@ -27,7 +27,7 @@ func (s *surface) signer(ctx context.Context, secretID, token string) (signer, e
 	if err != nil {
 		return signer{}, err
 	}
-	if _, err := s.Rooms.Apps.Get(ctx, found.Caller.App); err != nil {
+	if err := s.Rooms.Apps.Exists(ctx, found.Caller.App); err != nil {
 		return signer{}, err
 	}
 	return signer{secret: found.SecretKey, caller: found.Caller, baseURL: found.BaseURL}, nil

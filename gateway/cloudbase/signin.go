@@ -139,7 +139,7 @@ func (s *surface) clientApp(c echo.Context) (yunduo.AppID, error) {
 // appOr returns the app of that name; in dev an unknown one, or none, is the server's own.
 func (s *surface) appOr(c echo.Context, name string) (yunduo.AppID, error) {
 	app := yunduo.AppID(name)
-	_, err := s.Rooms.Apps.Get(c.Request().Context(), app)
+	err := s.Rooms.Apps.Exists(c.Request().Context(), app)
 	if err != nil && s.DefaultApp != "" && yunduo.AsError(err).Code() != yunduo.CodeInternal {
 		return s.DefaultApp, nil
 	}

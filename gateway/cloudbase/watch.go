@@ -295,7 +295,7 @@ func (w *watchSocket) Recheck(ctx context.Context) error {
 	case caller.SessionID != "":
 		_, err = w.surface.Rooms.Auth.SessionCaller(ctx, caller.SessionID)
 	case caller.App != "":
-		_, err = w.surface.Rooms.Apps.Get(ctx, caller.App)
+		err = w.surface.Rooms.Apps.Exists(ctx, caller.App)
 	}
 	if e := yunduo.AsError(err); e != nil && e.Code() != yunduo.CodeUnauthenticated && e.Reason != yunduo.ReasonAppNotFound {
 		return nil // not known just now; asked again later

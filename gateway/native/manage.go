@@ -84,6 +84,13 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"POST", "/apps/:app/restore", "apps.restore"},
 	{"GET", "/apps/:app/restore", "apps.restoreStatus"},
 
+	{"GET", "/apps/:app/variables", "secrets.list"},
+	{"PUT", "/apps/:app/variables", "secrets.set"},
+	{"POST", "/apps/:app/variables/delete", "secrets.delete"},
+
+	{"GET", "/apps/:app/wechat", "wechat.settings"},
+	{"PUT", "/apps/:app/wechat", "wechat.setSettings"},
+
 	{"GET", "/apps/:app/triggers", "triggers.list"},
 	{"POST", "/apps/:app/triggers/:function", "triggers.add"},
 	{"DELETE", "/apps/:app/triggers/:function/:name", "triggers.remove"},

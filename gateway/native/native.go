@@ -60,6 +60,12 @@ func Mount(e *echo.Echo, o Options) {
 	app.GET("/files/content/:path", s.download)
 	app.HEAD("/files/content/:path", s.download)
 	app.GET("/watch", s.watch)
+	app.POST("/wechat/:kind/:function/:proof", s.wechatPayment)
+	app.POST("/wechat/openapi", s.wechatCall)
+	app.POST("/wechat/pay", s.operation("wechat.pay"))
+	app.POST("/wechat/openData", s.operation("wechat.openData"))
+	app.GET("/wechat/push", s.wechatProof)
+	app.POST("/wechat/push", s.wechatMessage)
 	s.mountManage(e.Group("/v1/manage"))
 }
 

@@ -32,6 +32,9 @@ func openAPI(operations []*api.Operation) []byte {
 	for _, verb := range []string{"grantUpload", "urls", "delete", "copy", "list", "stat"} {
 		b.add("POST", "/v1/apps/:app/files/"+verb, byName["files."+verb])
 	}
+	for _, verb := range []string{"openapi", "pay", "openData"} {
+		b.add("POST", "/v1/apps/:app/wechat/"+verb, byName["wechat."+verb])
+	}
 	b.add("POST", "/v1/apps/:app/auth/:provider", byName["auth.login"])
 	b.add("POST", "/v1/apps/:app/auth/refresh", byName["auth.refresh"])
 	b.add("POST", "/v1/apps/:app/auth/revoke", byName["auth.revoke"])

@@ -4,6 +4,8 @@ import { manage, request, type App } from '../api'
 import { Failure } from '../components/Failure'
 import { TicketKeys } from '../components/TicketKeys'
 import { when } from '../components/format'
+import { Variables } from '../components/Variables'
+import { WeChat } from '../components/WeChat'
 import { useText } from '../i18n'
 
 interface Keys { apiKey: string; secretId: string; secretKey: string }
@@ -79,6 +81,8 @@ export function Settings({ app }: { app: string }) {
             ]} />
           </Card>
         </div>
+        <Variables app={app} />
+        <WeChat app={app} />
       </div>
     </>
   )

@@ -22,7 +22,8 @@ const shapes = {
   uploadFile: r => ({ fileID: r.fileId }),
   downloadFile: r => ({ fileContent: r.fileContent, message: '' }),
   getTempFileURL: r => ({ fileList: r.files.map(f => ({ fileID: f.fileId, tempFileURL: f.url || '', maxAge: f.maxAge, code: fileCode(f) })) }),
-  deleteFile: r => ({ fileList: r.files.map(f => ({ fileID: f.fileId, code: fileCode(f) })) })
+  deleteFile: r => ({ fileList: r.files.map(f => ({ fileID: f.fileId, code: fileCode(f) })) }),
+  callWxOpenApi: r => r
 }
 
 const inTransaction = ({ session }) => session._id !== undefined

@@ -25,7 +25,9 @@ const shapes = {
   callContainer: r => r,
   connectContainer: r => r,
   getTempFileURL: r => ({ fileList: r.files.map(wxAddress) }),
-  deleteFile: r => ({ fileList: r.files.map(wxDeleted) })
+  deleteFile: r => ({ fileList: r.files.map(wxDeleted) }),
+  getOpenData: r => ({ list: r.list, errCode: 0 }),
+  callOpenAPI: r => r
 }
 
 const isPresent = id => id !== undefined && id !== null

@@ -24,6 +24,8 @@ const labels = {
   [-503004]: 'storage invalid sign parameter',
   [-504001]: 'functions request fail',
   [-504002]: 'functions execute fail',
+  [-601001]: 'system error',
+  [-601004]: 'api permission denied',
   [-604100]: 'unsupported call'
 }
 

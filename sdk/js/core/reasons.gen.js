@@ -83,4 +83,6 @@ module.exports = {
   bucket_failed: [-503001, true],
   trigger_not_found: [-501007, false],
   invalid_schedule: [-501007, false],
+  wechat_not_configured: [-601004, false],
+  wechat_unavailable: [-601001, true],
 }

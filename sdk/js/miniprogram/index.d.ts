@@ -44,6 +44,8 @@ export interface TransferTask<Progress> {
 }
 
 export interface CloudID { readonly cloudID: string }
+/** What an open API of wx gave: its cloudID, or what it encrypted. */
+export type OpenData = string | { encryptedData: string, iv: string }
 
 export interface FilePath { type: 'filePath', filePath: string }
 export interface CDN { target: string | ArrayBuffer | FilePath }
@@ -63,7 +65,7 @@ export interface CloudInstance extends CloudCalls {
   readonly services: any
   /** Throws unsupported_call when it is used. */
   readonly extend: any
-  readonly CloudID: { (cloudID: string): CloudID, new (cloudID: string): CloudID }
+  readonly CloudID: { (openData: OpenData): CloudID, new (openData: OpenData): CloudID }
   /** Content too large for a function's arguments: the function receives the address of a file in its place. */
   readonly CDN: { (target: CDN['target']): CDN, new (target: CDN['target']): CDN }
   readonly DYNAMIC_CURRENT_ENV: symbol

@@ -17,10 +17,15 @@ const DYNAMIC_CURRENT_ENV = Symbol('DYNAMIC_CURRENT_ENV')
 // What init() of this module was given: further instances are about the same server unless they say otherwise.
 const common = {}
 
-/** An encrypted open-data ID; it travels as {cloudID} where a plain value would stand. */
+/**
+ * Open data that functions receive decrypted, as {cloudID, data}. It travels as {cloudID} where a plain value would
+ * stand, and counts at the top of a function's data only.
+ */
 class CloudID {
-  constructor (cloudID) {
-    this.cloudID = cloudID
+  /** @param {string|{encryptedData: string, iv: string}} given what an open API of wx gave: its cloudID, or itself */
+  constructor (given) {
+    const sealed = given !== null && typeof given === 'object' && given.encryptedData && given.iv
+    this.cloudID = sealed ? `yd1.${given.iv}.${given.encryptedData}` : given
   }
 
   toJSON () {

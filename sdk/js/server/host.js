@@ -20,7 +20,8 @@ const DATA_MODELS = 'lowcode-datasource'
 const sources = {
   client: user => user ? 'wx_client' : 'client',
   function: user => user ? 'wx_client,scf' : 'scf',
-  timer: () => 'wx_trigger'
+  timer: () => 'wx_trigger',
+  wechat: () => 'wx_unknown'
 }
 const sourceOf = (source, user) => Object.hasOwn(sources, source) ? sources[source](user) : source
 

@@ -7,13 +7,14 @@ const { unsupported } = require('../core/errors')
 const { fileRequests, requireString } = require('../core/files')
 const { upload, download } = require('./transfer')
 const { parseContext } = require('./context')
+const { callPlain } = require('./wechat')
 
 const SYMBOL_CURRENT_ENV = Symbol('SYMBOL_CURRENT_ENV')
 const DEFAULT_LIMIT = 100
 
 // Calls that exist in these packages but not here.
 const missing = [
-  'callWxOpenApi', 'callWxPayApi', 'wxCallContainerApi', 'callCompatibleWxOpenApi', 'callContainer', 'callApis', 'getUploadMetadata',
+  'callWxPayApi', 'wxCallContainerApi', 'callCompatibleWxOpenApi', 'callContainer', 'callApis', 'getUploadMetadata',
   'getFileAuthority', 'copyFile', 'invokeExtension', 'getTemporaryCredential', 'analytics'
 ]
 
@@ -33,6 +34,7 @@ function createApp (platform, dialect) {
     getTempFileURL: api('getTempFileURL', ({ fileList }) => platform.call('files.urls', { files: fileRequests('getTempFileURL', fileList) })),
     deleteFile: api('deleteFile', ({ fileList }) =>
       platform.call('files.delete', { fileIds: fileRequests('deleteFile', fileList).map(file => file.fileId) })),
+    callWxOpenApi: api('callWxOpenApi', async ({ apiName, requestData }) => ({ result: await callPlain(platform, 'callWxOpenApi', apiName, requestData) })),
     registerExtension () {}
   }
   for (const name of missing) app[name] = () => Promise.reject(tcbError(unsupported(name)))

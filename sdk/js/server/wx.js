@@ -5,12 +5,11 @@ const { wxDialect } = require('../core/dialect-wx')
 const { run } = require('../core/run')
 const { fileRequests, requireString } = require('../core/files')
 const { upload, download } = require('./transfer')
-const { namespace, rejecting } = require('./unsupported')
+const { missing, rejecting } = require('./unsupported')
+const { createOpenAPI, createCloudPay, getOpenData, callPlain } = require('./wechat')
 
 const DYNAMIC_CURRENT_ENV = Symbol('DYNAMIC_CURRENT_ENV')
 const DEFAULT_LIMIT = 100
-
-const wechatAdvice = 'call https://api.weixin.qq.com with your own access token'
 
 /**
  * The module that functions get for `require('wx-server-sdk')`.
@@ -46,16 +45,16 @@ function createWxServerSdk (platform) {
     deleteFile: api('deleteFile', ({ fileList }) =>
       platform.call('files.delete', { fileIds: fileRequests('deleteFile', fileList).map(file => file.fileId) })),
 
-    openapi: namespace('openapi', wechatAdvice),
-    cloudPay: namespace('cloudPay', 'call the payment API with your own merchant key'),
-    models: namespace('models', 'use database() instead'),
-    extend: namespace('extend'),
-    callOpenAPI: rejecting('callOpenAPI', wechatAdvice),
+    openapi: createOpenAPI(platform),
+    cloudPay: createCloudPay(platform),
+    getOpenData: api('getOpenData', options => getOpenData(platform, options)),
+    callOpenAPI: api('callOpenAPI', async ({ api, data }) => ({ result: await callPlain(platform, 'callOpenAPI', api, data) })),
+    models: missing('models', 'use database() instead'),
+    extend: missing('extend'),
     callContainer: rejecting('callContainer'),
-    getOpenData: rejecting('getOpenData', wechatAdvice),
-    getVoIPSign: rejecting('getVoIPSign', wechatAdvice),
-    getCloudCallSign: rejecting('getCloudCallSign', wechatAdvice),
-    signature: rejecting('signature', wechatAdvice)
+    getVoIPSign: rejecting('getVoIPSign'),
+    getCloudCallSign: rejecting('getCloudCallSign'),
+    signature: rejecting('signature')
   }
   return cloud
 }

@@ -233,6 +233,7 @@ test('an upload can be aborted, before and while it runs', async () => {
 
 test('CloudID, with and without new, travels as {cloudID}', async () => {
   const it = started()
+  assert.equal(it.CloudID({ encryptedData: 'c2VhbGVk', iv: 'aXY=' }).cloudID, 'yd1.aXY=.c2VhbGVk')
   const { result } = await it.callFunction({ name: 'echo', data: { phone: it.CloudID('38_x'), run: new it.CloudID('39_y') } })
   assert.deepEqual(result.event, { phone: { cloudID: '38_x' }, run: { cloudID: '39_y' } })
 })

@@ -91,7 +91,7 @@ test('node-sdk rejects with code, message and requestId', async () => {
   const error = await rejection(app.database().collection('c').get())
   assert.ok(error instanceof Error)
   assert.deepEqual({ ...error, message: error.message }, { code: 'DATABASE_COLLECTION_NOT_EXIST', requestId: 'req-1', message: 'Db or Table not exist: c' })
-  assert.equal((await rejection(app.callWxOpenApi({}))).message, 'callWxOpenApi is not supported here')
+  assert.equal((await rejection(app.callWxPayApi({}))).message, 'callWxPayApi is not supported here')
   assert.equal((await rejection(app.database().collection('c').doc('x').update({ _id: 1 }))).code, 'INVALID_PARAM')
 })
 

@@ -181,12 +181,8 @@ test('the function behind the data-model packages says what it is', async () => 
 })
 
 const unsupported = {
-  'openapi.subscribeMessage.send': cloud => cloud.openapi.subscribeMessage.send({}),
-  'openapi.security.msgSecCheck': cloud => cloud.openapi({ appid: 'x' }).security.msgSecCheck({}),
-  'cloudPay.unifiedOrder': cloud => cloud.cloudPay.unifiedOrder({}),
   'models.post.list': cloud => cloud.models.post.list(),
   'extend.AI.createModel': cloud => cloud.extend.AI.createModel('x'),
-  getOpenData: cloud => cloud.getOpenData({ list: [] }),
   callContainer: cloud => cloud.callContainer({}),
   listCollections: cloud => cloud.database().listCollections(),
   'collection.createIndex': cloud => cloud.database().collection('c').createIndex({})
@@ -240,7 +236,7 @@ test('Cloud, createNewInstance and registerService', async () => {
   cloud.registerService({ createService: () => ({ name: 's', getAPIs: () => ({ greet: () => 'hello' }) }) })
   cloud.registerService({ createService: () => ({ name: 'n', getNamespace: () => ({ namespace: 'space', apis: { one: 1 } }) }) })
   assert.equal(cloud.greet(), 'hello')
-  cloud.registerService({ createService: inner => ({ name: 'i', getAPIs: () => ({ ask: () => inner.getAPIs().callOpenAPI({}), say: () => inner.getAPIs().greet() }) }) })
+  cloud.registerService({ createService: inner => ({ name: 'i', getAPIs: () => ({ ask: () => inner.getAPIs().callContainer({}), say: () => inner.getAPIs().greet() }) }) })
   assert.equal(cloud.say(), 'hello')
   assert.equal((await rejection(cloud.ask())).reason, 'unsupported_call')
   assert.equal(cloud.space.one, 1)
