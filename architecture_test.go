@@ -59,6 +59,7 @@ var homes = map[string][]string{
 	"filippo.io/age":                       {"apps"},
 
 	"github.com/santhosh-tekuri/jsonschema": {"functions"},
+	"github.com/tidwall/gjson":              {"internal/jsontext"},
 	"github.com/pmezard/go-difflib":         {"functions"},
 }
 

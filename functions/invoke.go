@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/functions/runtime"
 	"yunduo/internal/eventloop"
+	"yunduo/internal/jsontext"
 )
 
 // Sources of invocations, as the code sees them.
@@ -199,7 +200,7 @@ func (s *Service) event(event json.RawMessage) (json.RawMessage, error) {
 		return emptyEvent, nil
 	case len(event) > s.limits.EventBytes:
 		return nil, yunduo.Errorf(yunduo.ReasonBodyTooLarge, "the event has %d bytes; the limit is %d", len(event), s.limits.EventBytes)
-	case !json.Valid(event):
+	case !jsontext.Valid(event):
 		return nil, yunduo.Errorf(yunduo.ReasonMalformedJSON, "the event is not valid JSON")
 	}
 	return event, nil

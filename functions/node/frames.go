@@ -11,6 +11,7 @@ import (
 
 	"yunduo"
 	"yunduo/functions/runtime"
+	"yunduo/internal/jsontext"
 )
 
 // What a process may have in flight to the host. Its own runner stays far below; who exceeds this is not our runner.
@@ -45,7 +46,7 @@ func (p *process) next(in *bufio.Reader) error {
 	}
 	switch h.kind {
 	case frameResult:
-		if len(payload) == 0 || !json.Valid(payload) {
+		if len(payload) == 0 || !jsontext.Valid(payload) {
 			return fmt.Errorf("result of %d bytes that is not JSON", len(payload))
 		}
 		if !p.answer(h.id, outcome{result: payload}, h.flags&flagLinger != 0) {
@@ -148,7 +149,7 @@ func (p *process) call(h frameHeader, payload []byte) error {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonCanceled, "%s: the invocation is over", c.operation))
 			return
 		}
-		if !json.Valid(c.request) {
+		if !jsontext.Valid(c.request) {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonMalformedJSON, "%s: the request is not valid JSON", c.operation))
 			return
 		}

@@ -126,7 +126,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 func (p *process) listen(conn net.Conn) {
 	if loop := p.rt.opts.Loop; loop != nil {
 		if socket, err := loop.Adopt(conn); err == nil {
-			p.conn, p.out = socket, &writer{conn: socket, ahead: p.putTokens}
+			p.conn, p.out = socket, newWriter(socket, p.putTokens)
 			p.rt.background.Add(1)
 			socket.Run(func(t *eventloop.Task) {
 				p.task = t
@@ -139,7 +139,7 @@ func (p *process) listen(conn net.Conn) {
 			return
 		}
 	}
-	p.conn, p.out = conn, &writer{conn: conn, ahead: p.putTokens}
+	p.conn, p.out = conn, newWriter(conn, p.putTokens)
 	p.rt.background.Go(func() { p.end(p.read()) })
 }
 

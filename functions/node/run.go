@@ -144,9 +144,10 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 		kept.Event = nil
 		r.invocation = &kept
 	}
-	// Queued under the lock: frames must come in the order of their tokens. A process that answers quickly gets what
-	// comes meanwhile with its next answer: it would not look at it before.
-	if !alone && p.pace < int64(quickPace) {
+	// Queued under the lock: frames must come in the order of their tokens. On the loop, what the round brings is written
+	// together at its end, so that the process finds work when it has answered what it has. Elsewhere nobody knows what
+	// comes next: a process that answers quickly gets it with its next answer, since it would not look at it before.
+	if task == nil && !alone && p.pace < int64(quickPace) {
 		p.out.hold(frameInvoke, flags, uint16(r.slot), r.id, size[:], meta, event)
 		r.attach()
 		p.mu.Unlock()

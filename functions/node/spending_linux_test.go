@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/functions/node"
 	"yunduo/functions/runtime"
+	"yunduo/internal/eventloop"
 )
 
 func invoke(t testing.TB, p runtime.Program, event string) (string, *yunduo.Error) {
@@ -35,6 +36,14 @@ func load(t testing.TB, r *node.Runtime, b runtime.Bundle) runtime.Program {
 // limited is a runtime whose functions run into limits soon.
 func limited(t testing.TB, o node.Options) *node.Runtime {
 	t.Helper()
+	if o.Sandbox == node.SandboxRequire { // as in production
+		loop, err := eventloop.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(loop.Close)
+		o.Loop = loop
+	}
 	r := newRuntime(t, o)
 	t.Cleanup(func() { r.Close(context.Background()) })
 	return r

@@ -16,11 +16,18 @@ type writer struct {
 	flushing sync.WaitGroup // one for every time that somebody gets busy
 
 	mu      sync.Mutex
+	room    sync.Cond // pending has been taken, or there is an error; its lock is mu
 	pending []byte
 	spare   []byte
 	busy    bool        // somebody is writing, or about to
 	held    *time.Timer // flushes held frames at the latest; nil until there were some
 	err     error
+}
+
+func newWriter(conn io.Writer, ahead func()) *writer {
+	w := &writer{conn: conn, ahead: ahead}
+	w.room.L = &w.mu
+	return w
 }
 
 // holdTime is how long a frame is held at the most.
@@ -29,9 +36,17 @@ const holdTime = 200 * time.Microsecond
 // smallFrame is what surely fits into the socket's buffer next to what is there.
 const smallFrame = 32 << 10
 
+// maxPending is how many bytes may wait for a process that does not read before send waits, too.
+const maxPending = 4 << 20
+
 // send queues a frame whose payload is the parts one after another, and sees to its being written. A process that does
-// not read can hold up the caller: call it without locks.
+// not read can hold up the caller: call it without locks, and not on a loop.
 func (w *writer) send(kind frameType, flags uint8, slot uint16, id uint32, parts ...[]byte) {
+	w.mu.Lock()
+	for len(w.pending) > maxPending && w.err == nil {
+		w.room.Wait()
+	}
+	w.mu.Unlock()
 	switch pending := w.queue(kind, flags, slot, id, parts...); {
 	case pending == 0:
 	case pending > smallFrame:
@@ -114,7 +129,7 @@ func (w *writer) flushHeld() {
 
 // flushBehind is flush in the background, so that others can add their frames meanwhile. It ends when the frames are
 // written or the connection closed.
-func (w *writer) flushBehind() { go w.flush() }
+func (w *writer) flushBehind() { go w.drain(nil, true) }
 
 // add appends a frame to what is pending. w.mu is held.
 func (w *writer) add(kind frameType, flags uint8, slot uint16, id uint32, parts [][]byte) {
@@ -134,6 +149,7 @@ func (w *writer) close() {
 	w.mu.Lock()
 	w.err = net.ErrClosed
 	w.pending = nil
+	w.room.Broadcast()
 	if w.held != nil {
 		w.held.Stop()
 	}
@@ -141,28 +157,72 @@ func (w *writer) close() {
 	w.flushing.Wait()
 }
 
-// flush writes until nothing is pending. The caller has set busy.
-func (w *writer) flush() {
-	defer w.flushing.Done()
-	w.mu.Lock()
-	for len(w.pending) > 0 && w.err == nil {
-		out := w.pending
-		w.pending = w.spare[:0]
-		w.spare = nil
-		w.mu.Unlock()
-		if w.ahead != nil {
-			w.ahead()
+// flush writes until nothing is pending. The caller has set busy. Where the connection can tell that it has no room, a
+// goroutine goes on with the rest: this must not hold up a loop.
+func (w *writer) flush() { w.drain(nil, false) }
+
+// drain writes what is left of an earlier write, and then until nothing is pending.
+func (w *writer) drain(left []byte, wait bool) {
+	for {
+		if len(left) == 0 {
+			if left = w.take(); left == nil {
+				w.flushing.Done()
+				return
+			}
+			if w.ahead != nil {
+				w.ahead()
+			}
 		}
-		_, err := w.conn.Write(out)
-		w.mu.Lock()
-		if cap(out) <= 1<<20 {
-			w.spare = out
-		}
+		n, err := w.write(left, wait)
 		if err != nil {
-			w.err = err
-			w.pending = nil
+			w.fail(err)
+			left = nil
+			continue
+		}
+		if n == len(left) {
+			w.reuse(left)
+			left = nil
+		} else if left = left[n:]; !wait {
+			go w.drain(left, true)
+			return
 		}
 	}
-	w.busy = false
+}
+
+func (w *writer) write(out []byte, wait bool) (int, error) {
+	if now, ok := w.conn.(interface{ TryWrite([]byte) (int, error) }); ok && !wait {
+		return now.TryWrite(out)
+	}
+	return w.conn.Write(out)
+}
+
+// take returns what is pending; nil ends being busy.
+func (w *writer) take() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pending) == 0 || w.err != nil {
+		w.busy = false
+		return nil
+	}
+	out := w.pending
+	w.pending, w.spare = w.spare[:0], nil
+	w.room.Broadcast()
+	return out
+}
+
+// reuse keeps written bytes for later frames, unless they are many.
+func (w *writer) reuse(out []byte) {
+	if cap(out) > 1<<20 {
+		return
+	}
+	w.mu.Lock()
+	w.spare = out[:0]
 	w.mu.Unlock()
+}
+
+func (w *writer) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err, w.pending = err, nil
+	w.room.Broadcast()
 }

@@ -177,7 +177,7 @@ func TestUnpark_IsNeverLost(t *testing.T) {
 	group.Wait()
 }
 
-func TestLast_RunsWhenAllHaveRun(t *testing.T) {
+func TestLast_RunsAfterWhatIsReady(t *testing.T) {
 	l := newLoop(t)
 	var order []string
 	var mu sync.Mutex

@@ -25,7 +25,7 @@ type Loop struct {
 
 	mu      sync.Mutex
 	ready   []*Task
-	last    []func() // to be run when nobody is ready any more
+	last    []func() // to be run at the end of the round
 	sockets map[int32]*Socket
 	serial  int32
 	closed  bool
@@ -92,28 +92,35 @@ func (l *Loop) run(s *shift) {
 			return
 		}
 		tasks, l.ready = l.ready, tasks[:0]
-		last := l.last
-		if len(tasks) == 0 {
-			l.last = nil
-		}
 		l.mu.Unlock()
-		switch {
-		case len(tasks) > 0:
-			for n, t := range tasks {
-				if !t.resume(s) {
-					l.giveBack(tasks[n+1:])
-					return
-				}
+		for n, t := range tasks {
+			if !t.resume(s) {
+				l.giveBack(tasks[n+1:])
+				return
 			}
-			clear(tasks)
-		case len(last) > 0:
-			for _, f := range last {
-				f()
-			}
-		default:
+		}
+		if !l.endRound(s) && len(tasks) == 0 {
 			l.wait(events)
 		}
+		clear(tasks)
 	}
+}
+
+// endRound runs what tasks have left for the end of the round, and reports whether there was anything.
+func (l *Loop) endRound(s *shift) bool {
+	l.mu.Lock()
+	last := l.last
+	l.last = nil
+	l.mu.Unlock()
+	if len(last) == 0 {
+		return false
+	}
+	s.steps.Add(1) // guarded as tasks are
+	for _, f := range last {
+		f()
+	}
+	s.steps.Add(1)
+	return true
 }
 
 // giveBack returns what a goroutine had taken whose shift is over.

@@ -176,7 +176,7 @@ func (s *Socket) receive(p []byte) (int, error) {
 	if s.closed {
 		return 0, net.ErrClosed
 	}
-	return unix.Read(s.fd, p)
+	return receive(s.fd, p)
 }
 
 // TryWrite writes what there is room for and never waits.
@@ -187,7 +187,7 @@ func (s *Socket) TryWrite(p []byte) (int, error) {
 		return 0, s.wrap("write", net.ErrClosed)
 	}
 	for written := 0; ; {
-		n, err := unix.Write(s.fd, p[written:])
+		n, err := send(s.fd, p[written:])
 		written += max(n, 0)
 		switch {
 		case err == unix.EINTR:

@@ -100,7 +100,7 @@ func (t *Task) Leave() {
 // OnLoop reports whether the loop waits for the task's code. Only that code may ask.
 func (t *Task) OnLoop() bool { return t.shift == t.loop.shift.Load() }
 
-// Last runs f when no task of the loop is ready any more: for what is better done once for many. A task that has left
+// Last runs f when the tasks have run that are ready now: for what is better done once for many. A task that has left
 // the loop runs it at once. Only the task's own code may call it. f must not block.
 func (t *Task) Last(f func()) {
 	if !t.OnLoop() {
