@@ -307,13 +307,7 @@ func (p *process) abandon(r *run, why *yunduo.Error, atOnce bool) {
 	p.out.sendBehind(frameStop, 0, uint16(r.slot), r.id)
 	before := p.heard.Load()
 	p.out.sendBehind(framePing, 0, 0, 0)
-	timer := time.NewTimer(max(hangAnswer, hangLimit-silence))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.gone:
-	}
-	if p.heard.Load() == before {
+	if p.hangs(before, max(hangAnswer, hangLimit-silence)) {
 		p.owner.Load().hogged()
 		p.kill(errHogged)
 	}
@@ -321,11 +315,38 @@ func (p *process) abandon(r *run, why *yunduo.Error, atOnce bool) {
 }
 
 // A process with neighbours that has been silent for hangLimit when one of its runs has reached its deadline, and then
-// does not answer within hangAnswer, is hung.
+// does not answer within hangAnswer, is hung. What it spends waiting for a processor does not count, up to starvedLimit:
+// on a machine that has too much to do, nobody answers soon.
 const (
-	hangLimit  = 150 * time.Millisecond
-	hangAnswer = 40 * time.Millisecond
+	hangLimit    = 150 * time.Millisecond
+	hangAnswer   = 40 * time.Millisecond
+	starvedLimit = 3 * time.Second
 )
+
+// hangs reports whether the process stays silent for so long. before is when it was last heard of.
+func (p *process) hangs(before int64, limit time.Duration) bool {
+	begun := time.Now()
+	_, had, known := processorTime(p.child.cmd.Process)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-p.gone:
+			return false
+		}
+		if p.heard.Load() != before {
+			return false
+		}
+		elapsed := time.Since(begun)
+		_, has, ok := processorTime(p.child.cmd.Process)
+		left := limit - (elapsed - (has - had))
+		if !known || !ok || left <= 0 || elapsed > starvedLimit {
+			return true
+		}
+		timer.Reset(max(left, closeLook))
+	}
+}
 
 var errHogged = yunduo.Errorf(yunduo.ReasonFunctionKilled, "another request of this function kept its process busy beyond a limit, and both were stopped")
 
