@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,7 @@ func TestDeploy_SurvivesKill(t *testing.T) {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), crashVariable+"="+dir, fmt.Sprintf("%s_FIRST=%d", crashVariable, last+1))
 		cmd.Stderr = os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its compiler dies with it, as when a machine fails
 		out, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
@@ -65,7 +67,7 @@ func TestDeploy_SurvivesKill(t *testing.T) {
 			last, err = strconv.Atoi(lines.Text())
 			require.NoError(t, err)
 		}
-		require.NoError(t, cmd.Process.Kill())
+		require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
 		for lines.Scan() { // what it acknowledged before it died counts
 			last, err = strconv.Atoi(lines.Text())
 			require.NoError(t, err)
