@@ -50,7 +50,7 @@ func (r *Runtime) relieve(at time.Time) (short, room bool) {
 	}
 	if ended > 0 {
 		r.relieved = at
-		r.log.Info("memory is short: idle function processes were ended", "ended", ended, "availableMiB", h.available>>20)
+		r.log.Info("memory is short: idle function processes were ended", "ended", ended, "available_mib", h.available>>20)
 	}
 	return true, !h.empty() || ended > 0
 }
