@@ -342,6 +342,7 @@ func (p *process) tend(at time.Time) {
 		if len(p.late) > 0 {
 			last = p.late[len(p.late)-1]
 		}
+		p.retired = true // nobody who hears of it may still get this process
 		p.mu.Unlock()
 		p.rt.log.Warn("function computes after its reply", "function", o.name, "pid", p.child.cmd.Process.Pid)
 		if last != nil && last.invocation.Log != nil {
