@@ -61,22 +61,27 @@ func (r *Records[T]) Insert(ctx context.Context, id string, v T) error {
 
 // Put stores a record under id, whether or not there is one; duplicate_key if a unique index is violated.
 func (r *Records[T]) Put(ctx context.Context, id string, v T) error {
-	raw, err := r.encode(ctx, id, v)
-	if err != nil {
-		return err
-	}
-	change, err := query.ParseUpdate(raw)
-	if err != nil {
-		return err
-	}
-	filter, err := query.ParseFilter(idFilter(stringValue(id)))
+	update, err := r.replacement(ctx, id, v)
 	if err != nil {
 		return err
 	}
 	defer r.drop(id)
-	update := driver.Update{Filter: filter, Change: change, Upsert: true, NewID: stringValue(id)}
 	_, err = r.db.engine.Update(ctx, r.ns, update, r.write())
 	return err
+}
+
+// replacement is the update that makes the record under id be v, whether or not there is one.
+func (r *Records[T]) replacement(ctx context.Context, id string, v T) (driver.Update, error) {
+	raw, err := r.encode(ctx, id, v)
+	if err != nil {
+		return driver.Update{}, err
+	}
+	change, err := query.ParseUpdate(raw)
+	if err != nil {
+		return driver.Update{}, err
+	}
+	filter, err := query.ParseFilter(idFilter(stringValue(id)))
+	return driver.Update{Filter: filter, Change: change, Upsert: true, NewID: stringValue(id)}, err
 }
 
 // Upsert applies update operators to the record under id, or to an empty one that becomes it; duplicate_key if a unique

@@ -63,19 +63,10 @@ func (w Within[T]) Find(ctx context.Context, filter bson.D) ([]T, error) {
 
 // Put stores a record under id, whether or not there is one.
 func (w Within[T]) Put(ctx context.Context, id string, v T) error {
-	raw, err := w.records.encode(ctx, id, v)
+	update, err := w.records.replacement(ctx, id, v)
 	if err != nil {
 		return err
 	}
-	change, err := query.ParseUpdate(raw)
-	if err != nil {
-		return err
-	}
-	filter, err := query.ParseFilter(idFilter(stringValue(id)))
-	if err != nil {
-		return err
-	}
-	update := driver.Update{Filter: filter, Change: change, Upsert: true, NewID: stringValue(id)}
 	return w.session.exclusively(ctx, func(ctx context.Context, on driver.Operations) error {
 		_, err := on.Update(ctx, w.records.ns, update, w.records.write())
 		return err
