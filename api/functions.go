@@ -28,6 +28,7 @@ func functionOperations() []*Operation {
 		row("functions.delete", Owner, "Delete a function", deleteFunction),
 		row("functions.versions", Owner, "List the versions of a function", functionVersions),
 		row("functions.rollback", Owner, "Make an earlier version live", rollbackFunction),
+		row("functions.report", Owner, "Tell what a version holds, lacks and is vulnerable to", functionReport),
 		row("functions.source", Owner, "Show the files of a version", functionSource),
 		row("functions.test", Owner, "Run a function under a chosen identity", testFunction),
 		row("functions.logs", Owner, "List recent invocations", functionLogs),

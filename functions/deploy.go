@@ -105,6 +105,11 @@ func (s *Service) Deploy(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	if err != nil {
 		return Version{}, err
 	}
+	if b.Bundle != nil {
+		if err := s.keepReport(ctx, &v, b.Report); err != nil {
+			return Version{}, err
+		}
+	}
 	if created {
 		s.log.Info("function deployed", "app", string(app), "function", r.Name, "version", v.Number, "mode", string(v.Mode), "broken", b.failure != nil)
 		if err := s.prune(ctx, app, r.Name); err != nil {

@@ -85,6 +85,7 @@ type Service struct {
 	host     atomic.Pointer[runtime.Host]
 	versions *documents.Records[versionRecord]
 	live     *documents.Records[functionRecord]
+	reports  *documents.Records[reportRecord]
 	rules    *documents.RuleTexts[*rules.Functions]
 	routes   *documents.RuleTexts[*Routes]
 	starts   *documents.Records[asyncRecord]
@@ -146,6 +147,7 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	s.versions = documents.NewRecords[versionRecord](db, "function_versions", documents.RecordOptions{
 		Indexes: []driver.Index{{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "number"}}}},
 	})
+	s.reports = openReports(db)
 	s.starts = openAsync(db)
 	s.told = openMeasured(db)
 	s.routes = documents.NewRuleTexts(db, "function_routes", "{}", ParseRoutes)

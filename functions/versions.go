@@ -161,6 +161,9 @@ func (s *Service) Delete(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	if _, err := s.versions.DeleteMany(ctx, ofFunction(app, name)); err != nil {
 		return err
 	}
+	if _, err := s.reports.DeleteMany(ctx, ofFunction(app, name)); err != nil {
+		return err
+	}
 	if err := s.store.remove(ctx, app, name, nil); err != nil {
 		return err
 	}
@@ -219,7 +222,11 @@ func (s *Service) prune(ctx context.Context, app yunduo.AppID, name string) erro
 			keep[v.Bundle] = true
 			continue
 		}
-		if _, err := s.versions.Delete(ctx, versionID(app, name, v.Number)); err != nil {
+		id := versionID(app, name, v.Number)
+		if _, err := s.versions.Delete(ctx, id); err != nil {
+			return err
+		}
+		if _, err := s.reports.Delete(ctx, id); err != nil {
 			return err
 		}
 	}

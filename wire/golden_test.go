@@ -97,6 +97,7 @@ func TestMain(m *testing.M) {
 	register[wire.FunctionsResponse]()
 	register[wire.FunctionVersionsResponse]()
 	register[wire.SourceResponse]()
+	register[wire.FunctionReport]()
 	register[wire.DeployRequest]()
 	register[wire.UpdateFunctionRequest]()
 	register[wire.AliasRequest]()

@@ -51,6 +51,7 @@ func deployCommand(l language) *cobra.Command {
 func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Project, only []string, prepare bool, note string) error {
 	out, failed, found := cmd.OutOrStdout(), 0, 0
 	var said []func()
+	var asked reports
 	release := wire.ReleaseRequest{Functions: map[string]int64{}, Triggers: map[string][]wire.TriggerSpec{}, Note: note}
 	if len(only) == 0 {
 		stateData(p, &release)
@@ -76,6 +77,7 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 			continue
 		}
 		release.Functions[f.Name] = made.Version
+		asked.ask(cmd.Context(), c, f.Name, made.Version)
 		said = append(said, func() {
 			done := texts.deployed
 			if prepare {
@@ -85,6 +87,7 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 			for _, warning := range append(f.Warnings, made.Warnings...) {
 				fmt.Fprintln(out, "  "+l.say(texts.configProblem, warning))
 			}
+			tell(out, l, asked.of(f.Name))
 		})
 	}
 	switch {
@@ -108,6 +111,7 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 	for _, say := range said {
 		say()
 	}
+	asked.tellUnchecked(out, l)
 	if !prepare {
 		fmt.Fprintln(out, l.say(releaseTexts.made, made.Number))
 	}

@@ -17,7 +17,7 @@ import (
 
 func functionsCommand(l language) *cobra.Command {
 	cmd := &cobra.Command{Use: "functions", Aliases: []string{"fn"}, Short: l.say(texts.functions)}
-	cmd.AddCommand(functionsList(l), functionsInvoke(l), functionsLogs(l), functionsStats(l), functionsVersions(l), functionsRollback(l), functionsDelete(l),
+	cmd.AddCommand(functionsList(l), functionsShow(l), functionsInvoke(l), functionsLogs(l), functionsStats(l), functionsVersions(l), functionsRollback(l), functionsDelete(l),
 		functionsAlias(l), functionsTraffic(l), functionsPromote(l), functionsCanary(l), functionsDiff(l))
 	return cmd
 }

@@ -96,6 +96,7 @@ export interface Release { number: number; live: boolean; restores?: number; not
 export interface ReleaseDiff { from: number; to: number; changes: { kind: 'function' | 'trigger' | 'rules' | 'index' | 'fileRules' | 'functionRules' | 'routes'; name?: string; from?: string; to?: string }[] }
 export interface Destination { version: number; next?: number; percent?: number }
 export interface FunctionDiff { from: number; to: number; files: { path: string; change: 'added' | 'removed' | 'changed'; patch?: string; added: number; removed: number }[]; settings: { name: string; from?: string; to?: string }[] }
+export interface FunctionReport { version: number; mode: string; sizeBytes: number; sourceBytes: number; codeBytes: number; moduleBytes: number; installedBytes: number; packageCount: number; packages: { name: string; version?: string; bytes: number }[]; missing: { name: string; files: string[] }[]; advisories: { package: string; version: string; severity: string; title: string; url?: string; range?: string }[]; unchecked?: string; checkedAt: string }
 export interface SourceFile { path: string; size: number; text?: string }
 export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; percent?: number; aliases?: string[]; warnings?: string[] }
 export interface LogLine { time: string; level: string; message: string }

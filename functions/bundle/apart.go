@@ -11,8 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +61,7 @@ type apartReply struct {
 	Stack   string
 	Cause   string
 	Bundle  bool
+	Report  Report
 }
 
 func serveBuild(in io.Reader, out io.Writer) error {
@@ -75,7 +74,10 @@ func serveBuild(in io.Reader, out io.Writer) error {
 		return err
 	}
 	bundle, err := builder.Build(context.Background(), request.Dir, request.Options)
-	reply := apartReply{Bundle: bundle != nil}
+	var reply apartReply
+	if bundle != nil {
+		reply.Bundle, reply.Report = true, bundle.Report
+	}
 	if err != nil {
 		e := yunduo.AsError(err)
 		reply.Reason, reply.Message, reply.Stack = e.Reason, e.Message, e.Stack
@@ -119,7 +121,7 @@ func (b *Builder) BuildApart(ctx context.Context, dir string, o Options) (*Bundl
 	defer cancel()
 	cmd := exec.CommandContext(limited, program)
 	cmd.Args = []string{apartName}
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "YUNDUO_") })
+	cmd.Env = withoutOwn(os.Environ())
 	cmd.Stdin = bytes.NewReader(request)
 	cmd.WaitDelay = 5 * time.Second
 	var stdout bytes.Buffer
@@ -147,6 +149,7 @@ func readReply(r *bytes.Buffer, limits Limits) (bundle *Bundle, err error) {
 		if bundle, err = Decode(r, limits); err != nil {
 			return nil, err
 		}
+		bundle.Report = reply.Report
 	}
 	if reply.Reason == "" {
 		return bundle, nil

@@ -79,6 +79,9 @@ func (b *Builder) Build(ctx context.Context, dir string, o Options) (*Bundle, er
 	if err != nil {
 		return nil, err
 	}
+	if bundle.Report, err = w.report(ctx, c, bundle); err != nil {
+		return nil, err
+	}
 	return bundle, bundle.seal()
 }
 

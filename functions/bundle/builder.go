@@ -35,6 +35,7 @@ type Builder struct {
 	installs     keylock.Locks
 	npmRuns      chan struct{} // bounds how many run at once
 	apart        chan struct{} // so do these
+	audits       audits
 }
 
 // NewBuilder makes a Builder and its cache folder, and clears away what an earlier process left unfinished there.

@@ -44,6 +44,8 @@ type Bundle struct {
 	Warnings []string
 	// Hash is the SHA-256 of all of the above in hexadecimal.
 	Hash string
+	// Report is for the author; neither hash nor archive have it.
+	Report Report
 }
 
 // File is one file of a bundle.

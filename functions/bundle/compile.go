@@ -36,6 +36,7 @@ type compilation struct {
 	code      []byte
 	sourceMap []byte
 	inputs    map[string]input
+	taken     map[string]int // bytes of the code by input
 	errors    []api.Message
 	warnings  []api.Message
 }
@@ -93,10 +94,20 @@ func (c *compilation) run() {
 	sortMissing(c.escapes)
 	slices.Sort(c.natives)
 	var meta struct {
-		Inputs map[string]input `json:"inputs"`
+		Inputs  map[string]input `json:"inputs"`
+		Outputs map[string]struct {
+			Inputs map[string]struct {
+				Bytes int `json:"bytesInOutput"`
+			} `json:"inputs"`
+		} `json:"outputs"`
 	}
 	if json.Unmarshal([]byte(result.Metafile), &meta) == nil {
-		c.inputs = meta.Inputs
+		c.inputs, c.taken = meta.Inputs, make(map[string]int, len(meta.Inputs))
+		for _, out := range meta.Outputs {
+			for name, in := range out.Inputs {
+				c.taken[name] += in.Bytes
+			}
+		}
 	}
 	for _, file := range result.OutputFiles {
 		switch path.Ext(file.Path) {

@@ -8,7 +8,7 @@ import (
 
 // finish decides the form of the bundle.
 func (w *build) finish(ctx context.Context, c *compilation) (*Bundle, error) {
-	b := &Bundle{Mode: ModeBundled, Entry: w.entry, Code: c.code, SourceMap: c.sourceMap, Files: w.own, Packages: used(c)}
+	b := &Bundle{Mode: ModeBundled, Entry: w.entry, Code: c.code, SourceMap: c.sourceMap, Files: w.own, Packages: used(packagesOfCode(c))}
 	if w.options.Mode == ModeUnbundled || len(w.doubts) > 0 || c.code == nil {
 		return w.finishUnbundled(ctx, c, b)
 	}

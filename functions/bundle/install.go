@@ -32,6 +32,7 @@ type requirements struct {
 	packages  map[string]string
 	overrides json.RawMessage
 	locks     map[string][]byte
+	wantedBy  map[string]string // the first file that requires a package
 }
 
 // key names the result of an installation: the same requirements give the same folder.
@@ -108,17 +109,20 @@ func (f *npmFailure) explain(ctx context.Context, r requirements) error {
 		}
 		return ctx.Err()
 	}
-	named := r.String()
+	named, wanted := r.String(), ""
 	for _, name := range slices.Sorted(maps.Keys(r.packages)) {
 		spec := name + "@" + r.packages[name]
 		if strings.Contains(f.summary, spec) || strings.Contains(f.summary, "/"+strings.ReplaceAll(name, "/", "%2f")) {
 			named = spec
+			if file := r.wantedBy[name]; file != "" {
+				wanted = ", which " + file + " requires,"
+			}
 			break
 		}
 	}
 	switch f.code {
 	case "E404", "ETARGET":
-		return yunduo.Wrap(f.cause, yunduo.ReasonInvalidBundle, "package %s of package.json cannot be installed: the registry has no such package or version", named)
+		return yunduo.Wrap(f.cause, yunduo.ReasonInvalidBundle, "package %s of package.json%s cannot be installed: the registry has no such package or version", named, wanted)
 	case "ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH":
 		return yunduo.Wrap(f.cause, yunduo.ReasonInvalidBundle, "the packages of package.json (%s) cannot be installed: the package registry cannot be reached; check the network or commit node_modules", r)
 	}
@@ -179,8 +183,7 @@ func (b *Builder) runNPM(ctx context.Context, dir string, extra ...string) *npmF
 	cmd := exec.CommandContext(ctx, b.npmPath, args...)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
-	// The platform's own settings, which may be secrets, are none of npm's business.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "YUNDUO_") })
+	cmd.Env = withoutOwn(os.Environ())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -28,6 +28,8 @@ type registry struct {
 	packages map[string]map[string]string // name@version to files
 	mu       sync.Mutex
 	asked    []string
+	// advisories are what it knows of vulnerabilities; a registry without does not answer.
+	advisories advisories
 }
 
 func newRegistry(t testing.TB, packages map[string]map[string]string) *registry {
@@ -52,6 +54,14 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.asked = append(r.asked, req.URL.Path)
 	r.mu.Unlock()
 	name := strings.TrimPrefix(req.URL.Path, "/")
+	if req.Method == http.MethodPost {
+		if r.advisories == nil || !strings.HasSuffix(name, "/advisories/bulk") {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		r.advisories.answer(w, req)
+		return
+	}
 	if id, ok := strings.CutPrefix(name, "tarballs/"); ok {
 		w.Write(tarball(r.packages[id]))
 		return

@@ -24,12 +24,15 @@ func (w *build) needs(c *compilation) (requirements, error) {
 			absent = true
 		}
 	}
-	packages := make(map[string]string)
+	packages, wantedBy := make(map[string]string), make(map[string]string)
 	install := false
 	for _, m := range c.unresolved {
 		name := packageName(m.specifier)
 		if isRelative(m.specifier) || inModules(m.importer) {
 			continue
+		}
+		if wantedBy[name] == "" {
+			wantedBy[name] = m.importer
 		}
 		if _, ok := declared[name]; ok {
 			install = true
@@ -48,7 +51,7 @@ func (w *build) needs(c *compilation) (requirements, error) {
 	if len(packages) == 0 {
 		return requirements{}, nil
 	}
-	r := requirements{packages: packages, locks: make(map[string][]byte)}
+	r := requirements{packages: packages, locks: make(map[string][]byte), wantedBy: wantedBy}
 	if w.b.trustSources || fromRegistry(w.pkg.Overrides) {
 		r.overrides = w.pkg.Overrides
 	} else if len(w.pkg.Overrides) > 0 {
@@ -268,27 +271,16 @@ func folderNames(dir string) (map[string]bool, error) {
 }
 
 // used returns the packages that are part of the code, as name@version.
-func used(c *compilation) []string {
-	found := make(map[string]string)
-	for name := range c.inputs {
-		at := strings.LastIndex(name, "node_modules/")
-		if at < 0 {
-			continue
-		}
-		dir := name[:at+len("node_modules/")] + packageName(name[at+len("node_modules/"):])
-		if _, ok := found[dir]; ok {
-			continue
-		}
-		found[dir] = packageName(name[at+len("node_modules/"):])
-		var p struct {
-			Version string `json:"version"`
-		}
-		data, err := os.ReadFile(filepath.Join(c.dir, filepath.FromSlash(dir), "package.json"))
-		if err == nil && json.Unmarshal(data, &p) == nil && p.Version != "" {
-			found[dir] += "@" + p.Version
+func used(list []Package) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
+		if p.Version != "" {
+			names[i] += "@" + p.Version
 		}
 	}
-	return slices.Compact(slices.Sorted(maps.Values(found)))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func keysOf[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }

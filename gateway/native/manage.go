@@ -43,6 +43,7 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"DELETE", "/apps/:app/functions/:name", "functions.delete"},
 	{"GET", "/apps/:app/functions/:name/versions", "functions.versions"},
 	{"POST", "/apps/:app/functions/:name/source", "functions.source"},
+	{"POST", "/apps/:app/functions/:name/report", "functions.report"},
 	{"POST", "/apps/:app/functions/:name/invoke", "functions.test"},
 	{"POST", "/apps/:app/functions/:name/rollback", "functions.rollback"},
 	{"POST", "/apps/:app/functions/:name/promote", "functions.promote"},

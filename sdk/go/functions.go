@@ -65,6 +65,13 @@ func (c *Client) Function(ctx context.Context, name string) (wire.Function, erro
 	return reply, err
 }
 
+// FunctionReport tells what a version of a function holds, lacks and is vulnerable to; version 0 is the live one.
+func (c *Client) FunctionReport(ctx context.Context, name string, version int64) (wire.FunctionReport, error) {
+	var reply wire.FunctionReport
+	err := c.Do(ctx, "POST", c.managePath("/functions/%s/report", name), wire.FunctionRequest{Name: name, Version: version}, &reply)
+	return reply, err
+}
+
 // SetAlias makes an alias of a function lead to a version, or to two that share its calls; "live" is that of calls
 // without one.
 func (c *Client) SetAlias(ctx context.Context, name, alias string, to wire.Destination) (wire.Function, error) {

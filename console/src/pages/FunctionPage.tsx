@@ -3,6 +3,7 @@ import { Alert, Breadcrumb, Button, Empty, Input, Spin, Tabs, Tag } from 'antd'
 import { useState } from 'react'
 import { Link, useNavigate, useParams } from 'react-router-dom'
 import { manage, part, request, type ApiError, type Fn, type SourceFile } from '../api'
+import { Bundle } from '../components/Bundle'
 import { Choice } from '../components/Choice'
 import { Editor } from '../components/Editor'
 import { Failure } from '../components/Failure'
@@ -31,6 +32,7 @@ export function FunctionPage({ app, dark }: Props) {
       <Tabs activeKey={tab || 'test'} onChange={key => navigate(`/${app}/functions/${part(name)}/${key}`)} items={[
         { key: 'test', label: t('test'), children: <Test base={base} name={name} dark={dark} /> },
         { key: 'source', label: t('source'), children: <Source base={base} version={fn.data?.version ?? 0} dark={dark} /> },
+        { key: 'bundle', label: t('bundle'), children: fn.data && <Bundle base={base} version={fn.data.version} /> },
         { key: 'logs', label: t('logs'), children: <Logs app={app} name={name} /> },
         { key: 'metrics', label: t('metrics'), children: <Stats app={app} name={name} dark={dark} /> },
         { key: 'versions', label: t('versions'), children: fn.data && <Versions base={base} fn={fn.data} /> },
