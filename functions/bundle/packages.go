@@ -272,12 +272,13 @@ func folderNames(dir string) (map[string]bool, error) {
 
 // used returns the packages that are part of the code, as name@version.
 func used(list []Package) []string {
-	names := make([]string, len(list))
-	for i, p := range list {
-		names[i] = p.Name
+	var names []string
+	for _, p := range list {
+		name := p.Name
 		if p.Version != "" {
-			names[i] += "@" + p.Version
+			name += "@" + p.Version
 		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
