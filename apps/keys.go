@@ -118,13 +118,12 @@ func (r *Registry) VerifyAPIKey(ctx context.Context, apiKey string) (yunduo.AppI
 // SecretKey returns the app and the secret key of a secret ID, to check a signature with; signature_invalid if the ID
 // is unknown.
 func (r *Registry) SecretKey(ctx context.Context, secretID string) (yunduo.AppID, string, error) {
-	unknown := yunduo.Errorf(yunduo.ReasonSignatureInvalid, "the secret ID is unknown or was deleted")
 	if !strings.HasPrefix(secretID, secretIDPrefix) || len(secretID) > 128 {
-		return "", "", unknown
+		return "", "", unknownSecretID()
 	}
 	k, err := r.liveKey(ctx, idRecord(secretID))
 	if yunduo.ReasonOf(err) == yunduo.ReasonDocumentNotFound {
-		return "", "", unknown
+		return "", "", unknownSecretID()
 	}
 	if err != nil {
 		return "", "", err
@@ -132,6 +131,10 @@ func (r *Registry) SecretKey(ctx context.Context, secretID string) (yunduo.AppID
 	app := yunduo.AppID(k.App)
 	secret, err := r.sealer.Open(k.SecretKey, keyPlace(app, secretID))
 	return app, secret, err
+}
+
+func unknownSecretID() error {
+	return yunduo.Errorf(yunduo.ReasonSignatureInvalid, "the secret ID is unknown or was deleted")
 }
 
 // liveKey returns a stored key whose app is there.

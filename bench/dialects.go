@@ -91,6 +91,9 @@ func dialects(ctx context.Context, b *bench) error {
 		{"callFunction", b.dialectInvokes()},
 		{"insert", b.dialectInserts()},
 	} {
+		if b.operation != "" && b.operation != operation.name {
+			continue
+		}
 		costs, err := b.cost(ctx, operation.calls)
 		if err != nil {
 			return fmt.Errorf("%s: %w", operation.name, err)
@@ -104,6 +107,9 @@ func dialects(ctx context.Context, b *bench) error {
 			ratio := costs[n].over(native[strings.HasPrefix(call.dialect, "admin")])
 			fmt.Printf("| %s | %s | %s | %s | %s |\n", operation.name, call.dialect, costs[n].text(1), ratio.text(2), verdict(ratio.median(), dialectTarget, true))
 		}
+	}
+	if b.operation != "" {
+		return nil
 	}
 	return b.signedReads(ctx, ids)
 }

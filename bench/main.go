@@ -37,6 +37,7 @@ type bench struct {
 	idle               time.Duration // of watchers, before memory is looked at
 	deployed           int           // functions, of density
 	soaking            time.Duration // of a soak
+	operation          string        // the only one of the dialects that is measured; empty measures all
 	plot               string        // file of the plot of growth or soak
 }
 
@@ -117,6 +118,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.idle, "idle", 45*time.Second, "fanout: how long watchers are idle before memory is looked at; sockets are pinged every 30s")
 	flag.Var(&b.sizes, "sizes", "growth: numbers of documents, rising, separated by commas")
 	flag.IntVar(&b.deployed, "functions", 2000, "density: functions that are deployed")
+	flag.StringVar(&b.operation, "operation", "", "dialects: this operation only: get by ID, list of 20, callFunction, insert")
 	flag.DurationVar(&b.soaking, "soak", time.Hour, "soak: how long")
 	flag.StringVar(&b.plot, "plot", "", "growth, soak: write the plot to this SVG file")
 	flag.Parse()

@@ -21,8 +21,7 @@ var indifferentToDialects = map[string]bool{
 
 // quickHead is what the requests of a client have in common as long as it sends the same head.
 type quickHead struct {
-	request   *http.Request
-	ip        string
+	cloudbase.Head
 	requestID string // of the client, empty if it has none
 	lines     []byte // of the reply
 }
@@ -46,14 +45,14 @@ func (q *quick) head(x *fastlane.Exchange, last *quickHead) *quickHead {
 	if !known {
 		return nil
 	}
-	h := &quickHead{request: r}
-	if last != nil && last.request.Host == r.Host { // no header that is known says who the client is
-		h.ip, h.lines = last.ip, last.lines
+	h := &quickHead{Head: cloudbase.Head{HTTP: r}}
+	if last != nil && last.HTTP.Host == r.Host { // no header that is known says who the client is
+		h.IP, h.lines = last.IP, last.lines
 	} else {
 		if q.options.Dev && !namesLoopback(r.Host) {
 			return nil
 		}
-		h.ip, h.lines = q.gateway.echo.IPExtractor(r), []byte(quickLines)
+		h.IP, h.lines = q.gateway.echo.IPExtractor(r), []byte(quickLines)
 	}
 	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID.MatchString(id) {
 		h.requestID = id
@@ -76,8 +75,8 @@ func (q *quick) serveDialect(x *fastlane.Exchange) bool {
 	}
 	ctx := yunduo.WithRequestID(x.Context(), id)
 	start := time.Now()
-	call := q.dialects.Read(head.request.WithContext(ctx), head.ip, x.Body)
-	if call == nil {
+	call, ok := q.dialects.Read(ctx, &head.Head, x.Body)
+	if !ok {
 		return false
 	}
 	m := q.gateway.metrics
@@ -95,7 +94,7 @@ func (q *quick) serveDialect(x *fastlane.Exchange) bool {
 	return true
 }
 
-func (q *quick) do(ctx context.Context, call *cloudbase.Call) (response []byte, err error) {
+func (q *quick) do(ctx context.Context, call cloudbase.Call) (response []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(q.options.Logger, yunduo.RequestID(ctx), p)

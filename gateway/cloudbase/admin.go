@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -147,7 +148,7 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.adminCaller(c, p)
+	r, err := s.adminCaller(c.Request().Context(), c, p)
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +161,8 @@ func (s *surface) answer(c echo.Context) (*reply, error) {
 }
 
 // adminCaller finds out who a request comes from, by its signature or key.
-func (s *surface) adminCaller(from sender, p params) (*request, error) {
-	r, err := s.authenticate(from, p, func(a *tc3Authorization, secret string) error {
+func (s *surface) adminCaller(ctx context.Context, from sender, p params) (*request, error) {
+	r, err := s.authenticate(ctx, from, p, func(a *tc3Authorization, secret string) error {
 		return a.verify(from.Request(), secret, p, s.Now())
 	})
 	if err != nil {
@@ -171,11 +172,14 @@ func (s *surface) adminCaller(from sender, p params) (*request, error) {
 	return r, err
 }
 
+// authorizations are the memory of those that are being verified.
+var authorizations = sync.Pool{New: func() any { return new(tc3Authorization) }}
+
 // authenticate finds out which app the keys of a request belong to, and who acts with them.
-func (s *surface) authenticate(from sender, p params, verify func(a *tc3Authorization, secret string) error) (*request, error) {
-	ctx, header := from.Request().Context(), from.Request().Header.Get(echo.HeaderAuthorization)
+func (s *surface) authenticate(ctx context.Context, from sender, p params, verify func(a *tc3Authorization, secret string) error) (*request, error) {
+	header := from.Request().Header.Get(echo.HeaderAuthorization)
 	if text := p.text("authorization"); header == "" && text != "" {
-		return s.authenticateCOS(from, p, text)
+		return s.authenticateCOS(ctx, from, p, text)
 	}
 	if header == "" {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request is not signed: give secretId and secretKey to init")
@@ -186,10 +190,14 @@ func (s *surface) authenticate(from sender, p params, verify func(a *tc3Authoriz
 			return nil, err
 		}
 		caller.ClientIP = from.RealIP()
-		return s.requestOf(from, caller, caller.App), nil
+		return s.requestOf(ctx, from, caller, caller.App), nil
 	}
-	authorization, err := parseTC3(header)
-	if err != nil {
+	authorization := authorizations.Get().(*tc3Authorization)
+	defer func() {
+		*authorization = tc3Authorization{}
+		authorizations.Put(authorization)
+	}()
+	if err := authorization.parse(header); err != nil {
 		return nil, err
 	}
 	signer, err := s.signer(ctx, authorization.secretID, p.text("sessionToken"))
@@ -200,11 +208,11 @@ func (s *surface) authenticate(from sender, p params, verify func(a *tc3Authoriz
 	if err := verify(authorization, signer.secret); err != nil {
 		return nil, err
 	}
-	return s.signedRequest(from, signer), nil
+	return s.signedRequest(ctx, from, signer), nil
 }
 
 // authenticateCOS does so for a signature that is in the body.
-func (s *surface) authenticateCOS(from sender, p params, text string) (*request, error) {
+func (s *surface) authenticateCOS(ctx context.Context, from sender, p params, text string) (*request, error) {
 	if !s.COSSignatures {
 		return nil, cosRefused()
 	}
@@ -212,14 +220,14 @@ func (s *surface) authenticateCOS(from sender, p params, text string) (*request,
 	if err != nil {
 		return nil, err
 	}
-	signer, err := s.signer(from.Request().Context(), authorization.secretID, p.text("sessionToken"))
+	signer, err := s.signer(ctx, authorization.secretID, p.text("sessionToken"))
 	if err != nil {
 		return nil, err
 	}
 	if err := authorization.verifyMembers(from.Request(), signer.secret, p, s.Now()); err != nil {
 		return nil, err
 	}
-	return s.signedRequest(from, signer), nil
+	return s.signedRequest(ctx, from, signer), nil
 }
 
 // environment maps the environment ID of a request to the caller's app: they must be the same, none means that app.

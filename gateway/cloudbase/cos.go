@@ -193,7 +193,7 @@ func (s *surface) cosSigned(q *cosRequest) (*request, error) {
 	if err := authorization.verify(signer.secret, r.Method, q.path, param, signedHeader(r), s.Now()); err != nil {
 		return nil, err
 	}
-	return s.signedRequest(q.c, signer), nil
+	return s.signedRequest(q.c.Request().Context(), q.c, signer), nil
 }
 
 // bucket serves the app's files.

@@ -122,7 +122,9 @@ func signedHeader(r *http.Request) func(name string) string {
 	return func(name string) string {
 		switch strings.ToLower(name) {
 		case "host":
-			return signedHosts(r)[0]
+			for host := range signedHosts(r) {
+				return host
+			}
 		case "content-length":
 			return strconv.FormatInt(r.ContentLength, 10)
 		}

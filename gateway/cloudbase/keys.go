@@ -2,6 +2,7 @@ package cloudbase
 
 import (
 	"context"
+	"iter"
 	"net"
 	"net/http"
 
@@ -39,12 +40,17 @@ const originalHost = "X-Original-Host"
 
 // signedHosts are the hosts that a signature may be for: the one before the preload redirected the request, else the
 // server's own, which some signers name without its port.
-func signedHosts(r *http.Request) []string {
-	if original := r.Header.Get(originalHost); original != "" {
-		return []string{original}
+func signedHosts(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if original := r.Header.Get(originalHost); original != "" {
+			yield(original)
+			return
+		}
+		if !yield(r.Host) {
+			return
+		}
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			yield(name)
+		}
 	}
-	if name, _, err := net.SplitHostPort(r.Host); err == nil {
-		return []string{r.Host, name}
-	}
-	return []string{r.Host}
 }

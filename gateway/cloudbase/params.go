@@ -22,6 +22,25 @@ type member struct {
 // they are searched one by one.
 type params []member
 
+// usualNames are the names of members that nearly all bodies consist of, which need no memory of their own.
+var usualNames = func() map[string]string {
+	names := map[string]string{}
+	for name := range strings.FieldsSeq(`action envName env seqId eventId dataVersion access_token sessionToken tcb_sessionToken
+		wxCloudApiToken wxCloudbaseAccesstoken crossAuthorizationToken sdk_version authorization function_name request_data
+		collectionName query queryType data order offset limit projection multi merge upsert stages transactionId`) {
+		names[name] = name
+	}
+	return names
+}()
+
+// memberName is unquote for the name of a member.
+func memberName(quoted []byte) string {
+	if name, ok := usualNames[string(quoted[1:len(quoted)-1])]; ok {
+		return name
+	}
+	return unquote(quoted)
+}
+
 // maxMembers is how many members a body may have. Calls of the SDKs have a dozen.
 const maxMembers = 100
 
@@ -68,11 +87,13 @@ func (p params) distinct() error {
 }
 
 // membersOf returns the top-level members of a body, which must be a JSON object.
-func membersOf(body []byte) (params, error) {
+func membersOf(body []byte) (params, error) { return appendMembers(make(params, 0, 12), body) }
+
+func appendMembers(p params, body []byte) (params, error) {
 	s := scanner{text: body}
 	s.space()
 	if s.take('{') {
-		if p, ok := s.members(); ok {
+		if p, ok := s.members(p); ok {
 			if len(p) > maxMembers {
 				return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "the request body has more than %d members", maxMembers)
 			}

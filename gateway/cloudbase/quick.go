@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -43,56 +44,65 @@ type Call struct {
 	request *request
 	name    string          // on the gateway endpoint
 	event   json.RawMessage // there
+	room    *params         // elsewhere: the memory of its members
 }
 
-// sent is a request that has come without an echo.Context.
-type sent struct {
-	request *http.Request
-	ip      string
+// rooms are the memory of the members of calls that are being done.
+var rooms = sync.Pool{New: func() any {
+	room := make(params, 0, 16)
+	return &room
+}}
+
+// Head is what a client sends before a body.
+type Head struct {
+	HTTP *http.Request
+	IP   string
 }
 
-func (s sent) Request() *http.Request { return s.request }
-func (s sent) RealIP() string         { return s.ip }
+// Request implements sender.
+func (h *Head) Request() *http.Request { return h.HTTP }
 
-// Read makes a call of a request; nil if it is none, or is to be refused: the ordinary way says how.
-func (q *Quick) Read(r *http.Request, ip string, body []byte) *Call {
-	from := sent{r, ip}
-	if name, ok := strings.CutPrefix(r.URL.Path, invokePrefix); ok {
-		token := exchange.Bearer(r)
+// RealIP implements sender.
+func (h *Head) RealIP() string { return h.IP }
+
+// Read makes a call of a request; false if it is none, or is to be refused: the ordinary way says how.
+func (q *Quick) Read(ctx context.Context, from *Head, body []byte) (Call, bool) {
+	path := from.HTTP.URL.Path
+	if name, ok := strings.CutPrefix(path, invokePrefix); ok {
+		token := exchange.Bearer(from.HTTP)
 		if token == "" {
-			return nil
+			return Call{}, false
 		}
-		by, err := q.surface.byToken(from, token)
-		if err != nil {
-			return nil
-		}
-		return &Call{Route: invokeRoute, request: by, name: name, event: body}
+		by, err := q.surface.byToken(ctx, from, token)
+		return Call{Route: invokeRoute, request: by, name: name, event: body}, err == nil
 	}
-	p, err := membersOf(body)
+	room := rooms.Get().(*params)
+	p, err := appendMembers((*room)[:0], body)
 	if err != nil || !bytes.Equal(p.get("action"), invokeAction) {
-		return nil
+		return Call{}, false
 	}
+	*room = p
 	var by *request
-	if r.URL.Path == adminRoute {
-		by, err = q.surface.adminCaller(from, p)
+	if path == adminRoute {
+		by, err = q.surface.adminCaller(ctx, from, p)
 	} else {
-		by, err = q.webCaller(from, p)
+		by, err = q.webCaller(ctx, from, p)
 	}
 	if err != nil {
-		return nil
+		return Call{}, false
 	}
 	by.params, by.body = p, body
-	return &Call{Route: r.URL.Path, request: by}
+	return Call{Route: path, request: by, room: room}, true
 }
 
 // webCaller is the request of who has an access token on the web endpoint.
-func (q *Quick) webCaller(from sender, p params) (*request, error) {
+func (q *Quick) webCaller(ctx context.Context, from *Head, p params) (*request, error) {
 	token := p.text("access_token")
 	if token == "" {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenMissing, "the request carries no access token")
 	}
-	env, parse := webQuery(from.Request().URL, p)
-	by, err := q.surface.webUser(from, token, env)
+	env, parse := webQuery(from.HTTP.URL, p)
+	by, err := q.surface.webUser(ctx, from, token, env)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +111,13 @@ func (q *Quick) webCaller(from sender, p params) (*request, error) {
 }
 
 // Do calls the function. It returns the body of the reply, or the error that Fail tells of.
-func (c *Call) Do(ctx context.Context) ([]byte, error) {
+func (c Call) Do(ctx context.Context) ([]byte, error) {
 	if c.name != "" {
 		return c.request.surface.API.Invoke(ctx, &c.request.call, c.name, c.event)
 	}
 	answer, err := invokeFunction(ctx, c.request)
+	clear(*c.room)
+	rooms.Put(c.room)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +126,7 @@ func (c *Call) Do(ctx context.Context) ([]byte, error) {
 }
 
 // Fail answers with an error as the ordinary way does.
-func (c *Call) Fail(to echo.Context, err error) error {
+func (c Call) Fail(to echo.Context, err error) error {
 	if c.name != "" {
 		return fail(to, err)
 	}

@@ -85,7 +85,7 @@ func (s *surface) answered(handle func(c echo.Context, r *request) (any, error))
 func (s *surface) identified(c echo.Context) (*request, error) {
 	r := c.Request()
 	if token := exchange.Bearer(r); token != "" {
-		return s.byToken(c, token)
+		return s.byToken(c.Request().Context(), c, token)
 	}
 	if header := r.Header.Get(echo.HeaderAuthorization); strings.HasPrefix(header, tc3Algorithm) {
 		return s.signedCloudAPI(c, header)
@@ -94,8 +94,8 @@ func (s *surface) identified(c echo.Context) (*request, error) {
 }
 
 // byToken is the request of who has an access token or an API key. Its app is theirs.
-func (s *surface) byToken(from sender, token string) (*request, error) {
-	caller, err := s.Rooms.Auth.Authenticate(from.Request().Context(), "", token)
+func (s *surface) byToken(ctx context.Context, from sender, token string) (*request, error) {
+	caller, err := s.Rooms.Auth.Authenticate(ctx, "", token)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *surface) byToken(from sender, token string) (*request, error) {
 		return nil, yunduo.Errorf(yunduo.ReasonTokenInvalid, "these credentials belong to no app")
 	}
 	caller.ClientIP = from.RealIP()
-	return s.requestOf(from, caller, caller.App), nil
+	return s.requestOf(ctx, from, caller, caller.App), nil
 }
 
 // sender is what is known of where a request comes from; an echo.Context is one.
@@ -112,18 +112,18 @@ type sender interface {
 	RealIP() string
 }
 
-func (s *surface) requestOf(from sender, caller yunduo.Caller, app yunduo.AppID) *request {
+func (s *surface) requestOf(ctx context.Context, from sender, caller yunduo.Caller, app yunduo.AppID) *request {
 	base := exchange.BaseURL(from.Request(), s.PublicURL)
-	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: base, Task: eventloop.Running(from.Request().Context())}, here: base}
+	return &request{surface: s, call: api.Call{Caller: caller, App: app, BaseURL: base, Task: eventloop.Running(ctx)}, here: base}
 }
 
 // signedRequest is a request whose signature was verified. What code of an invocation asks for is for its client:
 // addresses of files begin as the client knows the server, only those of uploads as the code does.
-func (s *surface) signedRequest(from sender, by signer) *request {
+func (s *surface) signedRequest(ctx context.Context, from sender, by signer) *request {
 	if by.caller.ClientIP == "" {
 		by.caller.ClientIP = from.RealIP()
 	}
-	r := s.requestOf(from, by.caller, by.caller.App)
+	r := s.requestOf(ctx, from, by.caller, by.caller.App)
 	if by.caller.Role == yunduo.RoleFunction {
 		r.here = exchange.BaseURL(from.Request(), "")
 		if s.PublicURL == "" && by.baseURL != "" {
@@ -158,7 +158,7 @@ func (s *surface) signedCloudAPI(c echo.Context, header string) (*request, error
 		return nil, err
 	}
 	setBody(r, body)
-	return s.signedRequest(c, signer), nil
+	return s.signedRequest(r.Context(), c, signer), nil
 }
 
 // setBody puts a body back that was read.

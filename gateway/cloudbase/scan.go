@@ -11,9 +11,8 @@ type scanner struct {
 // maxNesting is how deep values may be nested.
 const maxNesting = 1000
 
-// members reads the rest of the object that a text consists of; false if it is none.
-func (s *scanner) members() (params, bool) {
-	p := make(params, 0, 16)
+// members appends the rest of the object that a text consists of; false if it is none.
+func (s *scanner) members(p params) (params, bool) {
 	s.space()
 	if s.take('}') {
 		s.space()
@@ -24,7 +23,7 @@ func (s *scanner) members() (params, bool) {
 		if !s.string() {
 			return nil, false
 		}
-		name := unquote(s.text[begin:s.at])
+		name := memberName(s.text[begin:s.at])
 		if s.space(); !s.take(':') {
 			return nil, false
 		}

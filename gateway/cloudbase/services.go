@@ -17,13 +17,21 @@ func invokeFunction(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := append(make(verbatim, 0, len(result)*9/8+32), `{"response_data":`...)
-	if r.parse {
-		answer = append(answer, result...)
-	} else {
-		answer = appendQuoted(answer, result)
+	return &reply{Data: returned{result, r.parse}}, nil
+}
+
+// returned is data of a reply that holds what a function returned, as a text or as it is.
+type returned struct {
+	result []byte
+	plain  bool
+}
+
+func (r returned) append(dst []byte) []byte {
+	dst = append(dst, `{"response_data":`...)
+	if r.plain {
+		return append(append(dst, r.result...), '}')
 	}
-	return &reply{Data: append(answer, '}')}, nil
+	return append(appendQuoted(dst, r.result), '}')
 }
 
 func uploadMetadata(ctx context.Context, r *request) (*reply, error) {

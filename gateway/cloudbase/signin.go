@@ -160,7 +160,7 @@ func (s *surface) asking(c echo.Context) (*request, error) {
 
 // anonymous is the call of who is not signed in.
 func (s *surface) anonymous(c echo.Context, app yunduo.AppID) *request {
-	r := s.requestOf(c, yunduo.Caller{ClientIP: c.RealIP()}, app)
+	r := s.requestOf(c.Request().Context(), c, yunduo.Caller{ClientIP: c.RealIP()}, app)
 	r.call.Device = exchange.Device(c.Request())
 	return r
 }
@@ -176,7 +176,7 @@ func (s *surface) bearer(c echo.Context) (*request, error) {
 		return nil, err
 	}
 	caller.ClientIP = c.RealIP()
-	r := s.requestOf(c, caller, caller.App)
+	r := s.requestOf(c.Request().Context(), c, caller, caller.App)
 	r.call.Device = exchange.Device(c.Request())
 	return r, nil
 }

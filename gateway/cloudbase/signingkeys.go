@@ -20,19 +20,25 @@ type signingKeys struct {
 type signingKey struct {
 	secret string // it is derived from
 	key    []byte
-	macs   sync.Pool // of hash.Hash, which are ready sooner than new ones
+	macs   sync.Pool // of *signingMAC, which are ready sooner than new ones
+}
+
+type signingMAC struct {
+	hash.Hash
+	sum digest
 }
 
 // mac signs a text.
-func (k *signingKey) mac(text []byte) (sum digest) {
-	h, ok := k.macs.Get().(hash.Hash)
+func (k *signingKey) mac(text []byte) digest {
+	m, ok := k.macs.Get().(*signingMAC)
 	if !ok {
-		h = hmac.New(sha256.New, k.key)
+		m = &signingMAC{Hash: hmac.New(sha256.New, k.key)}
 	}
-	h.Write(text)
-	h.Sum(sum[:0])
-	h.Reset()
-	k.macs.Put(h)
+	m.Write(text)
+	m.Sum(m.sum[:0])
+	sum := m.sum
+	m.Reset()
+	k.macs.Put(m)
 	return sum
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,12 +33,14 @@ type tc3Authorization struct {
 	service       string
 	signedParams  []string
 	signedHeaders []string
-	signature     []byte
+	signature     digest
 	// Of the cloud API flavour, others give headers: the time in seconds, and the session token of a temporary key.
 	timestamp string
 	token     string
 
 	keys *signingKeys // nil derives the key each time
+
+	room [24]string // for the names, of which there are seldom more
 }
 
 func invalidSignature(format string, args ...any) error {
@@ -45,16 +48,20 @@ func invalidSignature(format string, args ...any) error {
 }
 
 func parseTC3(header string) (*tc3Authorization, error) {
+	a := &tc3Authorization{}
+	return a, a.parse(header)
+}
+
+func (a *tc3Authorization) parse(header string) error {
 	rest, ok := strings.CutPrefix(header, tc3Algorithm+" ")
 	if !ok {
-		return nil, invalidSignature("the Authorization header must begin with %s", tc3Algorithm)
+		return invalidSignature("the Authorization header must begin with %s", tc3Algorithm)
 	}
-	a := &tc3Authorization{}
 	var credentials, encoded, params, headers string
 	for part := range strings.SplitSeq(rest, ",") {
 		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
 		if !found {
-			return nil, invalidSignature("the Authorization header has a part without a value")
+			return invalidSignature("the Authorization header has a part without a value")
 		}
 		switch name {
 		case "Credential":
@@ -75,21 +82,30 @@ func parseTC3(header string) (*tc3Authorization, error) {
 	date, rest, _ := strings.Cut(scope, "/")
 	service, rest, _ := strings.Cut(rest, "/")
 	if id == "" || rest != "tc3_request" {
-		return nil, invalidSignature("the Credential of the Authorization header must be ID/DATE/SERVICE/tc3_request")
+		return invalidSignature("the Credential of the Authorization header must be ID/DATE/SERVICE/tc3_request")
 	}
 	if headers == "" {
-		return nil, invalidSignature("the Authorization header names no SignedHeaders")
+		return invalidSignature("the Authorization header names no SignedHeaders")
 	}
-	signature, err := hex.DecodeString(encoded)
-	if err != nil || len(signature) != sha256.Size {
-		return nil, invalidSignature("the Signature of the Authorization header must be 64 hexadecimal digits")
+	var digits [2 * sha256.Size]byte
+	_, err := hex.Decode(a.signature[:], digits[:copy(digits[:], encoded)])
+	if err != nil || len(encoded) != len(digits) {
+		return invalidSignature("the Signature of the Authorization header must be 64 hexadecimal digits")
 	}
 	a.credential, a.secretID, a.scope, a.date, a.service = credentials, id, scope, date, service
-	a.signature, a.signedHeaders = signature, strings.Split(headers, ";")
+	names := appendNames(a.room[:0], headers)
+	a.signedHeaders = names[:len(names):len(names)]
 	if params != "" {
-		a.signedParams = strings.Split(params, ";")
+		a.signedParams = appendNames(names, params)[len(names):]
 	}
-	return a, nil
+	return nil
+}
+
+func appendNames(names []string, list string) []string {
+	for name := range strings.SplitSeq(list, ";") {
+		names = append(names, name)
+	}
+	return names
 }
 
 // verify checks the signature over a request. p are the top-level members of the body, as the exact bytes received.
@@ -129,9 +145,9 @@ func (a *tc3Authorization) matchAny(r *http.Request, secret, timestamp string, p
 	}()
 	for _, hashed := range payloads {
 		payload := hashed()
-		for _, host := range signedHosts(r) {
+		for host := range signedHosts(r) {
 			for _, method := range methods {
-				for _, query := range canonicalQueries(r) {
+				for query := range canonicalQueries(r) {
 					text = append(append(text[:0], method...), "\n//"...)
 					text = append(append(text, host...), r.URL.Path...)
 					text = a.appendRest(text, r, host, query, payload)
@@ -179,7 +195,7 @@ func (a *tc3Authorization) verifyBody(r *http.Request, secret string, body []byt
 	}
 	key, payload := a.keys.of(a, secret), sha256.Sum256(body)
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
-	for _, host := range signedHosts(r) {
+	for host := range signedHosts(r) {
 		for _, path := range []string{r.URL.EscapedPath(), raw} {
 			text := append(append([]byte(r.Method), '\n'), path...)
 			if a.matches(key, timestamp, a.appendRest(text, r, host, r.URL.RawQuery, payload)) {
@@ -223,15 +239,17 @@ func (a *tc3Authorization) matches(key *signingKey, timestamp string, canonical 
 	text = append(append(text, '\n'), timestamp...)
 	text = append(append(text, '\n'), a.scope...)
 	sum = key.mac(hex.AppendEncode(append(text, '\n'), sum[:]))
-	return hmac.Equal(sum[:], a.signature)
+	return hmac.Equal(sum[:], a.signature[:])
 }
 
-// canonicalQueries returns the query as sent and without the leading "&" that older SDKs put there.
-func canonicalQueries(r *http.Request) []string {
-	if trimmed := strings.TrimPrefix(r.URL.RawQuery, "&"); trimmed != r.URL.RawQuery {
-		return []string{r.URL.RawQuery, trimmed}
+// canonicalQueries are the query as sent and without the leading "&" that older SDKs put there.
+func canonicalQueries(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		sent := r.URL.RawQuery
+		if trimmed := strings.TrimPrefix(sent, "&"); yield(sent) && trimmed != sent {
+			yield(trimmed)
+		}
 	}
-	return []string{r.URL.RawQuery}
 }
 
 // appendRest appends what follows method and address in a request's canonical form: the query, the signed headers as
@@ -241,16 +259,17 @@ func (a *tc3Authorization) appendRest(text []byte, r *http.Request, host, query 
 	for _, name := range a.signedHeaders {
 		name = strings.ToLower(name)
 		text = append(append(text, name...), ':')
-		switch value := strings.TrimSpace(r.Header.Get(name)); name {
+		switch name {
 		case "host":
 			text = appendLower(text, host)
 		case "content-type":
+			value := strings.TrimSpace(r.Header.Get("Content-Type"))
 			if strings.HasPrefix(value, "multipart/form-data") {
 				value = "multipart/form-data"
 			}
 			text = append(text, value...)
 		default:
-			text = appendLower(text, value)
+			text = appendLower(text, strings.TrimSpace(r.Header.Get(name)))
 		}
 		text = append(text, '\n')
 	}

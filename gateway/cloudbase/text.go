@@ -103,17 +103,14 @@ func appendAsText(dst, documents []byte) []byte {
 	return appendQuoted(dst, appendListed(nil, documents))
 }
 
-// verbatim is data of a reply that is JSON text already.
-type verbatim []byte
-
 // text is the JSON text of a reply.
 func (r *reply) text() ([]byte, error) {
 	out := make([]byte, 0, r.size())
 	out = appendQuoted(append(out, `{"requestId":`...), []byte(r.RequestID))
 	switch data := r.Data.(type) {
 	case nil:
-	case verbatim:
-		out = append(append(out, `,"data":`...), data...)
+	case returned:
+		out = data.append(append(out, `,"data":`...))
 	case list:
 		out = data.append(append(out, `,"data":`...))
 	default:
@@ -142,8 +139,8 @@ func (r *reply) text() ([]byte, error) {
 // size is about how long the text of a reply is.
 func (r *reply) size() int {
 	switch data := r.Data.(type) {
-	case verbatim:
-		return len(data) + 256
+	case returned:
+		return len(data.result)*5/4 + 128
 	case list:
 		return len(data.documents)*9/8 + 256
 	}

@@ -118,7 +118,7 @@ func TestReply_Text(t *testing.T) {
 		`{"requestId":"r","data":{"list":"[\"{\\\"a\\\":1}\"]"}}`:       {RequestID: "r", Data: list{[]byte(`[{"a":1}]`), appendAsText}},
 		`{"requestId":"","code":"C","message":"a \"b\"","uuid":"u"}`:    {Code: "C", Message: `a "b"`, Top: map[string]any{"uuid": "u"}},
 		`{"requestId":"r","data":{"n":1},"transactionId":"t"}`:          {RequestID: "r", Data: map[string]int{"n": 1}, TransactionID: "t"},
-		`{"requestId":"r","data":{"response_data":"{\"list\":[1]}"}}`:   {RequestID: "r", Data: verbatim(`{"response_data":"{\"list\":[1]}"}`)},
+		`{"requestId":"r","data":{"response_data":"{\"list\":[1]}"}}`:   {RequestID: "r", Data: returned{result: []byte(`{"list":[1]}`)}},
 		`{"requestId":"r","data":{"list":[{"d":{"$date":1}},{"n":5}]}}`: {RequestID: "r", Data: list{[]byte(`[{"d":{"$date":"1970-01-01T00:00:00.001Z"}},{"n":{"$numberLong":"5"}}]`), appendPlain}},
 	} {
 		text, err := r.text()

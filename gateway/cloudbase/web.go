@@ -1,6 +1,7 @@
 package cloudbase
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strings"
@@ -70,7 +71,7 @@ func (s *surface) webAnswer(c echo.Context) (*reply, error) {
 		if err != nil {
 			return nil, err
 		}
-		r = s.requestOf(c, yunduo.Caller{ClientIP: c.RealIP()}, app)
+		r = s.requestOf(c.Request().Context(), c, yunduo.Caller{ClientIP: c.RealIP()}, app)
 	} else if run, ok = signedInAction(p.text("action")); ok {
 		if r, err = s.webCaller(c, p, body, env); err != nil {
 			return nil, err
@@ -108,7 +109,7 @@ func signedInAction(name string) (action, bool) {
 // webCaller finds out who a request comes from: the token in its body, or keys that sign it.
 func (s *surface) webCaller(c echo.Context, p params, body []byte, env string) (*request, error) {
 	if token := p.text("access_token"); token != "" {
-		return s.webUser(c, token, env)
+		return s.webUser(c.Request().Context(), c, token, env)
 	}
 	setBody(c.Request(), body) // a signature is over all of it
 	r, err := s.identified(c)
@@ -119,8 +120,8 @@ func (s *surface) webCaller(c echo.Context, p params, body []byte, env string) (
 	return r, err
 }
 
-func (s *surface) webUser(from sender, token, env string) (*request, error) {
-	r, err := s.byToken(from, token)
+func (s *surface) webUser(ctx context.Context, from sender, token, env string) (*request, error) {
+	r, err := s.byToken(ctx, from, token)
 	if err != nil {
 		return nil, err
 	}

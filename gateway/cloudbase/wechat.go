@@ -90,7 +90,7 @@ func (s *surface) authenticateForm(c echo.Context, parts map[string][]byte) (*re
 	if err != nil {
 		return nil, err
 	}
-	return s.authenticate(c, params{{"sessionToken", text}}, func(a *tc3Authorization, secret string) error {
+	return s.authenticate(c.Request().Context(), c, params{{"sessionToken", text}}, func(a *tc3Authorization, secret string) error {
 		return a.verifyForm(c.Request(), secret, parts, s.Now())
 	})
 }
