@@ -5,7 +5,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"reflect"
@@ -226,40 +225,6 @@ func row[Req, Res any](name string, access Access, summary string, handle func(c
 			return handle(ctx, a, call, &req)
 		},
 	}
-}
-
-// Decode reads the JSON text of a request. Its errors name the field and what it should be.
-func Decode(body json.RawMessage, into any) error {
-	if len(body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			if typeErr.Field == "" {
-				return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the JSON text must be %s, not %s", jsonType(typeErr.Type), typeErr.Value)
-			}
-			return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "field %q must be %s, not %s", typeErr.Field, jsonType(typeErr.Type), typeErr.Value)
-		}
-		return yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "the request body is not valid JSON: %s", err.Error())
-	}
-	return nil
-}
-
-// jsonType is what a client calls a type.
-func jsonType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "a text"
-	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint64:
-		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	}
-	return "an object"
 }
 
 // Encode returns the JSON text of a response.

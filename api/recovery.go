@@ -52,9 +52,9 @@ func listHistory(ctx context.Context, a *API, call *Call, req *wire.HistoryReque
 	if err != nil {
 		return nil, err
 	}
-	response := &wire.HistoryResponse{Versions: make([]wire.DocumentVersion, len(page.Changes)), Next: int64(page.Next), Since: moment(page.Since)}
+	response := &wire.HistoryResponse{Versions: make([]wire.DocumentVersion, len(page.Changes)), Next: wire.Position(page.Next), Since: moment(page.Since)}
 	for i, c := range page.Changes {
-		v := wire.DocumentVersion{Position: int64(c.Position.Offset), Time: c.Time, Kind: string(c.Kind), Actor: c.Actor, ID: jsonOf(c.ID)}
+		v := wire.DocumentVersion{Position: wire.Position(c.Position.Offset), Time: c.Time, Kind: string(c.Kind), To: c.To, Actor: c.Actor, ID: jsonOf(c.ID)}
 		v.Before, v.After = jsonDocument(c.Before), jsonDocument(c.Document)
 		if c.Before != nil && c.Document != nil {
 			v.Changed = documents.ChangedPaths(c.Before, c.Document)
@@ -106,7 +106,7 @@ func restoreDocuments(ctx context.Context, a *API, call *Call, req *wire.Restore
 		return nil, err
 	}
 	response := &wire.RestoreResponse{
-		Position: int64(result.Position.Offset), Inserted: result.Inserted, Updated: result.Updated, Deleted: result.Deleted,
+		Position: wire.Position(result.Position.Offset), Inserted: result.Inserted, Updated: result.Updated, Deleted: result.Deleted,
 		Unchanged: result.Unchanged, Failed: result.Failed, Truncated: result.Truncated,
 		Documents: make([]wire.RestoredDocument, len(result.Documents)),
 	}

@@ -15,7 +15,7 @@ import (
 // openEngine opens what stores the documents: the data directory, or a MongoDB deployment if the configuration names one.
 func (s *Server) openEngine(ctx context.Context) (driver.Engine, error) {
 	if s.config.MongoDB != "" {
-		return mongodb.Open(ctx, s.config.MongoDB, mongodb.Options{Logger: s.logger, LogAge: s.config.ChangeLogAge})
+		return mongodb.Open(ctx, s.config.MongoDB, mongodb.Options{Logger: s.logger, LogAge: s.config.ChangeLogAge, TrashAge: s.config.TrashAge})
 	}
 	engine, err := embedded.Open(filepath.Join(s.config.DataDir, documentsDir), embedded.Options{
 		Logger: s.logger, OnFailure: s.fail, LogAge: s.config.ChangeLogAge, LogBytes: s.config.ChangeLogBytes, TrashAge: s.config.TrashAge,

@@ -9,15 +9,16 @@ import (
 type HistoryRequest struct {
 	Collection string          `json:"collection"`
 	ID         json.RawMessage `json:"id,omitempty"`
-	Before     int64           `json:"before,omitempty"`
+	Before     Position        `json:"before,omitempty"`
 	Limit      int             `json:"limit,omitempty"`
 }
 
 // DocumentVersion is what one change made of a document.
 type DocumentVersion struct {
-	Position int64           `json:"position"`
+	Position Position        `json:"position"`
 	Time     time.Time       `json:"time"`
-	Kind     string          `json:"kind" enum:"insert,update,delete,drop"`
+	Kind     string          `json:"kind" enum:"insert,update,delete,drop,rename,appear"`
+	To       string          `json:"to,omitempty"` // the new name of a collection that was renamed
 	Actor    string          `json:"actor,omitempty"`
 	ID       json.RawMessage `json:"id,omitempty"`
 	Changed  []string        `json:"changed,omitempty"`
@@ -29,7 +30,7 @@ type DocumentVersion struct {
 // far back the log reaches.
 type HistoryResponse struct {
 	Versions []DocumentVersion `json:"versions"`
-	Next     int64             `json:"next,omitempty"`
+	Next     Position          `json:"next,omitempty"`
 	Since    *time.Time        `json:"since,omitempty"`
 }
 
@@ -38,13 +39,13 @@ type RestoreRequest struct {
 	Collection string          `json:"collection"`
 	ID         json.RawMessage `json:"id,omitempty"`
 	At         *time.Time      `json:"at,omitempty"`
-	Position   int64           `json:"position,omitempty"`
+	Position   Position        `json:"position,omitempty"`
 	DryRun     bool            `json:"dryRun,omitempty"`
 }
 
 // RestoreResponse says what a restore did or would do, with the first hundred documents.
 type RestoreResponse struct {
-	Position  int64              `json:"position"`
+	Position  Position           `json:"position"`
 	Inserted  int64              `json:"inserted"`
 	Updated   int64              `json:"updated"`
 	Deleted   int64              `json:"deleted"`

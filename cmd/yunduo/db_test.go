@@ -121,7 +121,7 @@ func TestDB_LooksBackAndGoesBack(t *testing.T) {
 	info.mustDB(t, "import", filepath.Join(dir, "notes.jsonl"), "--mode", "upsert")
 	require.Contains(t, info.mustDB(t, "history", "notes", "a"), "update")
 	position := versions[0].Position
-	at := []string{"--position", strconv.FormatInt(position, 10)}
+	at := []string{"--position", strconv.FormatInt(int64(position), 10)}
 	require.Contains(t, info.mustDB(t, append([]string{"restore", "notes", "--dry-run"}, at...)...), "Would bring back 0, change 1 and remove 1 documents")
 	require.Contains(t, info.mustDB(t, append([]string{"restore", "notes", "a"}, at...)...), "~ \"a\" v")
 	require.Contains(t, info.mustDB(t, append([]string{"restore", "notes"}, at...)...), "Brought back 0, changed 0 and removed 1 documents")

@@ -44,7 +44,7 @@ func parseMoment(text string) (time.Time, error) {
 func dbHistory(l language) *cobra.Command {
 	var limit, before int
 	cmd := listing(verb("history COLLECTION [ID]", l.say(dataTexts.history), cobra.RangeArgs(1, 2), func(cmd *cobra.Command, c *client.Client, args []string) error {
-		request := wire.HistoryRequest{Collection: args[0], Limit: limit, Before: int64(before)}
+		request := wire.HistoryRequest{Collection: args[0], Limit: limit, Before: wire.Position(before)}
 		if len(args) == 2 {
 			request.ID = idArgument(args[1])
 		}
@@ -75,7 +75,7 @@ func dbRestore(l language) *cobra.Command {
 	var position int
 	var dry bool
 	cmd := listing(verb("restore COLLECTION [ID]", l.say(dataTexts.restore), cobra.RangeArgs(1, 2), func(cmd *cobra.Command, c *client.Client, args []string) error {
-		request := wire.RestoreRequest{Collection: args[0], Position: int64(position), DryRun: dry}
+		request := wire.RestoreRequest{Collection: args[0], Position: wire.Position(position), DryRun: dry}
 		if len(args) == 2 {
 			request.ID = idArgument(args[1])
 		}

@@ -108,8 +108,8 @@ export interface Index {
   name: string; fields: { path: string; descending?: boolean; kind?: string }[]; unique?: boolean; sparse?: boolean; partialFilter?: unknown; collation?: unknown
   expireAfterSeconds?: number; state: 'ready' | 'building' | 'failed'; done?: number; total?: number; failure?: string
 }
-export interface DocumentVersion { position: number; time: string; kind: 'insert' | 'update' | 'delete' | 'drop'; actor?: string; id?: unknown; changed?: string[]; before?: unknown; after?: unknown }
-export interface History { versions: DocumentVersion[]; next?: number; since?: string }
+export interface DocumentVersion { position: number | string; time: string; kind: 'insert' | 'update' | 'delete' | 'drop' | 'rename' | 'appear'; to?: string; actor?: string; id?: unknown; changed?: string[]; before?: unknown; after?: unknown }
+export interface History { versions: DocumentVersion[]; next?: number | string; since?: string }
 export interface RestoreResult { inserted: number; updated: number; deleted: number; unchanged: number; failed: number }
 export interface Dropped { id: string; name: string; documents: number; bytes: number; droppedAt: string; until: string }
 export interface ImportReport { inserted: number; updated: number; unchanged: number; rejected: number; rejections?: { line: number; reason: string; message: string }[]; error?: ApiError }

@@ -28,7 +28,7 @@ const texts = {
   insert: ['Insert', '插入'], edit: ['Edit', '编辑'], remove: ['Delete', '删除'], save: ['Save', '保存'], cancel: ['Cancel', '取消'],
   confirmDelete: ['Delete this for good?', '确定永久删除吗？'], noDocuments: ['Nothing found.', '没有找到文档。'], document: ['Document', '文档'], documentCount: ['Documents', '文档'], total: ['in all', '条'], dropCollection: ['Drop collection', '删除集合'],
   indexes: ['Indexes', '索引'], noIndexes: ['No indexes beside that on _id.', '除 _id 外还没有索引。'], newIndex: ['New index', '新建索引'], createIndex: ['Create index', '创建索引'], dropIndex: ['Drop index', '删除索引'], explain: ['Explain', '执行计划'],
-  kind_insert: ['created', '创建'], kind_update: ['changed', '修改'], kind_delete: ['deleted', '删除'], kind_drop: ['dropped', '集合已删除'],
+  kind_insert: ['created', '创建'], kind_update: ['changed', '修改'], kind_delete: ['deleted', '删除'], kind_drop: ['dropped', '集合已删除'], kind_rename: ['renamed', '集合已重命名'], kind_appear: ['brought back', '集合已恢复'],
   noHistory: ['Nothing is known of the past.', '没有历史记录。'], historySince: ['The history reaches back to', '历史记录最早到'], restoreTo: ['Restore this', '恢复到此'], nothingToRestore: ['It is like this now.', '当前即为此状态。'],
   broughtBack: ['brought back', '找回'], changedBack: ['changed back', '改回'], removedAgain: ['removed', '移除'],
   trash: ['Trash', '回收站'], trashEmpty: ['No dropped collections.', '没有已删除的集合。'], bringBack: ['Bring back', '恢复'], dropped: ['dropped', '删除于'], keptUntil: ['kept until', '保留至'],

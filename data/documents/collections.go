@@ -9,6 +9,7 @@ import (
 
 	"yunduo"
 	"yunduo/data/documents/driver"
+	"yunduo/data/rules"
 )
 
 const (
@@ -91,6 +92,9 @@ func (s *Session) rename(ctx context.Context, renamer driver.Renamer, ns driver.
 		return err
 	case exists:
 		return yunduo.Errorf(yunduo.ReasonCollectionExists, "to: the collection %q exists already", to)
+	}
+	if set.String() == rules.Default().String() {
+		set = nil
 	}
 	// The rules first: the documents must not be seen under others for a moment.
 	if err := s.db.storeRules(ctx, target, set); err != nil {

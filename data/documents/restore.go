@@ -20,7 +20,7 @@ const maxRestored = 100
 type Restore struct {
 	ID     bson.RawValue // one document; zero is the whole collection
 	At     time.Time     // as it was at this moment
-	Offset uint64        // as it was after this change
+	Offset uint64        // as it was after this change and all that was committed together with it
 	DryRun bool          // only tell what would change
 }
 
@@ -80,29 +80,21 @@ type restoration struct {
 	result *RestoreResult
 }
 
-// locate finds the position to go back to and makes sure that the log still has everything after it.
+// locate finds the position to go back to, which is never within a commit, and makes sure that the log still has
+// everything after it.
 func (r *restoration) locate(ctx context.Context, to Restore) (err error) {
 	engine := r.s.db.engine
 	if r.now, err = engine.Position(ctx, r.s.app); err != nil {
 		return err
 	}
-	then := driver.Position{Epoch: r.now.Epoch, Offset: to.Offset}
+	then := driver.Position{Offset: to.Offset}
 	if !to.At.IsZero() {
 		if then, err = r.past.PositionAt(ctx, r.s.app, to.At); err != nil {
 			return err
 		}
 	}
-	r.result.Position = then
-	return r.complete(ctx)
-}
-
-// complete returns position_lost unless the log has everything after the position to go back to.
-func (r *restoration) complete(ctx context.Context) error {
-	feed, err := r.s.db.engine.Changes(ctx, r.s.app, r.result.Position)
-	if err != nil {
-		return err
-	}
-	return feed.Close()
+	r.result.Position, err = r.past.Border(ctx, r.s.app, then.Offset)
+	return err
 }
 
 // run looks at the first change of every document since then: what that change found is what the document was.
@@ -136,11 +128,10 @@ func (r *restoration) run(ctx context.Context) error {
 // firstChanges returns the offset of the first change of each document since then.
 func (r *restoration) firstChanges(ctx context.Context) (offsets []uint64, err error) {
 	seen := map[[16]byte]bool{}
-	dropped := false
+	replaced := false
 	q := driver.LogQuery{Collection: r.ns.Collection, ID: r.id, After: r.result.Position.Offset, Before: r.now.Offset + 1}
 	_, err = r.past.ReadLog(ctx, r.s.app, q, func(c driver.Change) bool {
-		if c.Kind == driver.ChangeDrop {
-			dropped = true
+		if replaced = c.Replaces(r.ns.Collection); replaced {
 			return false
 		}
 		var key [16]byte
@@ -152,13 +143,14 @@ func (r *restoration) firstChanges(ctx context.Context) (offsets []uint64, err e
 		}
 		return r.id.Type == 0
 	})
-	if dropped {
-		return nil, yunduo.Errorf(yunduo.ReasonPositionLost, "the collection %q was dropped since then; that one is in the trash", r.ns.Collection)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return offsets, r.complete(ctx) // what was cut off meanwhile was passed over in silence
+	if replaced {
+		return nil, yunduo.Errorf(yunduo.ReasonPositionLost, "the collection %q was dropped, renamed or brought back since then; what was dropped is in the trash", r.ns.Collection)
+	}
+	_, err = r.past.Border(ctx, r.s.app, r.result.Position.Offset) // what was cut off meanwhile was passed over in silence
+	return offsets, err
 }
 
 func (r *restoration) read(ctx context.Context, offset uint64) (change driver.Change, err error) {

@@ -43,9 +43,11 @@ func (h *watchHub) depend(w *Watch, keys []lookupKey) {
 // concernedByRules returns the watches whose rules look the changed document up. The caller holds mu.
 func (h *watchHub) concernedByRules(c *driver.Change) []*Watch {
 	var list []*Watch
-	for w := range h.dependents[c.Collection] {
-		if w.dependsOn(c) {
-			list = append(list, w)
+	for _, name := range []string{c.Collection, c.To} {
+		for w := range h.dependents[name] {
+			if w.dependsOn(c) {
+				list = append(list, w)
+			}
 		}
 	}
 	return list
@@ -61,7 +63,7 @@ func (h *watchHub) decides(w *Watch, c *driver.Change) bool {
 // dependsOn is decides for who holds the hub's mu.
 func (w *Watch) dependsOn(c *driver.Change) bool {
 	for _, key := range w.looked {
-		if key.collection != c.Collection {
+		if key.collection != c.Collection && !c.Replaces(key.collection) {
 			continue
 		}
 		// The text of a get() may stand for a number or an ObjectID: in doubt the decision is made anew.

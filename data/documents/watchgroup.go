@@ -145,7 +145,7 @@ func (wc *watchedCollection) unfile(g *watchGroup) {
 
 // concerned calls look for each group that a change may concern, once.
 func (wc *watchedCollection) concerned(c *driver.Change, round uint64, look func(*watchGroup)) {
-	if c.Kind == driver.ChangeDrop {
+	if c.Replaces(wc.name) {
 		for _, g := range wc.list() {
 			look(g)
 		}
@@ -179,7 +179,7 @@ func (wc *watchedCollection) concerned(c *driver.Change, round uint64, look func
 // look gathers what a change means for the group, and ends its watches if that cannot be told. The caller holds the
 // hub's mu.
 func (g *watchGroup) look(c *driver.Change) {
-	if c.Kind == driver.ChangeDrop {
+	if c.Replaces(g.query.collection) {
 		for w := range g.users {
 			g.hub.rejoin(w, ResetDropped)
 		}

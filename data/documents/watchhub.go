@@ -214,9 +214,11 @@ func (h *watchHub) look(together []driver.Change) {
 	}
 	for i := range together {
 		c := &together[i]
-		if wc := h.collections[c.Collection]; wc != nil {
-			h.round++
-			wc.concerned(c, h.round, func(g *watchGroup) { g.look(c) })
+		for _, name := range []string{c.Collection, c.To} {
+			if wc := h.collections[name]; wc != nil {
+				h.round++
+				wc.concerned(c, h.round, func(g *watchGroup) { g.look(c) })
+			}
 		}
 	}
 	for i, g := range h.gathering {

@@ -143,6 +143,9 @@ func (r *watchRead) readBetween(ctx context.Context, ns driver.Namespace, find d
 	return after, r.apply(ctx, before, after)
 }
 
+// errReplaced says that a collection was exchanged while it was read.
+var errReplaced = yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection was replaced while it was read; try again")
+
 // findAtOnce reads a result as it was at one moment, so that nobody sees half of what was committed together.
 func (r *watchRead) findAtOnce(ctx context.Context, ns driver.Namespace, find driver.Find) error {
 	tx, err := r.group.hub.db.engine.Begin(ctx, ns.App)
@@ -171,10 +174,12 @@ func (r *watchRead) apply(ctx context.Context, before, after driver.Position) er
 		}
 		at = c.Position
 		switch {
-		case c.Collection != g.query.collection:
-			continue
-		case c.Kind == driver.ChangeDrop:
+		case c.Kind == driver.ChangeDrop && c.Collection == g.query.collection:
 			r.rows = nil
+			continue
+		case c.Replaces(g.query.collection):
+			return errReplaced
+		case c.Collection != g.query.collection:
 			continue
 		}
 		keep, err := g.matches(c.Document)
@@ -357,10 +362,10 @@ func (w *Watch) pass(ctx context.Context, turn uint64, g *watchGroup, together [
 			return ResetRules, nil
 		}
 		switch {
+		case c.Replaces(g.query.collection):
+			return ResetDropped, nil
 		case c.Collection != g.query.collection:
 			continue
-		case c.Kind == driver.ChangeDrop:
-			return ResetDropped, nil
 		}
 		var err error
 		if moves, err = g.appendMove(moves, c); err != nil {

@@ -91,7 +91,11 @@ func (s shaping) event(app yunduo.AppID, ch driver.Change) bson.Raw {
 		e = value.Append(e, "fullDocumentBeforeChange", value.Document(ch.Before))
 	}
 	e = value.Append(e, "ns", value.Document(namespace))
-	if ch.Kind != driver.ChangeDrop {
+	if ch.Kind == driver.ChangeRename {
+		to := value.EndDocument(value.Append(value.Append(value.BeginDocument(nil), "db", value.String(s.database)), "coll", value.String(ch.To)), 0)
+		e = value.Append(e, "to", value.Document(to))
+	}
+	if ch.ID.Type != 0 {
 		e = value.Append(e, "documentKey", value.Document(value.EndDocument(value.Append(value.BeginDocument(nil), "_id", ch.ID), 0)))
 	}
 	if ch.Kind == driver.ChangeUpdate {

@@ -172,6 +172,14 @@ func positionAt(ctx context.Context, docs *documents.Session, at bson.RawValue) 
 			high = middle
 		}
 	}
+	if cut && low < end.Offset { // unless the first that is kept is the one of that time
+		first, err := changeAfter(ctx, docs, driver.Position{Epoch: end.Epoch, Offset: low})
+		if err != nil {
+			return end, err
+		}
+		t, i := clusterTime(first.Time, first.Position.Offset).Timestamp()
+		cut = t != seconds || i != ordinal
+	}
 	if cut {
 		return end, failf(codeHistoryLost, "startAtOperationTime: the change log does not reach back that far")
 	}
@@ -321,11 +329,15 @@ func (s *stream) next(ctx context.Context, timer *time.Timer, wait bool) (ch dri
 // take makes events of a change, if the stream shows it.
 func (s *stream) take(ctx context.Context, ch driver.Change) error {
 	s.last = ch.Position
-	if s.shape.collection != "" && ch.Collection != s.shape.collection || s.shape.collection == "" && strings.HasPrefix(ch.Collection, "_") {
+	replaced := ch.Replaces(s.shape.collection)
+	if s.shape.collection != "" && ch.Collection != s.shape.collection && !replaced || s.shape.collection == "" && strings.HasPrefix(ch.Collection, "_") {
 		return nil
 	}
-	events := []bson.Raw{s.shape.event(s.app, ch)}
-	if ch.Kind == driver.ChangeDrop && s.shape.collection != "" {
+	var events []bson.Raw
+	if ch.Kind != driver.ChangeAppear { // which MongoDB knows nothing of
+		events = append(events, s.shape.event(s.app, ch))
+	}
+	if replaced {
 		events = append(events, s.shape.invalidation(s.app, ch))
 		s.ended = true
 	}

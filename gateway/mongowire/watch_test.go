@@ -16,7 +16,7 @@ type event struct {
 	OperationType     string
 	FullDocument      bson.M
 	Before            bson.M `bson:"fullDocumentBeforeChange"`
-	NS                struct{ DB, Coll string }
+	NS, To            struct{ DB, Coll string }
 	DocumentKey       bson.M
 	ClusterTime       bson.Timestamp
 	UpdateDescription struct {
@@ -174,4 +174,37 @@ func TestChangeStream_BadArguments_Refused(t *testing.T) {
 		err := db.RunCommand(ctx, d("aggregate", "things", "pipeline", pipeline, "cursor", d())).Err()
 		require.Equal(t, c.code, code(t, err), "%v", c.options)
 	}
+}
+
+// A renamed collection ends the streams on both of its names, and goes on for the database.
+func TestChangeStream_Rename(t *testing.T) {
+	ctx := t.Context()
+	p := open(t, nil)
+	client := p.client(t, nil)
+	db := client.Database("shop")
+	_, err := db.Collection("a").InsertOne(ctx, d("_id", 1))
+	require.NoError(t, err)
+	streams := map[string]*mongo.ChangeStream{}
+	for _, name := range []string{"a", "b", "c"} {
+		streams[name], err = db.Collection(name).Watch(ctx, mongo.Pipeline{})
+		require.NoError(t, err)
+		defer streams[name].Close(ctx)
+	}
+	all, err := db.Watch(ctx, mongo.Pipeline{})
+	require.NoError(t, err)
+	defer all.Close(ctx)
+	require.NoError(t, client.Database("admin").RunCommand(ctx, d("renameCollection", "shop.a", "to", "shop.b")).Err())
+	for _, name := range []string{"b", "c"} {
+		_, err = db.Collection(name).InsertOne(ctx, d("_id", 2))
+		require.NoError(t, err)
+	}
+	for _, s := range []*mongo.ChangeStream{streams["a"], streams["b"], all} {
+		e := next(t, s)
+		require.Equal(t, []string{"rename", "a", "b"}, []string{e.OperationType, e.NS.Coll, e.To.Coll})
+	}
+	for _, name := range []string{"a", "b"} {
+		require.Equal(t, "invalidate", next(t, streams[name]).OperationType)
+	}
+	require.Equal(t, "insert", next(t, streams["c"]).OperationType)
+	require.Equal(t, "b", next(t, all).NS.Coll)
 }

@@ -157,6 +157,8 @@ func (b *openAPIBuilder) schema(t reflect.Type) object {
 		return object{}
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[wire.Position]():
+		return object{"type": []string{"integer", "string"}}
 	case t == reflect.TypeFor[[]byte]():
 		return object{"type": "string", "contentEncoding": "base64"}
 	}

@@ -115,7 +115,7 @@ func (w *watchSocket) reply(message any) {
 // parseWatchMessage reads what a client sends. Fields it does not know are left to newer servers.
 func parseWatchMessage(text []byte) (*wire.WatchMessage, error) {
 	m := &wire.WatchMessage{}
-	if err := api.Decode(text, m); err != nil {
+	if err := api.DecodeKnown(text, m); err != nil {
 		return nil, yunduo.Wrap(err, yunduo.ReasonMalformedJSON, "a message is a JSON object with the fields of the protocol: %s", yunduo.AsError(err).Message)
 	}
 	switch m.Type {

@@ -8,7 +8,7 @@ import { when } from './format'
 
 interface Props { app: string; collection: string; id?: unknown; open: boolean; onClose(): void; onRestored(): void }
 
-const colors = { insert: 'green', update: 'blue', delete: 'red', drop: 'red' } as const
+const colors = { insert: 'green', update: 'blue', delete: 'red', drop: 'red', rename: 'orange', appear: 'green' } as const
 
 /** Who changed a document, or any of a collection: what, when, and the way back. */
 export function History({ app, collection, id, open, onClose, onRestored }: Props) {
@@ -18,7 +18,7 @@ export function History({ app, collection, id, open, onClose, onRestored }: Prop
   const path = manage(app, `/collections/${part(collection)}`)
   const key = ['history', app, collection, id]
   const pages = useInfiniteQuery({
-    queryKey: key, enabled: open, initialPageParam: 0, getNextPageParam: (page: Page) => page.next || undefined,
+    queryKey: key, enabled: open, initialPageParam: 0 as number | string, getNextPageParam: (page: Page) => page.next || undefined,
     queryFn: ({ pageParam }) => request<Page>('POST', `${path}/history`, { id, before: pageParam, limit: 20 }),
   })
   const versions = pages.data?.pages.flatMap(p => p.versions) ?? []
@@ -58,7 +58,7 @@ export function History({ app, collection, id, open, onClose, onRestored }: Prop
             {id === undefined && v.id !== undefined && <span className="mono">{text(v.id)}</span>}
             <span>{when(v.time)}</span>
             <span className="muted wraps">{v.actor}</span>
-            {v.kind !== 'drop' && (id === undefined || v.kind !== 'delete' && i > 0) &&
+            {!['drop', 'rename', 'appear'].includes(v.kind) && (id === undefined || v.kind !== 'delete' && i > 0) &&
               <Button type="text" size="small" icon={<RollbackOutlined />} onClick={() => restore(v)}>{t('restoreTo')}</Button>}
           </div>
           <Difference version={v} />

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(t *testing.T) driver.Engine) {
 		{"Conflicts", conflictTests},
 		{"Histories", historyTests},
 		{"Changes", changeTests},
+		{"Past", pastTests},
+		{"Trash", trashTests},
 		{"Concurrency", concurrencyTests},
 		{"Model", modelTests},
 		{"Cases", cases},

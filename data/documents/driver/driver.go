@@ -197,6 +197,11 @@ const (
 	ChangeUpdate ChangeKind = "update"
 	ChangeDelete ChangeKind = "delete"
 	ChangeDrop   ChangeKind = "drop" // of a collection
+	// ChangeRename says that a collection has the name To now. What was logged of it has the old name.
+	ChangeRename ChangeKind = "rename"
+	// ChangeAppear says that a collection is there with documents that the log does not tell of: it came out of the
+	// trash or with a restore of the app.
+	ChangeAppear ChangeKind = "appear"
 )
 
 // Change is one entry of the change log.
@@ -204,6 +209,7 @@ type Change struct {
 	Position   Position
 	Kind       ChangeKind
 	Collection string
+	To         string // the new name of a collection that was renamed
 	ID         bson.RawValue
 	Document   bson.Raw // after an insert or update
 	Before     bson.Raw // before an update or delete
@@ -211,6 +217,17 @@ type Change struct {
 	Actor      string
 	// More says that the next change was committed together with this one.
 	More bool
+}
+
+// Replaces reports whether a collection of this name is another one after the change than before it, or is gone.
+func (c *Change) Replaces(collection string) bool {
+	switch c.Kind {
+	case ChangeDrop, ChangeAppear:
+		return c.Collection == collection
+	case ChangeRename:
+		return c.Collection == collection || c.To == collection
+	}
+	return false
 }
 
 // Feed delivers changes in commit order, durable ones only.

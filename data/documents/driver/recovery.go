@@ -14,6 +14,9 @@ type Historian interface {
 	// PositionAt returns the position of the app's last change up to a moment; position_lost if the log no longer
 	// reaches back to it.
 	PositionAt(ctx context.Context, app yunduo.AppID, at time.Time) (Position, error)
+	// Border returns where the commit ends that the change at an offset was part of, so that nobody goes back into the
+	// midst of it; position_lost unless the log has everything that came after.
+	Border(ctx context.Context, app yunduo.AppID, offset uint64) (Position, error)
 	// ReadLog calls visit with the durable changes that q selects, until visit returns false or there are no more. It
 	// never waits. stopped is the offset of the entry that was looked at last, 0 if the log ended before a bound of q
 	// or of visit was met.
@@ -24,8 +27,8 @@ type Historian interface {
 
 // LogQuery selects entries of a change log.
 type LogQuery struct {
-	Collection string        // empty is every one
-	ID         bson.RawValue // zero is every document; needs Collection
+	Collection string        // empty is every one; renamings to it are among the changes
+	ID         bson.RawValue // zero is every document; needs Collection, whose own changes are always among them
 	After      uint64        // offset: only later entries
 	Before     uint64        // offset: only earlier entries; 0 is no bound
 	Newest     bool          // the newest first

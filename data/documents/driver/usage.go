@@ -8,8 +8,8 @@ import (
 
 // Renamer is an optional power of an engine: giving a collection another name.
 type Renamer interface {
-	// RenameCollection gives a collection another name; its documents and indexes stay. The app gets a new epoch: who
-	// follows its changes has to read again. Reasons: collection_not_found, collection_exists.
+	// RenameCollection gives a collection another name; its documents and indexes stay. Reasons: collection_not_found,
+	// collection_exists.
 	RenameCollection(ctx context.Context, ns Namespace, to string) error
 }
 

@@ -160,6 +160,7 @@ func (l *changeLog) position() driver.Position {
 type entry struct {
 	Kind       driver.ChangeKind `bson:"k"`
 	Collection string            `bson:"c"`
+	To         string            `bson:"r,omitempty"`
 	Time       int64             `bson:"t"` // milliseconds since 1970
 	Actor      string            `bson:"a,omitempty"`
 	ID         bson.RawValue     `bson:"i,omitempty"`
@@ -174,7 +175,7 @@ func decodeEntry(data []byte, position driver.Position) (driver.Change, error) {
 		return driver.Change{}, err
 	}
 	return driver.Change{
-		Position: position, Kind: e.Kind, Collection: e.Collection, ID: e.ID, Document: e.Document, Before: e.Before,
+		Position: position, Kind: e.Kind, Collection: e.Collection, To: e.To, ID: e.ID, Document: e.Document, Before: e.Before,
 		Time: time.UnixMilli(e.Time).UTC(), Actor: e.Actor, More: e.More,
 	}, nil
 }
@@ -185,6 +186,9 @@ func appendEntry(dst []byte, c driver.Change) []byte {
 	dst = value.BeginDocument(dst)
 	dst = value.Append(dst, "k", value.String(string(c.Kind)))
 	dst = value.Append(dst, "c", value.String(c.Collection))
+	if c.To != "" {
+		dst = value.Append(dst, "r", value.String(c.To))
+	}
 	dst = value.Append(dst, "t", value.Int64Value(c.Time.UnixMilli()))
 	if c.Actor != "" {
 		dst = value.Append(dst, "a", value.String(c.Actor))

@@ -136,17 +136,14 @@ func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error 
 	t := &trashed{collection: coll}
 	drop := []driver.Change{{Kind: driver.ChangeDrop, Collection: coll.name}}
 	finish := func(w *batchWriter, changes []driver.Change) { e.discard(w, t, changes[0]) }
-	p, err := e.apply(commit{log: coll.log, changes: drop, finish: finish, essential: true})
-	if err != nil {
-		return err
+	publish := func() {
+		c := e.catalog.Load().withoutCollection(ns)
+		if e.options.TrashAge > 0 {
+			c = c.withTrash(ns.App, t)
+		}
+		e.catalog.Store(c)
 	}
-	// Before the change is told: who reads because of it must not find the collection.
-	c := e.catalog.Load().withoutCollection(ns)
-	if e.options.TrashAge > 0 {
-		c = c.withTrash(ns.App, t)
-	}
-	e.catalog.Store(c)
-	return p.wait()
+	return e.commit(commit{log: coll.log, changes: drop, finish: finish, applied: publish, essential: true})
 }
 
 // removeCollection deletes everything of a collection.

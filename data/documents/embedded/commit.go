@@ -21,7 +21,10 @@ type commit struct {
 	check     func() error    // run in the commit section before anything else
 	extra     *pebble.Batch   // further keys
 	// finish, if not nil, adds keys that depend on where and when changes are logged. It runs in the commit section.
-	finish    func(w *batchWriter, changes []driver.Change)
+	finish func(w *batchWriter, changes []driver.Change)
+	// applied, if not nil, publishes what belongs to the commit. It runs in the commit section, before anybody can be
+	// told of the changes: who reads because of them finds it.
+	applied   func()
 	essential bool // accepted even when the disk is full: it frees space
 }
 
@@ -84,6 +87,9 @@ func (e *Engine) apply(c commit) (p *pending, err error) {
 		p.offset = changes[len(changes)-1].Position.Offset
 		c.log.next = p.offset + 1
 		c.log.remember(changes)
+	}
+	if c.applied != nil {
+		c.applied()
 	}
 	return p, nil
 }

@@ -210,14 +210,45 @@ func selects(q driver.LogQuery, entry []byte) bool {
 		return true
 	}
 	v, _ := value.Field(entry, "c")
-	if name, ok := value.Text(v); !ok || string(name) != q.Collection {
-		return false
+	name, _ := value.Text(v)
+	named := string(name) == q.Collection
+	id, _ := value.Field(entry, "i")
+	if value.Missing(id) { // of the collection
+		return named || renamedTo(entry, q.Collection)
 	}
-	if value.Missing(q.ID) {
-		return true
+	return named && (value.Missing(q.ID) || value.Equal(id, q.ID))
+}
+
+// renamedTo reports whether an entry tells that a collection was given a name.
+func renamedTo(entry []byte, name string) bool {
+	to, _ := value.Field(entry, "r")
+	text, ok := value.Text(to)
+	return ok && string(text) == name
+}
+
+// Border returns where the commit ends that the change at an offset was part of.
+func (e *Engine) Border(ctx context.Context, name yunduo.AppID, offset uint64) (driver.Position, error) {
+	if err := e.enter(ctx); err != nil {
+		return driver.Position{}, err
 	}
-	id, ok := value.Field(entry, "i")
-	return ok && id.Type != 0 && value.Equal(id, q.ID)
+	defer e.gate.leave()
+	a := e.catalog.Load().apps[name]
+	if a == nil {
+		return driver.Position{}, errPositionLost()
+	}
+	s := a.log.span()
+	if offset+1 < s.first || offset > s.last {
+		return driver.Position{}, errPositionLost()
+	}
+	if offset < s.first { // nothing is kept of the commit: logs are cut between commits
+		return driver.Position{Epoch: s.epoch, Offset: offset}, nil
+	}
+	_, err := readSpan(ctx, liveView{e.db}, s, driver.LogQuery{After: offset - 1}, func(k, v []byte) (bool, error) {
+		offset = decodeOffset(k)
+		more, _ := value.Field(v, "m")
+		return more.Type == bson.TypeBoolean && more.Boolean(), nil
+	})
+	return driver.Position{Epoch: s.epoch, Offset: offset}, err
 }
 
 // entryHead returns what a rewind needs of an entry without decoding its documents.

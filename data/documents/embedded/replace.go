@@ -175,6 +175,7 @@ func (r *replacement) Commit(ctx context.Context) error {
 	defer b.Close()
 	for _, coll := range r.collections {
 		coll.created = now
+		changes = append(changes, driver.Change{Kind: driver.ChangeAppear, Collection: coll.name})
 		if err := e.storeCollection(b, coll); err != nil {
 			return err
 		}

@@ -106,8 +106,9 @@ func (w *rewind) read() error {
 		}
 		switch {
 		case p.dropped != 0: // what follows is about another collection of the name
-		case kind == driver.ChangeDrop:
+		case kind == driver.ChangeDrop, kind == driver.ChangeRename:
 			p.dropped = decodeOffset(k)
+		case kind == driver.ChangeAppear: // what was there then was dropped before
 		default:
 			encoded, err := idKey(id)
 			if err != nil {

@@ -186,6 +186,7 @@ func (e *Engine) excess(l *changeLog, keep driver.Retention) (first uint64, entr
 	l.mu.Lock()
 	durable := l.durable
 	l.mu.Unlock()
+	more := false // the entry belongs to the commit of the one before, which goes
 	for it.First(); it.Valid(); it.Next() {
 		offset := decodeOffset(it.Key())
 		v, err := it.ValueAndErr()
@@ -193,9 +194,10 @@ func (e *Engine) excess(l *changeLog, keep driver.Retention) (first uint64, entr
 			return 0, 0, 0, 0, err
 		}
 		at, _ := bson.Raw(v).Lookup("t").Int64OK()
-		if offset > durable || (at >= oldest && total-size <= keep.Bytes) {
+		if offset > durable || (!more && at >= oldest && total-size <= keep.Bytes) {
 			break
 		}
+		more, _ = bson.Raw(v).Lookup("m").BooleanOK()
 		first, entries, size, last = offset+1, entries+1, size+int64(len(v)), at
 	}
 	return first, entries, size, last, it.Error()

@@ -243,8 +243,8 @@ func (t *transaction) apply() (*pending, error) {
 		c.latch.RLock()
 		defer c.latch.RUnlock()
 		current := t.e.catalog.Load().byID(t.app, c.id)
-		if current == nil {
-			return nil, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection %q was dropped since the transaction began", c.name)
+		if current == nil || current.name != c.name {
+			return nil, yunduo.Errorf(yunduo.ReasonTransactionConflict, "the collection %q was dropped or renamed since the transaction began", c.name)
 		}
 		collections[c.id] = current // it may have other indexes now
 	}

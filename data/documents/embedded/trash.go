@@ -174,7 +174,8 @@ func (e *Engine) Undrop(ctx context.Context, name yunduo.AppID, id uint64, as st
 		w.delete(catalogKey(kindTrash, t.id))
 		e.storeEpoch(w, a, epoch)
 	}
-	if err := e.commit(commit{extra: b, finish: finish}); err != nil {
+	came := []driver.Change{{Kind: driver.ChangeAppear, Collection: as}}
+	if err := e.commit(commit{log: a.log, changes: came, extra: b, finish: finish}); err != nil {
 		return err
 	}
 	e.catalog.Store(c.withCollection(name, &back).withoutTrash(name, t.id))

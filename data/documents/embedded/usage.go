@@ -63,13 +63,7 @@ func (e *Engine) RenameCollection(ctx context.Context, ns driver.Namespace, to s
 	if err := e.storeCollection(b, &renamed); err != nil {
 		return err
 	}
-	epoch := newEpoch()
-	gone := []driver.Change{{Kind: driver.ChangeDrop, Collection: ns.Collection}}
-	finish := func(w *batchWriter, _ []driver.Change) { e.storeEpoch(w, a, epoch) }
-	if err := e.commit(commit{log: a.log, changes: gone, extra: b, finish: finish}); err != nil {
-		return err
-	}
-	e.catalog.Store(c.withoutCollection(ns).withCollection(ns.App, &renamed))
-	e.renewEpoch(a, epoch)
-	return nil
+	change := []driver.Change{{Kind: driver.ChangeRename, Collection: ns.Collection, To: to}}
+	publish := func() { e.catalog.Store(c.withoutCollection(ns).withCollection(ns.App, &renamed)) }
+	return e.commit(commit{log: a.log, extra: b, changes: change, applied: publish})
 }

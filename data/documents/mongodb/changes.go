@@ -27,13 +27,13 @@ func errPositionLost() error {
 }
 
 // stream opens a change stream on an app's log, from now or from a time on.
-func (e *Engine) stream(ctx context.Context, id yunduo.AppID, from *bson.Timestamp) (*mongo.ChangeStream, error) {
+func (e *Engine) stream(ctx context.Context, id yunduo.AppID, from *bson.Timestamp, stages ...bson.D) (*mongo.ChangeStream, error) {
 	o := options.ChangeStream().SetMaxAwaitTime(10 * time.Second)
 	if from != nil {
 		o.SetStartAtOperationTime(from)
 	}
 	wanted := mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: bson.D{{Key: "$in", Value: bson.A{"insert", "drop", "rename", "dropDatabase", "invalidate"}}}}}}}}
-	s, err := e.own(id, logCollection).Watch(ctx, wanted, o)
+	s, err := e.own(id, logCollection).Watch(ctx, append(wanted, stages...), o)
 	return s, failure(err)
 }
 
@@ -58,6 +58,7 @@ func next(ctx context.Context, s *mongo.ChangeStream) (logged, error) {
 // tail follows the log of an app to know where it ends. MongoDB does not tell: a mark is written into the log, and
 // what comes before the mark is there.
 type tail struct {
+	epoch  uint64
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has stopped
 
@@ -78,8 +79,13 @@ func (e *Engine) tail(ctx context.Context, id yunduo.AppID, a *app) (*tail, erro
 	if err != nil {
 		return nil, err
 	}
+	// The epoch is read behind the beginning of the stream, which tells of later ones.
+	epoch, err := e.epochOf(ctx, id)
+	if err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
 	running, cancel := context.WithCancel(context.Background())
-	t = &tail{cancel: cancel, done: make(chan struct{}), marks: map[bson.ObjectID]chan uint64{}}
+	t = &tail{epoch: epoch, cancel: cancel, done: make(chan struct{}), marks: map[bson.ObjectID]chan uint64{}}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if a.tail != nil && !a.tail.stopped() || e.closed {
@@ -89,6 +95,9 @@ func (e *Engine) tail(ctx context.Context, id yunduo.AppID, a *app) (*tail, erro
 			return nil, errClosed()
 		}
 		return a.tail, nil
+	}
+	if a.tail != nil && a.tail.epoch != epoch { // who knows what became of the collections
+		clear(a.known)
 	}
 	a.tail = t
 	go t.run(running, s)
@@ -114,6 +123,9 @@ func (t *tail) run(ctx context.Context, s *mongo.ChangeStream) {
 	defer s.Close(context.Background())
 	for {
 		ev, err := next(ctx, s)
+		if err == nil && ev.Entry.Kind == kindEpoch {
+			err = errPositionLost()
+		}
 		t.mu.Lock()
 		if err != nil {
 			t.err = err
@@ -138,9 +150,15 @@ func (t *tail) run(ctx context.Context, s *mongo.ChangeStream) {
 	}
 }
 
+// newMark returns a mark. It expires in a few minutes: nobody looks for it then.
+func (e *Engine) newMark() entry {
+	return entry{ID: bson.NewObjectID(), Kind: kindMark, Time: time.Now().Add(markLife - e.options.LogAge - expiryMargin)}
+}
+
+const markLife = 5 * time.Minute
+
 // end returns where the log ends.
-func (t *tail) end(ctx context.Context, log *mongo.Collection) (uint64, error) {
-	mark := entry{ID: bson.NewObjectID(), Kind: kindMark, Time: time.Now()}
+func (t *tail) end(ctx context.Context, log *mongo.Collection, mark entry) (uint64, error) {
 	waiting := make(chan uint64, 1)
 	t.mu.Lock()
 	t.marks[mark.ID] = waiting
@@ -166,26 +184,26 @@ func (t *tail) end(ctx context.Context, log *mongo.Collection) (uint64, error) {
 }
 
 // Position returns the position of the last durable commit of an app.
-func (e *Engine) Position(ctx context.Context, id yunduo.AppID) (driver.Position, error) {
+func (e *Engine) Position(ctx context.Context, id yunduo.AppID) (at driver.Position, err error) {
+	for range 3 { // each new epoch, or removal of the app by another node, ends a tail
+		if at, err = e.position(ctx, id); yunduo.ReasonOf(err) != yunduo.ReasonPositionLost {
+			break
+		}
+	}
+	return at, err
+}
+
+func (e *Engine) position(ctx context.Context, id yunduo.AppID) (driver.Position, error) {
 	a, err := e.app(ctx, id)
 	if err != nil {
 		return driver.Position{}, err
 	}
-	e.mu.Lock()
-	t := a.tail
-	e.mu.Unlock()
-	if t != nil && t.stopped() && yunduo.ReasonOf(t.err) == yunduo.ReasonPositionLost {
-		// Another node has removed the app, and perhaps somebody has made it again: it has another epoch then.
-		e.Forget(driver.Namespace{App: id})
-		if a, err = e.app(ctx, id); err != nil {
-			return driver.Position{}, err
-		}
-	}
-	if t, err = e.tail(ctx, id, a); err != nil {
+	t, err := e.tail(ctx, id, a)
+	if err != nil {
 		return driver.Position{}, err
 	}
-	at, err := t.end(ctx, e.own(id, logCollection))
-	return driver.Position{Epoch: a.epoch, Offset: at}, err
+	at, err := t.end(ctx, e.own(id, logCollection), e.newMark())
+	return driver.Position{Epoch: t.epoch, Offset: at}, err
 }
 
 // Changes follows an app's change log.
@@ -239,23 +257,22 @@ func (f *feed) run(ctx context.Context, s *mongo.ChangeStream) {
 	var part bson.Raw
 	for {
 		ev, err := next(ctx, s)
+		if err == nil && ev.Entry.Kind == kindEpoch && offsetOf(ev.At, ev.Entry.N) > f.after {
+			err = errPositionLost()
+		}
 		if err == nil {
 			at := offsetOf(ev.At, ev.Entry.N)
 			switch {
 			case ev.Entry.Kind == kindMark:
 				continue
-			case ev.Entry.Kind == kindPart:
-				part = bytes.Clone(ev.Entry.Before)
-				continue
 			case at <= f.after:
 				part = nil
 				continue
+			case ev.Entry.Kind == kindPart:
+				part = bytes.Clone(ev.Entry.Before)
+				continue
 			}
-			c := driver.Change{
-				Position: driver.Position{Epoch: f.epoch, Offset: at}, Kind: ev.Entry.Kind, Collection: ev.Entry.Collection, ID: clone(ev.Entry.Key),
-				Document: bytes.Clone(ev.Entry.Document), Before: bytes.Clone(ev.Entry.Before), Time: ev.Entry.Time.UTC(), Actor: ev.Entry.Actor,
-				More: ev.Entry.More,
-			}
+			c := ev.Entry.change(driver.Position{Epoch: f.epoch, Offset: at})
 			if part != nil {
 				c.Before, part = part, nil
 			}

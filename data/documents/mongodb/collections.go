@@ -31,6 +31,9 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, o dr
 	}
 	a.schema.Lock()
 	defer a.schema.Unlock()
+	if err := e.finishMoves(ctx, ns.App); err != nil { // the drop of an earlier one of this name belongs before
+		return err
+	}
 	// The settings first: a crash between the two leaves settings of nothing, which the next creation overwrites.
 	if err := e.keepSettings(ctx, ns, o.Settings); err != nil {
 		return err
@@ -43,13 +46,10 @@ func (e *Engine) CreateCollection(ctx context.Context, ns driver.Namespace, o dr
 }
 
 func (e *Engine) keepSettings(ctx context.Context, ns driver.Namespace, raw bson.Raw) error {
-	exists, err := e.look(ctx, ns)
-	if err != nil {
+	if err := e.free(ctx, ns); err != nil {
 		return err
 	}
-	if exists {
-		return yunduo.Errorf(yunduo.ReasonCollectionExists, "the collection %q exists already", ns.Collection)
-	}
+	var err error
 	kept, id := e.own(ns.App, settingsCollection), bson.D{{Key: "_id", Value: ns.Collection}}
 	if raw == nil {
 		_, err = kept.DeleteOne(ctx, id)
@@ -64,35 +64,6 @@ func checkName(name string) error {
 		return yunduo.Errorf(yunduo.ReasonInvalidCollectionName, "%.60q cannot name a collection", name)
 	}
 	return nil
-}
-
-// DropCollection removes a collection. Its entry in the change log follows it: MongoDB drops nothing in transactions.
-func (e *Engine) DropCollection(ctx context.Context, ns driver.Namespace) error {
-	a, err := e.app(ctx, ns.App)
-	if err != nil {
-		return err
-	}
-	a.schema.Lock()
-	defer a.schema.Unlock()
-	exists, err := e.look(ctx, ns)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		return missing(ns)
-	}
-	e.mu.Lock()
-	delete(a.known, ns.Collection)
-	e.mu.Unlock()
-	if err := e.collection(ns).Drop(ctx); err != nil {
-		return failure(err)
-	}
-	if _, err := e.own(ns.App, settingsCollection).DeleteOne(ctx, bson.D{{Key: "_id", Value: ns.Collection}}); err != nil {
-		return failure(err)
-	}
-	return e.transact(ctx, ns.App, func(t *transaction) error {
-		return t.note([]driver.Change{{Kind: driver.ChangeDrop, Collection: ns.Collection}}, driver.WriteOptions{})
-	})
 }
 
 func missing(ns driver.Namespace) error {

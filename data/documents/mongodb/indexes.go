@@ -86,11 +86,16 @@ func (e *Engine) Indexes(ctx context.Context, ns driver.Namespace) ([]driver.Ind
 	if err := e.require(ctx, ns); err != nil {
 		return nil, err
 	}
+	return e.indexesOf(ctx, ns, nil)
+}
+
+// indexesOf is Indexes for a collection that may be in the trash, without some of its indexes.
+func (e *Engine) indexesOf(ctx context.Context, ns driver.Namespace, removed []bson.Raw) ([]driver.Index, error) {
 	cursor, err := e.collection(ns).Indexes().List(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
-	var specs []struct {
+	type spec struct {
 		Key     bson.D   `bson:"key"`
 		Name    string   `bson:"name"`
 		Unique  bool     `bson:"unique"`
@@ -99,8 +104,16 @@ func (e *Engine) Indexes(ctx context.Context, ns driver.Namespace) ([]driver.Ind
 		Partial bson.Raw `bson:"partialFilterExpression"`
 		Texts   bson.Raw `bson:"collation"`
 	}
+	var specs []spec
 	if err := cursor.All(ctx, &specs); err != nil {
 		return nil, failure(err)
+	}
+	for _, raw := range removed {
+		var s spec
+		if err := bson.Unmarshal(raw, &s); err != nil {
+			return nil, failure(err)
+		}
+		specs = append(specs, s)
 	}
 	list := []driver.Index{}
 	for _, s := range specs {

@@ -19,17 +19,28 @@ type entry struct {
 	Kind       driver.ChangeKind `bson:"k"`
 	Time       time.Time         `bson:"t"`
 	Collection string            `bson:"c,omitempty"`
+	To         string            `bson:"r,omitempty"`
 	Actor      string            `bson:"a,omitempty"`
 	Key        bson.RawValue     `bson:"i,omitempty"`
 	Document   bson.Raw          `bson:"d,omitempty"`
 	Before     bson.Raw          `bson:"b,omitempty"`
 	More       bool              `bson:"m,omitempty"` // the next entry is of the same transaction
+	Position   int64             `bson:"p,omitempty"` // written later: see arrangement
+}
+
+// change is what the entry tells, at a position.
+func (en *entry) change(at driver.Position) driver.Change {
+	return driver.Change{
+		Position: at, Kind: en.Kind, Collection: en.Collection, To: en.To, ID: clone(en.Key), Document: bytes.Clone(en.Document),
+		Before: bytes.Clone(en.Before), Time: en.Time.UTC(), Actor: en.Actor, More: en.More,
+	}
 }
 
 // Kinds of entries that are no changes.
 const (
-	kindPart = driver.ChangeKind("part") // the earlier state of the next entry's document, where both are too large for one
-	kindMark = driver.ChangeKind("mark") // see tail
+	kindPart  = driver.ChangeKind("part")  // the earlier state of the next entry's document, where both are too large for one
+	kindMark  = driver.ChangeKind("mark")  // see tail
+	kindEpoch = driver.ChangeKind("epoch") // the app has a new epoch: who follows the log has to read again
 )
 
 // maxEntry is the size from which an entry is written in two parts. Documents have 16 MiB at most.
@@ -100,12 +111,15 @@ func (t *transaction) log(ctx context.Context) error {
 		en.ID, en.N, en.Time, en.More = bson.NewObjectID(), len(docs), now, true
 		docs = append(docs, en)
 	}
+	if t.renews {
+		add(entry{Kind: kindEpoch})
+	}
 	for _, c := range t.changes {
 		kind := kindOf(c)
 		if kind == "" {
 			continue
 		}
-		en := entry{Kind: kind, Collection: c.Collection, Actor: c.Actor, Key: c.ID, Document: c.Document, Before: c.Before}
+		en := entry{Kind: kind, Collection: c.Collection, To: c.To, Actor: c.Actor, Key: c.ID, Document: c.Document, Before: c.Before}
 		if len(c.Document) > 0 && len(c.Document)+len(c.Before) > maxEntry {
 			add(entry{Kind: kindPart, Before: c.Before})
 			en.Before = nil
@@ -119,7 +133,12 @@ func (t *transaction) log(ctx context.Context) error {
 		return err
 	}
 	docs[len(docs)-1].More = false
-	_, err := t.e.own(t.app, logCollection).InsertMany(t.within(ctx), docs)
+	a, err := t.e.app(ctx, t.app)
+	if err != nil {
+		return err
+	}
+	a.unordered.Store(true)
+	_, err = t.e.own(t.app, logCollection).InsertMany(t.within(ctx), docs)
 	return failure(err)
 }
 

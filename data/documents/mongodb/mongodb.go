@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -27,9 +28,12 @@ import (
 // Collections of the engine in each app's database.
 const (
 	ownPrefix          = "_engine."
-	metaCollection     = ownPrefix + "meta"        // the epoch
+	metaCollection     = ownPrefix + "meta"        // the epoch, and how far the change log is in order
 	settingsCollection = ownPrefix + "collections" // settings of collections
 	logCollection      = ownPrefix + "log"         // the change log
+	movesCollection    = ownPrefix + "moves"       // renamings that have begun
+	trashCollection    = ownPrefix + "trash"       // what was dropped
+	droppedPrefix      = ownPrefix + "dropped."    // begins the names of the collections in the trash
 )
 
 // Options configure an Engine. Zero values take the defaults.
@@ -37,8 +41,11 @@ type Options struct {
 	Logger *slog.Logger
 	// Prefix begins the name of each app's database; empty is the database of the URI, else "yunduo-".
 	Prefix string
-	// LogAge is how long entries of the change log are kept; 0 is 24 hours. What the deployment's oplog holds bounds it.
+	// LogAge is how long entries of the change log are kept; 0 is 24 hours. For who follows it, what the deployment's
+	// oplog holds is a bound, too.
 	LogAge time.Duration
+	// TrashAge is how long a dropped collection can be brought back; 0 is 7 days, a negative one removes it at once.
+	TrashAge time.Duration
 	// ConnectTimeout is how long Open waits for the deployment; 0 is 30 seconds.
 	ConnectTimeout time.Duration
 }
@@ -48,6 +55,9 @@ type Engine struct {
 	client  *mongo.Client
 	options Options
 	logger  *slog.Logger
+
+	stop   context.CancelFunc // ends the upkeep
+	upkeep sync.WaitGroup
 
 	mu     sync.Mutex
 	apps   map[yunduo.AppID]*app
@@ -59,6 +69,7 @@ var (
 	_ driver.Engine  = (*Engine)(nil)
 	_ driver.Brittle = (*Engine)(nil)
 	_ driver.Shared  = (*Engine)(nil)
+	_ driver.Renamer = (*Engine)(nil)
 )
 
 // FailureEndsTransaction says that the deployment ends a transaction with the first operation that fails.
@@ -66,12 +77,16 @@ func (e *Engine) FailureEndsTransaction() {}
 
 // app is what is known of an app's database.
 type app struct {
-	epoch uint64
 	// known are collections that were there a moment ago: MongoDB would make a missing one where we refuse.
 	known map[string]time.Time
 	tail  *tail
 	// schema is held by writers that MongoDB might let make a collection, and exclusively while one is made or dropped.
 	schema sync.RWMutex
+
+	unordered atomic.Bool // entries were written since the log was brought into order
+	ordering  sync.Mutex  // held by who brings it into order
+	order     arrangement // as it was last seen; guarded by ordering
+	tended    time.Time   // of the last look at the trash; for the upkeep alone
 }
 
 // freshness is how long a collection is taken to be there without asking again, should another node drop it and nobody
@@ -100,6 +115,9 @@ func Open(ctx context.Context, uri string, o Options) (*Engine, error) {
 	if o.LogAge == 0 {
 		o.LogAge = 24 * time.Hour
 	}
+	if o.TrashAge == 0 {
+		o.TrashAge = 7 * 24 * time.Hour
+	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 30 * time.Second
 	}
@@ -122,6 +140,9 @@ func Open(ctx context.Context, uri string, o Options) (*Engine, error) {
 	if err := e.check(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("mongodb: %w", err), client.Disconnect(context.WithoutCancel(ctx)))
 	}
+	running, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.upkeep.Go(func() { e.tend(running) })
 	return e, nil
 }
 
@@ -140,8 +161,8 @@ func (e *Engine) check(ctx context.Context) error {
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return errors.New("the deployment is a standalone server; transactions and change streams need a replica set")
 	}
-	if hello.MaxWireVersion < 9 {
-		return errors.New("the deployment is older than MongoDB 4.4")
+	if hello.MaxWireVersion < 13 {
+		return errors.New("the deployment is older than MongoDB 5.0")
 	}
 	return nil
 }
@@ -169,39 +190,69 @@ func (e *Engine) app(ctx context.Context, id yunduo.AppID) (*app, error) {
 	if a != nil {
 		return a, nil
 	}
-	epoch, err := e.setUp(ctx, id)
-	if err != nil {
+	if err := e.setUp(ctx, id); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.apps[id] == nil {
-		e.apps[id] = &app{epoch: epoch, known: map[string]time.Time{}}
+		e.apps[id] = &app{known: map[string]time.Time{}}
 	}
 	return e.apps[id], nil
 }
 
-// setUp makes the engine's own collections in an app's database and returns the app's epoch.
-func (e *Engine) setUp(ctx context.Context, id yunduo.AppID) (uint64, error) {
-	for _, name := range []string{metaCollection, settingsCollection, logCollection} {
+// setUp makes the engine's own collections in an app's database.
+func (e *Engine) setUp(ctx context.Context, id yunduo.AppID) error {
+	for _, name := range []string{metaCollection, settingsCollection, logCollection, movesCollection, trashCollection} {
 		if err := e.database(id).CreateCollection(ctx, name); err != nil && codeOf(err) != codeNamespaceExists {
-			return 0, failure(err)
+			return failure(err)
 		}
 	}
-	expiry := mongo.IndexModel{Keys: bson.D{{Key: "t", Value: 1}}, Options: options.Index().SetName("expiry").SetExpireAfterSeconds(int32(e.options.LogAge / time.Second))}
-	if _, err := e.own(id, logCollection).Indexes().CreateOne(ctx, expiry); err != nil && codeOf(err) != codeIndexOptionsConflict {
-		return 0, failure(err)
+	if err := e.indexLog(ctx, id); err != nil {
+		return err
 	}
-	var meta struct {
-		Value int64 `bson:"value"`
+	if err := e.beginOrder(ctx, id); err != nil {
+		return err
 	}
 	made := bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "value", Value: rand.Int64()}}}}
-	err := e.own(id, metaCollection).FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: "epoch"}}, made,
-		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&meta)
-	if err != nil {
-		return 0, failure(err)
+	_, err := e.own(id, metaCollection).UpdateOne(ctx, bson.D{{Key: "_id", Value: "epoch"}}, made, options.UpdateOne().SetUpsert(true))
+	return failure(err)
+}
+
+// epochOf reads the epoch of an app, and sets its database up if another node has removed it.
+func (e *Engine) epochOf(ctx context.Context, id yunduo.AppID) (uint64, error) {
+	for again := false; ; again = true {
+		var meta struct {
+			Value int64 `bson:"value"`
+		}
+		err := e.own(id, metaCollection).FindOne(ctx, bson.D{{Key: "_id", Value: "epoch"}}).Decode(&meta)
+		if err == nil || again || !errors.Is(err, mongo.ErrNoDocuments) {
+			return uint64(meta.Value), failure(err)
+		}
+		if err := e.setUp(ctx, id); err != nil {
+			return 0, err
+		}
 	}
-	return uint64(meta.Value), nil
+}
+
+// expiryMargin is how much longer MongoDB keeps entries than we read them: whoever reads has to notice first.
+const expiryMargin = time.Hour
+
+// indexLog makes the indexes of the log: in order, and by age for what never came into order.
+func (e *Engine) indexLog(ctx context.Context, id yunduo.AppID) error {
+	log := e.own(id, logCollection).Indexes()
+	expiry := mongo.IndexModel{Keys: bson.D{{Key: "t", Value: 1}}, Options: options.Index().SetName("expiry").SetExpireAfterSeconds(int32((e.options.LogAge + expiryMargin) / time.Second))}
+	_, err := log.CreateOne(ctx, expiry)
+	if codeOf(err) == codeIndexOptionsConflict { // the server was told another age before
+		if err := log.DropOne(ctx, "expiry"); err != nil && codeOf(err) != codeIndexNotFound {
+			return failure(err)
+		}
+		_, err = log.CreateOne(ctx, expiry)
+	}
+	if err == nil {
+		_, err = log.CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "p", Value: 1}}, Options: options.Index().SetName("order").SetSparse(true)})
+	}
+	return failure(err)
 }
 
 func errClosed() error {
@@ -216,6 +267,7 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
+	e.stop()
 	var tails []*tail
 	for _, a := range e.apps {
 		if a.tail != nil {
@@ -227,6 +279,7 @@ func (e *Engine) Close() error {
 		feeds = append(feeds, f)
 	}
 	e.mu.Unlock()
+	e.upkeep.Wait()
 	for _, t := range tails {
 		t.stop()
 	}

@@ -23,15 +23,6 @@ func TestPast_Refused(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, db.Retain(func(yunduo.AppID) driver.Retention { return driver.Retention{} }), "apps cannot choose what is kept of their changes")
 	for name, try := range map[string]func() error{
-		"History": func() error { _, err := s.History(t.Context(), "notes", documents.HistoryQuery{}); return err },
-		"Restore": func() error {
-			_, err := s.Restore(t.Context(), "notes", documents.Restore{At: time.Now()})
-			return err
-		},
-		"Trash":   func() error { _, err := s.Dropped(t.Context()); return err },
-		"Undrop":  func() error { return s.Undrop(t.Context(), 1, "") },
-		"Purge":   func() error { return s.Purge(t.Context(), 1) },
-		"Rename":  func() error { return s.RenameCollection(t.Context(), "notes", "others") },
 		"App":     func() error { return db.RestoreApp(t.Context(), caller, "shop", "shop", time.Now(), nil) },
 		"Archive": func() error { return db.LoadApp(t.Context(), caller, "shop", func(driver.Sink) error { return nil }) },
 		"Explain": func() error { _, err := s.ExplainCount(t.Context(), "notes", documents.CountQuery{}); return err },

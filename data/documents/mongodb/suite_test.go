@@ -30,7 +30,15 @@ func (platform) Credential(_ context.Context, user string) (yunduo.Caller, strin
 // listener starts our own MongoDB listener over the embedded engine and returns its address.
 func listener(t *testing.T) string {
 	t.Helper()
-	engine, err := embedded.Open(t.TempDir(), embedded.Options{TransactionBytes: 128 << 20}) // documents and log entries
+	uri, _ := listenerOn(t, embedded.Options{})
+	return uri
+}
+
+// listenerOn is listener with a store of one's own.
+func listenerOn(t *testing.T, o embedded.Options) (string, *embedded.Engine) {
+	t.Helper()
+	o.TransactionBytes = 128 << 20 // documents and log entries
+	engine, err := embedded.Open(t.TempDir(), o)
 	require.NoError(t, err)
 	db := documents.New(engine, documents.Options{})
 	s := mongowire.New(mongowire.Options{Documents: db, Credentials: platform{}})
@@ -44,7 +52,7 @@ func listener(t *testing.T) string {
 		db.Close()
 		require.NoError(t, engine.Close())
 	})
-	return "mongodb://platform:secret@" + l.Addr().String()
+	return "mongodb://platform:secret@" + l.Addr().String(), engine
 }
 
 // open returns an engine on the deployment that YUNDUO_TEST_MONGODB names, else on our own listener.

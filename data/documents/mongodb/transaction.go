@@ -27,6 +27,7 @@ type transaction struct {
 	session *mongo.Session
 	changes []driver.Change // for the change log
 	known   map[noted]int   // where a document is in changes
+	renews  bool            // the app gets a new epoch
 	limited bool
 	bytes   int // written, where that is limited
 	ended   bool
