@@ -111,6 +111,9 @@ type API struct {
 
 // Info is what the server tells about itself.
 type Info struct {
+	// QueryTime is how long a request that reads documents may take, and the most that its sender may ask for; 0 is no
+	// limit.
+	QueryTime time.Duration
 	Isolation string // how functions are kept apart
 	Version   string
 }
@@ -215,14 +218,17 @@ func row[Req, Res any](name string, access Access, summary string, handle func(c
 		Name: name, Summary: summary, Access: access,
 		Request: reflect.TypeFor[Req](), Response: reflect.TypeFor[Res](),
 		handle: func(ctx context.Context, a *API, call *Call) (any, error) {
-			if req, ok := call.Input.(*Req); ok {
-				return handle(ctx, a, call, req)
+			req, ok := call.Input.(*Req)
+			if !ok {
+				req = new(Req)
+				if err := Decode(call.Request, req); err != nil {
+					return nil, err
+				}
 			}
-			var req Req
-			if err := Decode(call.Request, &req); err != nil {
-				return nil, err
+			if limited, ok := any(req).(wire.TimeLimited); ok {
+				return a.limited(ctx, call, limited, func(ctx context.Context) (any, error) { return handle(ctx, a, call, req) })
 			}
-			return handle(ctx, a, call, &req)
+			return handle(ctx, a, call, req)
 		},
 	}
 }

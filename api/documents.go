@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -99,10 +98,6 @@ func (a *API) filtered(call *Call, transaction string, filter json.RawMessage) (
 	return s, doc, err
 }
 
-// endUserTime is how long one document operation of an end user may work. Without it, a pipeline that multiplies rows
-// would occupy a processor for as long as its sender cares to wait.
-const endUserTime = 10 * time.Second
-
 func documentOperations() []*Operation {
 	operations := []*Operation{
 		row("documents.find", SignedIn, "Find documents", find),
@@ -123,20 +118,6 @@ func documentOperations() []*Operation {
 		o.handle = timed(o.handle)
 	}
 	return operations
-}
-
-type handler = func(ctx context.Context, a *API, call *Call) (any, error)
-
-// timed bounds the time of a handler for end users. Its response must be whole when it returns.
-func timed(handle handler) handler {
-	return func(ctx context.Context, a *API, call *Call) (any, error) {
-		if !call.Caller.EndUser() {
-			return handle(ctx, a, call)
-		}
-		ctx, cancel := context.WithTimeout(ctx, endUserTime)
-		defer cancel()
-		return handle(ctx, a, call)
-	}
 }
 
 func find(ctx context.Context, a *API, call *Call, req *wire.FindRequest) (*wire.DocumentsResponse, error) {

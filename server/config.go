@@ -63,6 +63,7 @@ type Config struct {
 
 	ChangeLogAge   time.Duration // how long changes of documents are kept: for watches that resume, history and restores
 	ChangeLogBytes int64         // how many bytes of changes are kept for each app
+	QueryTime      time.Duration // how long a request that reads documents may take; 0 is no limit
 	TrashAge       time.Duration // how long a dropped collection or deleted app can be brought back; 0 removes it at once
 
 	CacheBytes int64 // memory of the database's cache of blocks; 0 is a quarter of the machine's
@@ -89,7 +90,7 @@ type Dev struct {
 
 // DefaultConfig returns the settings of a server that was told nothing.
 func DefaultConfig() Config {
-	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30, TrashAge: 7 * 24 * time.Hour,
+	return Config{DataDir: "data", Listen: "127.0.0.1:7300", Sandbox: "auto", ShutdownGrace: 30 * time.Second, ChangeLogAge: 24 * time.Hour, ChangeLogBytes: 1 << 30, TrashAge: 7 * 24 * time.Hour, QueryTime: time.Minute,
 		UserExamines: documents.DefaultUserExamines, FunctionExamines: documents.DefaultFunctionExamines}
 }
 
@@ -121,6 +122,9 @@ func (c *Config) validate() error {
 	}
 	if c.AppCPUs < 0 || c.AppCPUs > 0 && c.AppCPUs < 0.01 {
 		return fmt.Errorf("app-cpus: %v is not a number of processors of 0.01 or more, or 0 for all", c.AppCPUs)
+	}
+	if c.QueryTime < 0 {
+		return errors.New("query-time: a duration, or 0 for no limit")
 	}
 	if c.TrashAge == 0 { // the engine's word for its default
 		c.TrashAge = -1

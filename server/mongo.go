@@ -33,7 +33,7 @@ func (s *Server) listenMongo(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for MongoDB on %s: %w", s.config.MongoListen, err)
 	}
-	options := mongowire.Options{Documents: s.rooms.Documents, Credentials: keyOwners{s.rooms.Apps}, Logger: s.logger, Version: s.config.Version, Now: s.config.Now, Remote: s.config.MongoDB != ""}
+	options := mongowire.Options{Documents: s.rooms.Documents, Credentials: keyOwners{s.rooms.Apps}, Logger: s.logger, Version: s.config.Version, Now: s.config.Now, Remote: s.config.MongoDB != "", QueryTime: s.config.QueryTime}
 	m := &mongoListener{listener: l, server: mongowire.New(options)}
 	s.mongo = m
 	s.later("mongo listener", func(context.Context) error {

@@ -182,7 +182,7 @@ func (s *Server) build(ctx context.Context) error {
 		return s.rooms.Releases.DropApp(ctx, yunduo.System(app), app)
 	})
 
-	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version}, s.logger)
+	s.api = api.New(s.rooms, api.Info{Isolation: isolation(s.runtime), Version: s.config.Version, QueryTime: s.config.QueryTime}, s.logger)
 	s.rooms.Functions.SetHost(s.api.Host(s.localURL()))
 
 	options := gateway.Options{API: s.api, Rooms: s.rooms, Logger: s.logger, Console: s.config.Console, PublicURL: s.config.PublicURL, COSSignatures: s.config.COSSignatures, CaptchaPage: s.config.CaptchaPage, Now: s.config.Now}

@@ -16,6 +16,7 @@ type FindRequest struct {
 	Hint        json.RawMessage `json:"hint,omitempty"`
 	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
+	MaxTimeMS   int64           `json:"maxTimeMS,omitempty"`
 }
 
 // DocumentsResponse holds documents as one JSON array.
@@ -77,6 +78,7 @@ type UpdateRequest struct {
 	Upsert       bool              `json:"upsert,omitempty"`
 	Collation    json.RawMessage   `json:"collation,omitempty"`
 	Transaction  string            `json:"transaction,omitempty"`
+	MaxTimeMS    int64             `json:"maxTimeMS,omitempty"`
 }
 
 // UpdateResponse says what an update did.
@@ -98,6 +100,7 @@ type FindAndUpdateRequest struct {
 	Return       string            `json:"return,omitempty" enum:"before,after"`
 	Collation    json.RawMessage   `json:"collation,omitempty"`
 	Transaction  string            `json:"transaction,omitempty"`
+	MaxTimeMS    int64             `json:"maxTimeMS,omitempty"`
 }
 
 // FindAndUpdateResponse is UpdateResponse with the document, null if none matched.
@@ -115,6 +118,7 @@ type DeleteRequest struct {
 	Multi       bool            `json:"multi,omitempty"`
 	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
+	MaxTimeMS   int64           `json:"maxTimeMS,omitempty"`
 }
 
 // FindAndDeleteRequest removes one document, the first by Sort, and returns it as it was.
@@ -125,6 +129,7 @@ type FindAndDeleteRequest struct {
 	Projection  json.RawMessage `json:"projection,omitempty"`
 	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
+	MaxTimeMS   int64           `json:"maxTimeMS,omitempty"`
 }
 
 // DeleteResponse says how many documents were removed.
@@ -139,6 +144,7 @@ type CountRequest struct {
 	Hint        json.RawMessage `json:"hint,omitempty"`
 	Collation   json.RawMessage `json:"collation,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
+	MaxTimeMS   int64           `json:"maxTimeMS,omitempty"`
 }
 
 // CountResponse holds a count.
@@ -153,6 +159,7 @@ type AggregateRequest struct {
 	Hint        json.RawMessage   `json:"hint,omitempty"`
 	Collation   json.RawMessage   `json:"collation,omitempty"`
 	Transaction string            `json:"transaction,omitempty"`
+	MaxTimeMS   int64             `json:"maxTimeMS,omitempty"`
 }
 
 // ExplainRequest asks how a find, count or aggregation is run: find unless Count is set or a Pipeline is given.
@@ -167,6 +174,7 @@ type ExplainRequest struct {
 	Count      bool              `json:"count,omitempty"`
 	Pipeline   []json.RawMessage `json:"pipeline,omitempty"`
 	Collation  json.RawMessage   `json:"collation,omitempty"`
+	MaxTimeMS  int64             `json:"maxTimeMS,omitempty"`
 }
 
 // ExplainResponse says how a query was run, in MongoDB's form.

@@ -33,6 +33,7 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.BoolVar(&c.AllowPrivateNetwork, "allow-private-network", c.AllowPrivateNetwork, "let functions connect to private and loopback addresses")
 	flags.BoolVar(&c.COSSignatures, "cos-signatures", c.COSSignatures, "accept SHA-1 signatures, which the official manager SDK makes for files and tcb-admin-node unless told otherwise")
 	flags.DurationVar(&c.ChangeLogAge, "change-log-age", c.ChangeLogAge, "how long changes of documents are kept: for watches that resume, history and restores")
+	flags.DurationVar(&c.QueryTime, "query-time", c.QueryTime, "how long a request that reads documents may take; 0 is no limit")
 	flags.DurationVar(&c.TrashAge, "trash-age", c.TrashAge, "how long a dropped collection or deleted app can be brought back; 0 removes it at once")
 	flags.Int64Var(&c.ChangeLogBytes, "change-log-bytes", c.ChangeLogBytes, "how many bytes of changes are kept for each app")
 	flags.Int64Var(&c.UserExamines, "user-examines", c.UserExamines, "how many documents one operation of an end user may examine; negative: no limit")

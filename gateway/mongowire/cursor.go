@@ -312,6 +312,9 @@ func getMore(ctx context.Context, c *command, docs *documents.Session) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	if !cur.await {
+		limit = c.conn.server.bounded(limit)
+	}
 	if !cur.await && limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)

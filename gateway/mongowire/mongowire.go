@@ -36,6 +36,10 @@ type Options struct {
 	// replies carry no operationTime, and change streams start from tokens or from now alone.
 	Remote bool
 
+	// QueryTime is how long a command that reads documents may take, and the most that maxTimeMS may ask for; 0 is no
+	// limit.
+	QueryTime time.Duration
+
 	MaxConnections int           // 0 is 1,000
 	MaxCursors     int           // of one app; 0 is 500
 	CursorTimeout  time.Duration // how long an unused cursor lives; 0 is 10 minutes

@@ -3,6 +3,7 @@ package mongowire
 import (
 	"context"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -70,6 +71,9 @@ func (c *command) run(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if queries[strings.ToLower(c.name)] {
+		limit = c.conn.server.bounded(limit)
+	}
 	if limit > 0 && !strings.EqualFold(c.name, "getMore") { // whose limit is how long it waits for data
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -104,7 +108,26 @@ func (c *command) runOnApp(ctx context.Context, e entry) ([]byte, error) {
 		return c.stamped(ctx, docs, e)
 	}
 	// What a client began to write is written, even if the client goes away: it may ask again for the result.
-	return c.once(func() ([]byte, error) { return c.stamped(context.WithoutCancel(ctx), docs, e) })
+	return c.once(func() ([]byte, error) {
+		writing := context.WithoutCancel(ctx)
+		if at, limited := ctx.Deadline(); limited {
+			var cancel context.CancelFunc
+			writing, cancel = context.WithDeadline(writing, at)
+			defer cancel()
+		}
+		return c.stamped(writing, docs, e)
+	})
+}
+
+// queries are the commands that only read documents, for whose time there is a setting.
+var queries = map[string]bool{"find": true, "aggregate": true, "count": true, "distinct": true, "explain": true}
+
+// bounded is a time limit that a client gave, 0 for none, within the server's setting.
+func (s *Server) bounded(limit time.Duration) time.Duration {
+	if most := s.options.QueryTime; most > 0 && (limit == 0 || limit > most) {
+		return most
+	}
+	return limit
 }
 
 // stamped runs the command and adds to its reply the time that later change streams may start from.
