@@ -17,7 +17,7 @@ import (
 const SweepAge = 24 * time.Hour
 
 // Sweep removes objects that belong to no file, which a crash between storing and registering leaves, and returns how
-// many. Running it once a day is enough; it may run on several nodes at once.
+// many, and uploads in parts that began as long ago. Running it once a day is enough; it may run on several nodes at once.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	before := s.options.Now().Add(-SweepAge)
 	err = s.eachPage(ctx, objectPrefix+"/", func(objects []driver.ObjectInfo) error {
@@ -49,6 +49,11 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 		}
 		return nil
 	})
+	for _, prefix := range []string{partialPrefix + "/", partPrefix + "/"} {
+		if err == nil {
+			err = s.dropObjects(ctx, prefix, before)
+		}
+	}
 	return removed, err
 }
 
@@ -66,14 +71,12 @@ func (s *Store) DropApp(ctx context.Context, caller yunduo.Caller) error {
 	if err := s.rules.Delete(ctx, caller.App); err != nil {
 		return err
 	}
-	return s.eachPage(ctx, strings.Join([]string{objectPrefix, string(caller.App), ""}, "/"), func(objects []driver.ObjectInfo) error {
-		for _, object := range objects {
-			if err := s.bucket.Delete(ctx, object.Key); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonFileNotFound {
-				return err
-			}
+	for _, prefix := range []string{objectPrefix, partialPrefix, partPrefix} {
+		if err := s.dropObjects(ctx, strings.Join([]string{prefix, string(caller.App), ""}, "/"), time.Time{}); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // eachPage calls do with the objects below a prefix, page by page.

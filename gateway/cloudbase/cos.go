@@ -189,7 +189,11 @@ func (s *surface) cosSigned(q *cosRequest) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	param := func(name string) string { return q.c.QueryParam(name) }
+	params, err := authorization.allParams(q.c.QueryParams())
+	if err != nil {
+		return nil, err
+	}
+	param := func(name string) string { return params[strings.ToLower(name)] }
 	if err := authorization.verify(signer.secret, r.Method, q.path, param, signedHeader(r), s.Now()); err != nil {
 		return nil, err
 	}
@@ -203,6 +207,9 @@ func (s *surface) bucket(q *cosRequest) error {
 		return err
 	}
 	ctx := q.c.Request().Context()
+	if taken, err := s.parts(ctx, q, r); taken {
+		return err
+	}
 	_, many := q.query("delete")
 	switch method := q.c.Request().Method; {
 	case method == http.MethodGet && q.key == "":
@@ -211,7 +218,7 @@ func (s *surface) bucket(q *cosRequest) error {
 		return deleteListed(ctx, q, r)
 	case q.key == "":
 		return notOffered(q)
-	case method == http.MethodPut && q.c.Request().URL.Query().Get("partNumber") == "":
+	case method == http.MethodPut:
 		return s.putFile(ctx, q, r)
 	case method == http.MethodHead:
 		file, err := do[wire.File](ctx, r, "files.stat", &wire.FileRequest{FileID: fileIDOf(r, q.key)})

@@ -132,6 +132,31 @@ func signedHeader(r *http.Request) func(name string) string {
 	}
 }
 
+// allParams are the parameters of an address by their names as signers write them. Each must be signed, and once: one of
+// two could be verified and the other obeyed.
+func (a *cosAuthorization) allParams(query url.Values) (map[string]string, error) {
+	signed := make(map[string]bool, len(a.params))
+	for _, encoded := range a.params {
+		name, err := url.PathUnescape(encoded)
+		if err != nil {
+			name = encoded
+		}
+		signed[strings.ToLower(name)] = true
+	}
+	params := make(map[string]string, len(query))
+	for name, values := range query {
+		key := strings.ToLower(name)
+		if _, twice := params[key]; twice || len(values) != 1 {
+			return nil, invalidSignature("the parameter %q of the address comes twice", clip(name))
+		}
+		if !signed[key] {
+			return nil, invalidSignature("the parameter %q of the address is not signed", clip(name))
+		}
+		params[key] = values[0]
+	}
+	return params, nil
+}
+
 // verifyMembers checks a signature over the members of a JSON body. Each but the credentials themselves must be signed,
 // for every member that is there may be obeyed.
 func (a *cosAuthorization) verifyMembers(r *http.Request, secret string, p params, now time.Time) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -117,4 +118,20 @@ func FuzzParseCOS(f *testing.F) {
 			t.Fatalf("%v", err)
 		}
 	})
+}
+
+// What is not signed could have been added on the way, and what comes twice could be read another way than it was signed.
+func TestCOS_AllParametersAreSigned(t *testing.T) {
+	a := &cosAuthorization{params: []string{"uploadid", "part%4eumber", "max-keys"}}
+	params, err := a.allParams(url.Values{"uploadId": {"u"}, "partNumber": {"1"}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"uploadid": "u", "partnumber": "1"}, params)
+	for name, query := range map[string]url.Values{
+		"not signed":    {"uploadId": {"u"}, "delete": {""}},
+		"twice":         {"uploadId": {"u", "v"}},
+		"two spellings": {"uploadId": {"u"}, "uploadid": {"v"}},
+	} {
+		_, err := a.allParams(query)
+		require.Equal(t, yunduo.ReasonSignatureInvalid, yunduo.ReasonOf(err), name)
+	}
 }
