@@ -22,6 +22,7 @@ type pool struct {
 	taken    int // since the last look
 	failures int // in a row
 	retry    time.Time
+	soon     *time.Timer // refills; nil if nothing asked for it
 	closed   bool
 }
 
@@ -29,6 +30,7 @@ const (
 	maxStarting = 4
 	maxReady    = 16
 	maxWaiting  = 500 // for processes, of one app
+	firstCall   = 25 * time.Millisecond
 	// bootAttempts in a row have to fail before anybody is told: one may fail because the kernel has ended it.
 	bootAttempts = 3
 )
@@ -59,7 +61,7 @@ func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*proc
 		queue = &p.waiting
 		p.taken++
 		if proc := p.alive(); proc != nil {
-			p.refill()
+			p.refillSoon()
 			p.mu.Unlock()
 			return proc, nil
 		}
@@ -128,6 +130,21 @@ func (p *pool) offer(proc *process) {
 	default:
 		p.ready = append(p.ready, proc)
 	}
+}
+
+// refillSoon is refill once a first call that has just got its process is likely to be over: a boot beside it would take
+// processors from it, and double its time where there are two. Who finds no process has refill called at once. p.mu is
+// held.
+func (p *pool) refillSoon() {
+	if p.soon != nil {
+		return
+	}
+	p.soon = time.AfterFunc(firstCall, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.soon = nil
+		p.refill()
+	})
 }
 
 // refill starts what is missing. p.mu is held.
@@ -247,6 +264,9 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	if p.soon != nil {
+		p.soon.Stop()
+	}
 	p.target = 0
 	p.endSpare()
 	for _, queue := range []*turns{&p.waiting, &p.special} {
