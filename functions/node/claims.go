@@ -59,7 +59,7 @@ func (p *process) withdrawSilent() {
 	}
 	p.watching = false // without tokens there is nothing to watch: what is left has begun
 	taken := p.withdraw()
-	astray := p.busy == 0 && len(taken) > 0 && computes(p.child.cmd.Process) // with something that no request waits for
+	astray := p.busy == 0 && len(taken) > 0 && computes(p.child.process) // with something that no request waits for
 	p.mu.Unlock()
 	if astray {
 		p.owner.Load().leaves(p)

@@ -12,6 +12,12 @@ func Portable(o Options) Options {
 	return o
 }
 
+// Rootless makes the runtime do without what only root may do.
+func Rootless(o Options) Options {
+	o.rootless = true
+	return o
+}
+
 // PatientTraces makes the runtime wait for as long as it takes until a process tells where it is: test machines are busy.
 func PatientTraces(o Options) Options {
 	o.tracePatience = 15 * time.Second

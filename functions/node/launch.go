@@ -89,17 +89,39 @@ func nodeArgs(heapBytes int64, main string) []string {
 
 // child is a started process that has not said hello yet.
 type child struct {
-	cmd    *exec.Cmd
-	conn   func() (net.Conn, error) // waits for the connection where the process has to make it
-	token  string
-	stderr *tail
-	begun  func()             // lets go of what the child has inherited, once it has started or failed to
-	tokens *tokens            // nil where there are none
-	closer func()             // closes the connection
-	leave  func()             // closes the way out; nil where there is none
-	group  *cgroup            // nil where there are none
-	belong func(yunduo.AppID) // tells the way out whose code the process runs; nil where there is none
-	inside func()             // lets the way out lead to the platform itself; nil where there is none
+	process *os.Process
+	reap    func() (*os.ProcessState, error) // waits for its end, and for all that it has printed
+	state   *os.ProcessState                 // once it has been waited for
+	conn    func() (net.Conn, error)         // waits for the connection where the process has to make it
+	token   string
+	stderr  *tail
+	begun   func()             // lets go of what the child has inherited, once it has started or failed to
+	tokens  *tokens            // nil where there are none
+	closer  func()             // closes the connection
+	leave   func()             // closes the way out; nil where there is none
+	group   *cgroup            // nil where there are none
+	belong  func(yunduo.AppID) // tells the way out whose code the process runs; nil where there is none
+	inside  func()             // lets the way out lead to the platform itself; nil where there is none
+}
+
+// run starts a command as the child.
+func (c *child) run(start func(func() error) error, cmd *exec.Cmd) error {
+	cmd.Stderr = c.stderr
+	if err := start(cmd.Start); err != nil {
+		return err
+	}
+	c.process = cmd.Process
+	c.reap = func() (*os.ProcessState, error) {
+		err := cmd.Wait()
+		return cmd.ProcessState, err
+	}
+	return nil
+}
+
+// wait reaps the child. The error is an exec.ExitError if it did not end well.
+func (c *child) wait() (err error) {
+	c.state, err = c.reap()
+	return err
 }
 
 // close releases what belongs to the child alone, once it is gone.
@@ -182,10 +204,8 @@ func (l *launcher) startPlain(spec bootSpec) (*child, error) {
 	}
 	cmd.Env = append(plainEnv(), "TZ=UTC", "YUNDUO_BOOT="+string(text))
 	cmd.Dir = filepath.Join(l.opts.Dir, "empty")
-	cmd.Stderr = c.stderr
 	setPlainAttributes(cmd)
-	c.cmd = cmd
-	err = l.starter.do(cmd.Start)
+	err = c.run(l.starter.do, cmd)
 	c.begun()
 	if err != nil {
 		c.close()

@@ -2,7 +2,9 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,7 @@ type launcher struct {
 	layout   layout
 	root     bool // the host may give every sandbox a user of its own and mount into it
 	mounter  *mounter
+	spawner  *spawner // forks sandboxes, where the host is root
 	lastUser atomic.Uint32
 	egress   *egress
 	outlets  string // folder of the sockets to the outside
@@ -38,7 +41,7 @@ type launcher struct {
 }
 
 func newLauncher(opts Options, runner string) (*launcher, error) {
-	l := &launcher{opts: opts, runner: runner, starter: newStarter(), root: os.Geteuid() == 0, groups: openCgroups(opts.AppCPUs)}
+	l := &launcher{opts: opts, runner: runner, starter: newStarter(), root: os.Geteuid() == 0 && !opts.rootless, groups: openCgroups(opts.AppCPUs)}
 	if opts.Sandbox == SandboxOff {
 		l.why = "switched off"
 		return l, nil
@@ -46,6 +49,7 @@ func newLauncher(opts Options, runner string) (*launcher, error) {
 	if err := l.prepare(); err != nil {
 		l.why = err.Error()
 		if opts.Sandbox == SandboxRequire {
+			l.endSpawner()
 			l.starter.close()
 			l.groups.close()
 			return nil, fmt.Errorf("the sandbox is required, but does not work here: %w", err)
@@ -84,6 +88,7 @@ func (l *launcher) prepare() error {
 				l.mounter = newMounter()
 				return nil
 			}
+			l.endSpawner()
 		}
 		// Root of a container is often not allowed to do more than anybody else.
 		l.opts.Logger.Info("sandboxes share one user and get their folders when they start", "cause", err.Error())
@@ -102,8 +107,20 @@ func (l *launcher) prepareRoot() error {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 			return fmt.Errorf("make the mounts private: %w", err)
 		}
-		return l.layout.assemble()
+		if err := l.layout.assemble(); err != nil {
+			return err
+		}
+		var err error
+		l.spawner, err = startSpawner()
+		return err
 	})
+}
+
+func (l *launcher) endSpawner() {
+	if l.spawner != nil {
+		l.spawner.close()
+		l.spawner = nil
+	}
 }
 
 // try makes a sandbox and lets go of it.
@@ -112,7 +129,7 @@ func (l *launcher) try() error {
 	if err != nil {
 		return err
 	}
-	err = c.cmd.Wait()
+	err = c.wait()
 	c.close()
 	if err != nil {
 		return fmt.Errorf("%s", strings.TrimSpace(c.stderr.String()+" "+err.Error()))
@@ -145,9 +162,9 @@ func (l *launcher) start(spec bootSpec) (*child, error) {
 	}
 	// No code of a stranger runs in it before it is in its place.
 	limits := groupLimits{memory: l.opts.data(spec) + scratchBytes + groupSlack, tasks: maxTasks}
-	if c.group, err = l.groups.place(c.cmd.Process.Pid, limits); err != nil {
-		c.cmd.Process.Kill()
-		c.cmd.Wait()
+	if c.group, err = l.groups.place(c.process.Pid, limits); err != nil {
+		c.process.Kill()
+		c.wait()
 		c.close()
 		return nil, err
 	}
@@ -158,7 +175,7 @@ func (l *launcher) start(spec bootSpec) (*child, error) {
 const groupSlack = 64 << 20
 
 func (l *launcher) attach(c *child, folder string) error {
-	return l.mounter.attach(c.cmd.Process.Pid, folder)
+	return l.mounter.attach(c.process.Pid, folder)
 }
 
 func (l *launcher) close() {
@@ -166,20 +183,18 @@ func (l *launcher) close() {
 		l.mounter.close()
 	}
 	l.groups.close()
+	l.endSpawner()
 	l.starter.close()
 	if l.outlets != "" {
 		os.RemoveAll(l.outlets)
 	}
 }
 
-// startSandbox starts this program again as the first stage of a sandbox (see SandboxInit), which becomes Node.js.
-// With probe it ends where Node.js would start.
+// startSandbox starts a process that becomes a sandbox and then Node.js. With probe it ends where Node.js would start.
 func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	c := &child{token: yunduo.NewSecret(), stderr: &tail{}}
 	b := boot{Token: c.token, Sandbox: true, Preload: []string{}}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{stageName}
-	cmd.Dir = "/"
 	if err := c.prepare(false, cmd, &b); err != nil {
 		return nil, err
 	}
@@ -201,56 +216,105 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 		binds[sandboxFolder] = spec.folder
 	}
 	bootText, err := json.Marshal(b)
-	if err != nil {
-		return nil, err
-	}
-	s := stage{
-		Layout: l.layout, Assembled: l.root, Probe: probe,
-		Data: l.opts.data(spec) + l.reserved,
-		Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
-		Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
-	}
-	user := os.Geteuid()
-	group := os.Getegid()
-	if l.root {
-		user = firstUser + int(l.lastUser.Add(1)%0x1000_0000)
-		group = user
-		s.OwnUser = true
-	} else {
-		s.Binds = binds
-	}
-	text, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	cmd.Env = []string{stageVariable + "=" + string(text)}
-	cmd.Stderr = c.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET |
-			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS | syscall.CLONE_NEWCGROUP,
-		Setsid:                     true,
-		Pdeathsig:                  syscall.SIGKILL,
-		UidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: user, Size: 1}},
-		GidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: group, Size: 1}},
-		GidMappingsEnableSetgroups: l.root,
-		// Without this the process would be mapped to nobody and could not mount anything.
-		Credential: &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: !l.root},
-	}
-	c.cmd = cmd
-	err = l.starter.do(func() error {
-		if l.root {
-			undo, err := l.layout.bind(binds)
-			defer undo()
-			if err != nil {
-				return err
-			}
+	if err == nil {
+		s := stage{
+			Layout: l.layout, Probe: probe,
+			Data: l.opts.data(spec) + l.reserved,
+			Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
+			Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
 		}
-		return cmd.Start()
-	})
+		if l.root {
+			s.Assembled, s.OwnUser = true, true
+			err = l.spawn(c, s, binds, cmd.ExtraFiles)
+		} else {
+			s.Binds = binds
+			err = l.execute(c, s, cmd)
+		}
+	}
 	c.begun()
 	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("start the sandbox: %w", err)
 	}
 	return c, nil
+}
+
+// spawn has the spawner fork the child, with a user of its own.
+func (l *launcher) spawn(c *child, s stage, binds map[string]string, files []*os.File) error {
+	printed, stderr, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer stderr.Close()
+	request := spawnRequest{Stage: s, User: firstUser + int(l.lastUser.Add(1)%0x1000_0000)}
+	var pid int
+	err = l.starter.do(func() error {
+		undo, err := l.layout.bind(binds)
+		defer undo()
+		if err != nil {
+			return err
+		}
+		files := append([]*os.File{stderr}, files...)
+		if l.spawner != nil {
+			pid, err = l.spawner.spawn(request, files)
+		}
+		if l.spawner == nil || errors.Is(err, errSpawnerGone) {
+			l.endSpawner()
+			if l.spawner, err = startSpawner(); err == nil {
+				pid, err = l.spawner.spawn(request, files)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		printed.Close()
+		return err
+	}
+	return c.adopt(pid, printed)
+}
+
+// adopt takes a process that somebody else has forked as a child of the server, and the pipe with what it prints.
+func (c *child) adopt(pid int, printed *os.File) error {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		printed.Close()
+		return err
+	}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		defer printed.Close()
+		_, _ = io.Copy(c.stderr, printed) // what cannot be read is missing in the log
+	}()
+	c.process = process
+	c.reap = func() (*os.ProcessState, error) {
+		state, err := process.Wait()
+		<-copied
+		if err == nil && !state.Success() {
+			err = &exec.ExitError{ProcessState: state}
+		}
+		return state, err
+	}
+	return nil
+}
+
+// execute starts this program again as the first stage of a sandbox (see SandboxInit) with the server's own user.
+func (l *launcher) execute(c *child, s stage, cmd *exec.Cmd) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	cmd.Args = []string{stageName}
+	cmd.Dir = "/"
+	cmd.Env = []string{stageVariable + "=" + string(text)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  sandboxNamespaces,
+		Setsid:      true,
+		Pdeathsig:   syscall.SIGKILL,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+		// Without this the process would be mapped to nobody and could not mount anything.
+		Credential: &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: true},
+	}
+	return c.run(l.starter.do, cmd)
 }

@@ -119,7 +119,7 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 	if replies != nil {
 		o.freed, o.sign, o.ended, o.leaves, o.hogged = func(*run) {}, func() {}, func(*process) {}, func(*process) {}, func() {}
 	}
-	proc.start, _ = processTime(proc.child.cmd.Process)
+	proc.start, _ = processTime(proc.child.process)
 	proc.owner.Store(o)
 	if p.bundle.Official && proc.child.inside != nil {
 		proc.child.inside()

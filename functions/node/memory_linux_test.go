@@ -37,7 +37,7 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		for _, entry := range entries {
 			status, err := os.ReadFile("/proc/" + entry.Name() + "/status")
-			if err != nil || !strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
+			if err != nil || !strings.Contains(string(status), "Name:\tnode\n") || !strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
 				continue
 			}
 			rollup, err := os.ReadFile("/proc/" + entry.Name() + "/smaps_rollup")

@@ -16,7 +16,7 @@ func (p *Program) Usage() runtime.Usage {
 	replicas, usage := slices.Clone(p.replicas), runtime.Usage{CPU: p.used}
 	p.mu.Unlock()
 	for _, rep := range replicas {
-		child := rep.proc.child.cmd.Process
+		child := rep.proc.child.process
 		if total, ok := processTime(child); ok {
 			usage.CPU += max(0, total-rep.proc.start)
 		}
@@ -27,7 +27,7 @@ func (p *Program) Usage() runtime.Usage {
 
 // spent returns the processor time that a process which has been reaped used for its program.
 func (p *process) spent() time.Duration {
-	state := p.child.cmd.ProcessState
+	state := p.child.state
 	if state == nil {
 		return 0
 	}

@@ -71,6 +71,7 @@ type Options struct {
 	Inspect *Inspect
 
 	portable bool // use the transport of systems that cannot hand over an open socket
+	rootless bool // do without what only root may do
 }
 
 func (o Options) withDefaults() (Options, error) {

@@ -42,7 +42,7 @@ func (r *Runtime) relieve(at time.Time) (short, room bool) {
 		if wanted <= 0 {
 			break
 		}
-		size := residentBytes(i.replica.proc.child.cmd.Process) // nothing can be read of a process that has ended
+		size := residentBytes(i.replica.proc.child.process) // nothing can be read of a process that has ended
 		if i.program.end(i.replica) {
 			wanted -= size
 			ended++

@@ -99,8 +99,8 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	p := &process{rt: r, child: c, spec: spec, started: time.Now(), pace: int64(2 * quickPace), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}}
 	conn, err := c.conn()
 	if err != nil {
-		c.cmd.Process.Kill()
-		c.cmd.Wait()
+		c.process.Kill()
+		c.wait()
 		c.close()
 		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
 	}
@@ -184,8 +184,8 @@ func (p *process) handshake(in *bufio.Reader) error {
 
 // end reaps the process and gives every run its outcome.
 func (p *process) end(cause error) {
-	p.child.cmd.Process.Kill()
-	waitErr := p.child.cmd.Wait()
+	p.child.process.Kill()
+	waitErr := p.child.wait()
 	p.conn.Close()
 
 	p.mu.Lock()
@@ -208,7 +208,7 @@ func (p *process) end(cause error) {
 	p.out.close()
 	if o := p.owner.Load(); o != nil {
 		if p.reason == nil {
-			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.cmd.Process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.String())
+			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.String())
 		}
 		if o.loaded != nil {
 			select {
@@ -257,7 +257,7 @@ func (p *process) kill(why *yunduo.Error) {
 	}
 	p.retired = true
 	p.mu.Unlock()
-	p.child.cmd.Process.Kill()
+	p.child.process.Kill()
 	p.conn.Close()
 }
 
@@ -284,7 +284,7 @@ func (p *process) note(r *run, at int64) {
 	took := min(at-max(p.answered, r.begun.Load()), int64(4*quickPace))
 	p.pace += (took - p.pace) / 8
 	p.answered = at
-	p.use.count(p.child.cmd.Process, at)
+	p.use.count(p.child.process, at)
 }
 
 // condition is what the choice of a process for a request depends on.
@@ -317,7 +317,7 @@ func (p *process) condition() condition {
 func (p *process) usage() usage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.use.look(p.child.cmd.Process, now())
+	p.use.look(p.child.process, now())
 	return p.use
 }
 
@@ -344,7 +344,7 @@ func (p *process) tend(at time.Time) {
 		}
 		p.retired = true // nobody who hears of it may still get this process
 		p.mu.Unlock()
-		p.rt.log.Warn("function computes after its reply", "function", o.name, "pid", p.child.cmd.Process.Pid)
+		p.rt.log.Warn("function computes after its reply", "function", o.name, "pid", p.child.process.Pid)
 		if last != nil && last.invocation.Log != nil {
 			last.invocation.Log(runtime.LogLine{Time: at, Level: "error", Message: "the function went on computing after its reply, for longer than " + idleBudget.String() + " of processor time; its process was ended"})
 		}
@@ -354,7 +354,7 @@ func (p *process) tend(at time.Time) {
 	}
 	if canFreeze && o != nil && p.busy == 0 && len(p.late) == 0 && !p.frozen && !p.retired && p.lastID.Load() > 0 {
 		p.frozen = true
-		freeze(p.child.cmd.Process)
+		freeze(p.child.process)
 	}
 	p.mu.Unlock()
 }

@@ -129,7 +129,7 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	thawed := p.frozen
 	if p.frozen {
 		p.frozen = false
-		thaw(p.child.cmd.Process)
+		thaw(p.child.process)
 	}
 	r.id = p.lastID.Add(1)
 	r.fresh = r.id == 1
@@ -184,7 +184,7 @@ func (p *process) strays(thawed bool) bool {
 	if p.answered == 0 {
 		return false
 	}
-	return thawed || (now()-p.answered > int64(5*time.Millisecond) && computes(p.child.cmd.Process))
+	return thawed || (now()-p.answered > int64(5*time.Millisecond) && computes(p.child.process))
 }
 
 // smallEvent is the size in bytes up to which an event is kept with its run.
@@ -326,7 +326,7 @@ const (
 // hangs reports whether the process stays silent for so long. before is when it was last heard of.
 func (p *process) hangs(before int64, limit time.Duration) bool {
 	begun := time.Now()
-	_, had, known := processorTime(p.child.cmd.Process)
+	_, had, known := processorTime(p.child.process)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
@@ -339,7 +339,7 @@ func (p *process) hangs(before int64, limit time.Duration) bool {
 			return false
 		}
 		elapsed := time.Since(begun)
-		_, has, ok := processorTime(p.child.cmd.Process)
+		_, has, ok := processorTime(p.child.process)
 		left := limit - (elapsed - (has - had))
 		if !known || !ok || left <= 0 || elapsed > starvedLimit {
 			return true

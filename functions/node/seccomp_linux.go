@@ -2,7 +2,7 @@ package node
 
 import (
 	"fmt"
-	"unsafe"
+	"sync"
 
 	"github.com/elastic/go-seccomp-bpf/arch"
 	"golang.org/x/net/bpf"
@@ -86,26 +86,19 @@ func buildFilter(machine *arch.Info) ([]bpf.RawInstruction, error) {
 	return bpf.Assemble(program)
 }
 
-// installFilter lets the thread make only the allowed calls from now on.
-func installFilter() error {
+// theFilter returns the filter for this machine, as the kernel wants it.
+var theFilter = sync.OnceValues(func() ([]unix.SockFilter, error) {
 	machine, err := arch.GetInfo("")
 	if err != nil {
-		return fmt.Errorf("system calls of this machine: %w", err)
+		return nil, fmt.Errorf("system calls of this machine: %w", err)
 	}
 	raw, err := buildFilter(machine)
 	if err != nil {
-		return fmt.Errorf("build the system call filter: %w", err)
+		return nil, fmt.Errorf("build the system call filter: %w", err)
 	}
 	filter := make([]unix.SockFilter, len(raw))
 	for i, in := range raw {
 		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("forbid new privileges: %w", err)
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
-		return fmt.Errorf("install the system call filter: %w", errno)
-	}
-	return nil
-}
+	return filter, nil
+})

@@ -25,7 +25,7 @@ type meter struct {
 
 // charge brings the account up to date. p.mu is held.
 func (p *process) charge() (each time.Duration, ok bool) {
-	total, ok := processTime(p.child.cmd.Process)
+	total, ok := processTime(p.child.process)
 	if !ok {
 		return 0, false
 	}
@@ -74,7 +74,7 @@ func (p *process) burns() bool {
 		p.idler = idler{}
 		return false
 	}
-	total, ok := processTime(p.child.cmd.Process)
+	total, ok := processTime(p.child.process)
 	if !ok {
 		return false
 	}

@@ -67,7 +67,7 @@ func (p *process) trace(r *run, why *yunduo.Error) string {
 	}
 	p.mu.Unlock()
 	more := p.child.stderr.listen()
-	if p.child.cmd.Process.Signal(os.Interrupt) != nil {
+	if p.child.process.Signal(os.Interrupt) != nil {
 		return ""
 	}
 	limit := time.NewTimer(p.rt.opts.tracePatience)
