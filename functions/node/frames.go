@@ -38,6 +38,10 @@ func (p *process) next(in *bufio.Reader) error {
 		p.leaveLoop()
 	}
 	o := p.owner.Load()
+	if o == nil && h.kind == frameCache { // no code of strangers has run in it
+		p.leaveLoop()
+		return p.rt.keepCompiled(payload)
+	}
 	if o == nil {
 		return fmt.Errorf("frame of type %d from a blank process", h.kind)
 	}

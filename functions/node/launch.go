@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	goruntime "runtime"
 	"strings"
@@ -37,29 +39,67 @@ func writeRunner(dir string, sdk []byte) (string, error) {
 			return "", fmt.Errorf("make the runner's folder: %w", err)
 		}
 	}
-	files, err := fs.Sub(workerFiles, "worker")
+	main, err := workerFiles.ReadFile("worker/main.js")
 	if err != nil {
 		return "", err
 	}
-	names, err := fs.Glob(files, "*.js")
+	modules, err := runnerModules(sdk)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range names {
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return "", err
-		}
+	for name, text := range map[string][]byte{"main.js": main, "runner.js": modules} {
 		if err := os.WriteFile(filepath.Join(runner, name), text, 0o644); err != nil {
 			return "", fmt.Errorf("write the runner: %w", err)
 		}
 	}
-	if len(sdk) > 0 {
-		if err := os.WriteFile(filepath.Join(runner, "sdk.js"), sdk, 0o644); err != nil {
-			return "", fmt.Errorf("write the runner: %w", err)
-		}
+	if err := os.Remove(filepath.Join(runner, compiledRunner)); err != nil && !errors.Is(err, fs.ErrNotExist) { // of another version
+		return "", fmt.Errorf("write the runner: %w", err)
 	}
 	return runner, nil
+}
+
+// compiledRunner is the file with V8's compiled form of the runner.
+const compiledRunner = "runner.cache"
+
+// runnerModules returns a script whose value has a function for each of the runner's modules.
+func runnerModules(sdk []byte) ([]byte, error) {
+	names, err := fs.Glob(workerFiles, "worker/*.js")
+	if err != nil {
+		return nil, err
+	}
+	var script bytes.Buffer
+	add := func(name string, text []byte) {
+		fmt.Fprintf(&script, "'./%s': function (exports, require, module, __filename, __dirname) {\n%s\n},\n", name, text)
+	}
+	script.WriteString("({\n")
+	for _, name := range names {
+		if name == "worker/main.js" {
+			continue
+		}
+		text, err := workerFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		add(strings.TrimSuffix(path.Base(name), ".js"), text)
+	}
+	if len(sdk) > 0 {
+		add("sdk", sdk)
+	}
+	script.WriteString("})\n")
+	return script.Bytes(), nil
+}
+
+// keepCompiled gives the compiled form of the runner, which a blank process has sent, to those that boot from now on.
+func (r *Runtime) keepCompiled(compiled []byte) error {
+	if r.compiled.Swap(true) {
+		return nil
+	}
+	file := filepath.Join(r.runner, compiledRunner)
+	// Under another name first: somebody may be booting.
+	if err := os.WriteFile(file+".new", compiled, 0o644); err != nil {
+		return fmt.Errorf("keep the compiled runner: %w", err)
+	}
+	return os.Rename(file+".new", file)
 }
 
 // bootSpec is what must be known before a process boots.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yunduo"
@@ -128,7 +129,8 @@ type Runtime struct {
 	opts       Options
 	log        *slog.Logger
 	ownDir     bool
-	runner     string // folder of the JavaScript that runs inside the processes
+	runner     string      // folder of the JavaScript that runs inside the processes
+	compiled   atomic.Bool // V8's compiled form of it is there, or on its way
 	launcher   *launcher
 	pool       *pool
 	background sync.WaitGroup

@@ -2,17 +2,15 @@
 // Sockets inside the sandbox: there is no network, so connections and names are asked of the host. This is for
 // compatibility; what may be reached is decided by the host, and nothing else can be reached by other means.
 const net = require('node:net')
-const tls = require('node:tls')
-const dns = require('node:dns')
 const os = require('node:os')
 const process = require('node:process')
+const { whenOpened } = require('./network')
 
 const LINE_LIMIT = 256 * 1024
 
 /** path: the host's socket. */
 function install (path) {
   const realConnect = net.Socket.prototype.connect
-  const realTLSConnect = tls.connect
 
   /** Sends a request and calls back with the reply and the socket it came by, which is paused. */
   function ask (request, callback) {
@@ -113,24 +111,32 @@ function install (path) {
     return this.destroy()
   }
 
-  // A native TLS socket would speak to the network by itself: it gets a connection of ours to speak through.
+  whenOpened(() => {
+    secure()
+    names(ask)
+  })
+}
+
+/** A native TLS socket would speak to the network by itself: it gets a connection of ours to speak through. */
+function secure () {
+  const tls = require('node:tls')
+  const realConnect = tls.connect
   tls.connect = function connect (...args) {
     const { options, callback } = normalise(args, true)
-    if (options.socket || options.path) return realTLSConnect.apply(this, args)
+    if (options.socket || options.path) return realConnect.apply(this, args)
     const raw = new net.Socket({ allowHalfOpen: options.allowHalfOpen })
-    const secure = realTLSConnect.call(this, { ...options, socket: raw }, callback || undefined)
-    raw.once('error', error => secure.destroy(error))
-    secure.once('close', () => raw.destroy())
-    if (options.timeout) secure.setTimeout(options.timeout)
+    const socket = realConnect.call(this, { ...options, socket: raw }, callback || undefined)
+    raw.once('error', error => socket.destroy(error))
+    socket.once('close', () => raw.destroy())
+    if (options.timeout) socket.setTimeout(options.timeout)
     raw.connect({ host: options.host || 'localhost', port: options.port, lookup: options.lookup, family: options.family })
-    return secure
+    return socket
   }
-
-  names(ask)
 }
 
 /** dns.lookup and dns.resolve*, as callbacks and as promises. */
 function names (ask) {
+  const dns = require('node:dns')
   const query = (syscall, request) => new Promise((resolve, reject) => {
     ask(request, (error, reply, socket) => {
       socket.destroy()

@@ -1,7 +1,7 @@
 'use strict'
 // HTTP exchanges: a request reaches the function's code either as it reaches any server, or as an event whose result
 // is the reply.
-const http = require('node:http')
+const { http } = require('./network')
 const { HandlerContext } = require('./context')
 
 const BODY_LIMIT = 6 * 1024 * 1024
@@ -11,7 +11,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The server that turns requests into events for the function of a slot. current() is the running invocation. */
 function eventServer (program, slot, current) {
-  return http.createServer(async (request, response) => {
+  return http().createServer(async (request, response) => {
     const invocation = current()
     invocation.handling = true
     try {

@@ -3,6 +3,7 @@
 const os = require('node:os')
 const process = require('node:process')
 const { install } = require('./egress')
+const { whenOpened } = require('./network')
 const servers = require('./servers')
 
 /** program() is the loaded program, or null. */
@@ -22,10 +23,11 @@ function guard (boot, program) {
   if (!boot.sandbox) return
   os.networkInterfaces = () => ({})
   if (boot.egress) install(boot.egress)
-  const workers = require('node:worker_threads')
-  workers.Worker = class Worker {
-    constructor () { throw unsupported('worker threads cannot be started inside a function') }
-  }
+  whenOpened(() => {
+    require('node:worker_threads').Worker = class Worker {
+      constructor () { throw unsupported('worker threads cannot be started inside a function') }
+    }
+  })
 }
 
 function accessor (name, get) {

@@ -5,6 +5,7 @@ const path = require('node:path')
 const process = require('node:process')
 const vm = require('node:vm')
 const Module = require('node:module')
+const network = require('./network')
 
 const PARAMETERS = 'exports, require, module, __filename, __dirname, process, console'
 const HEAD = `(function (${PARAMETERS}) { `
@@ -107,9 +108,9 @@ class Loader {
     if (request === 'console' || request === 'node:console') return this.console
     const provided = this.provided(request)
     if (provided !== undefined) return provided
-    if (Module.isBuiltin(request)) return require(request)
+    if (Module.isBuiltin(request)) return builtin(request)
     const filename = resolve(request, parent)
-    if (Module.isBuiltin(filename)) return require(filename)
+    if (Module.isBuiltin(filename)) return builtin(filename)
     const cached = this.cache[filename]
     if (cached !== undefined) return cached.exports
     return this.load(filename, parent)
@@ -154,6 +155,11 @@ class Loader {
     }
     return addons.get(filename)
   }
+}
+
+function builtin (name) {
+  if (network.modules.has(name.startsWith('node:') ? name.slice(5) : name)) network.open()
+  return require(name)
 }
 
 /** Like Node.js, but a package.json that is not JSON is as good as none: such projects exist. */

@@ -1,116 +1,28 @@
 'use strict'
-// Entry of a blank process: connects to the host, waits for a function to load, and then runs its invocations.
+// Entry of a process. The runner's modules lie in one file, so that they can be had compiled: what a process has compiled
+// once the host gives to those that boot later.
 const fs = require('node:fs')
 const path = require('node:path')
-const process = require('node:process')
-const { Type, open } = require('./channel')
-const { Claims } = require('./claims')
-const { HostCalls } = require('./host')
-const { Failures } = require('./failure')
-const { Program, FLAG_FATAL } = require('./program')
-const { guard } = require('./guard')
-const { parseMeta } = require('./meta')
+const vm = require('node:vm')
 
-const boot = JSON.parse(process.env.YUNDUO_BOOT)
-for (const name of Object.keys(process.env)) if (name !== 'TZ') delete process.env[name]
+const file = path.join(__dirname, 'runner.js')
+let cachedData
+try {
+  cachedData = fs.readFileSync(path.join(__dirname, 'runner.cache'))
+} catch {} // there is none yet
+const script = new vm.Script(fs.readFileSync(file, 'utf8'), {
+  filename: file, cachedData, importModuleDynamically: vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+})
+const sources = script.runInThisContext()
+const modules = Object.create(null)
 
-const parse = JSON.parse
-const now = Date.now
-const failures = new Failures()
-let program = null
-
-const claims = new Claims(boot.tokens)
-const channel = open(boot.fd ? { fd: boot.fd } : {}, { onFrame, onChunk, onFlush, onClose: () => process.reallyExit(0) })
-if (!boot.fd) channel.connect(boot.port)
-const calls = new HostCalls(channel)
-const sdk = loadSDK()
-
-guard(boot, () => program)
-process.on('uncaughtException', error => uncaught(error, 'uncaughtException'))
-process.on('unhandledRejection', error => uncaught(error, 'unhandledRejection'))
-process.on('warning', () => {})
-for (const name of boot.preload) require(name)
-
-channel.start()
-channel.text(Type.HELLO, 0, 0, 0, JSON.stringify({ token: boot.token, version: process.version, v8: process.versions.v8 }))
-
-function uncaught (error, kind) {
-  if (program) program.uncaught(error, kind)
-  else channel.text(Type.ERROR, FLAG_FATAL, 0, 0, failures.describeError('internal', error))
-}
-
-function onFrame (type, flags, slot, id, buffer, start, end) {
-  switch (type) {
-    case Type.INVOKE: {
-      if (flags & 1 && !claims.take()) return channel.bytes(Type.DROPPED, 0, slot, id)
-      const split = start + 4 + buffer.readUInt32LE(start)
-      const meta = parseMeta(buffer.utf8Slice(start + 4, split))
-      if (flags & 2) return program.serve(slot, id, meta, Buffer.from(buffer.subarray(split, end)))
-      const event = parse(buffer.utf8Slice(split, end))
-      return program.invoke(slot, id, meta, event)
-    }
-    case Type.REPLY:
-      return calls.reply(flags, id, buffer, start, end)
-    case Type.STOP:
-      return program.stop(id)
-    case Type.DATA:
-    case Type.END:
-    case Type.WINDOW:
-    case Type.HANGUP:
-      return program.exchange(type, id, buffer, start, end)
-    case Type.PING:
-      channel.bytes(Type.PONG, 0, 0, id)
-      return channel.flush()
-    case Type.MAP:
-      return failures.setMap(buffer.utf8Slice(start, end))
-    case Type.LOAD:
-      return load(flags, buffer, start, end)
+function load (request) {
+  if (!request.startsWith('./')) return require(request)
+  if (modules[request] === undefined) {
+    const module = modules[request] = { exports: {} }
+    sources[request].call(module.exports, module.exports, load, module, file, __dirname)
   }
+  return modules[request].exports
 }
 
-let chunkRead = 0
-
-function onChunk () {
-  chunkRead = now()
-}
-
-function onFlush () {
-  claims.observe(now() - chunkRead)
-}
-
-/** LOAD: u32 length, meta JSON, u32 length, code, code cache. Flag 1: code is one byte per character; 2: there is code. */
-function load (flags, buffer, start, end) {
-  const metaEnd = start + 4 + buffer.readUInt32LE(start)
-  const settings = parse(buffer.utf8Slice(start + 4, metaEnd))
-  const codeEnd = metaEnd + 4 + buffer.readUInt32LE(metaEnd)
-  let code = null
-  if (flags & 2) code = flags & 1 ? buffer.latin1Slice(metaEnd + 4, codeEnd) : buffer.utf8Slice(metaEnd + 4, codeEnd)
-  const cachedData = end > codeEnd ? Buffer.from(buffer.subarray(codeEnd, end)) : undefined
-  try {
-    process.chdir(settings.folder)
-  } catch {}
-  if (settings.inspect && !settings.check) inspect()
-  program = new Program({ channel, calls, failures, sdk }, settings, code, cachedData)
-  if (settings.check) {
-    program.check().then(
-      report => channel.text(Type.LOADED, 0, 0, 0, JSON.stringify(report)),
-      error => channel.text(Type.ERROR, FLAG_FATAL, 0, 0, failures.describeError('function_load_failed', error)))
-  }
-}
-
-/** Opens Node's inspector on a free port, which the host makes known. */
-function inspect () {
-  const inspector = require('node:inspector')
-  try {
-    inspector.open(0, '127.0.0.1')
-  } catch {} // it is open
-  channel.text(Type.INSPECT, 0, 0, 0, inspector.url() || '')
-}
-
-/** The platform's SDK is evaluated here, before anybody waits for it. */
-function loadSDK () {
-  const file = path.join(__dirname, 'sdk.js')
-  if (!fs.existsSync(file)) return { names: new Set(), create: () => ({}) }
-  const { create } = require(file)
-  return { names: new Set(['wx-server-sdk', '@cloudbase/node-sdk', 'tcb-admin-node']), create }
-}
+load('./blank').start({ has: name => name in sources, compiled: cachedData === undefined ? () => script.createCachedData() : null })

@@ -1,8 +1,7 @@
 'use strict'
 // Servers of function code. There is nothing to listen on: who calls listen gets the HTTP exchanges of its function.
-const http = require('node:http')
-const https = require('node:https')
 const net = require('node:net')
+const { http, https } = require('./network')
 
 /** slot() is the slot whose code is running, or null. */
 function install (slot) {
@@ -62,15 +61,15 @@ function own (object, key, value) {
 function serverOf (exported, serves) {
   if (exported === null || (typeof exported !== 'object' && typeof exported !== 'function')) return null
   if (isServer(exported)) return exported
-  if (typeof exported.callback === 'function' && Array.isArray(exported.middleware)) return http.createServer(exported.callback()) // Koa
-  if (typeof exported === 'function' && typeof exported.handle === 'function' && typeof exported.use === 'function') return http.createServer(exported) // Express, Connect
+  if (typeof exported.callback === 'function' && Array.isArray(exported.middleware)) return http().createServer(exported.callback()) // Koa
+  if (typeof exported === 'function' && typeof exported.handle === 'function' && typeof exported.use === 'function') return http().createServer(exported) // Express, Connect
   if (isServer(exported.server) && typeof exported.ready === 'function') return Promise.resolve(exported.ready()).then(() => exported.server) // Fastify
-  if (serves && typeof exported === 'function') return http.createServer(exported)
+  if (serves && typeof exported === 'function') return http().createServer(exported)
   return null
 }
 
 function isServer (value) {
-  return value instanceof http.Server || value instanceof https.Server
+  return value instanceof net.Server && (value instanceof http().Server || value instanceof https().Server)
 }
 
 module.exports = { install, serverOf, isServer }
