@@ -203,7 +203,7 @@ func (p *Program) grow() {
 		wait = quickPatience()
 	case !live && waited < bootPatience: // the first process will show what it takes
 		wait = bootPatience
-	case p.starting >= min(len(p.queue), maxStarting), total >= p.rt.opts.Replicas:
+	case p.starting >= min(len(p.queue), maxStarting()), total >= p.rt.opts.Replicas:
 	case p.wanted(total, waited):
 		p.startReplica()
 	}

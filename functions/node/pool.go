@@ -27,13 +27,16 @@ type pool struct {
 }
 
 const (
-	maxStarting = 4
-	maxReady    = 16
-	maxWaiting  = 500 // for processes, of one app
-	firstCall   = 25 * time.Millisecond
+	maxReady   = 16
+	maxWaiting = 500 // for processes, of one app
+	firstCall  = 25 * time.Millisecond
 	// bootAttempts in a row have to fail before anybody is told: one may fail because the kernel has ended it.
 	bootAttempts = 3
 )
+
+// maxStarting is how many processes boot at once: more would not come sooner, and each takes its turns from everybody
+// else's requests.
+func maxStarting() int { return parallelism() }
 
 func newPool(r *Runtime) *pool {
 	p := &pool{rt: r, target: r.opts.PoolSize}
@@ -152,10 +155,10 @@ func (p *pool) refill() {
 	if p.closed || (p.failures > 0 && time.Now().Before(p.retry)) {
 		return
 	}
-	for p.starting < maxStarting {
+	for p.starting < maxStarting() {
 		missing := p.ordinary+len(p.ready) < p.target+p.waiting.count
 		switch {
-		case p.special.count > 0 && (!missing || p.starting < maxStarting/2):
+		case p.special.count > 0 && (!missing || p.starting < maxStarting()/2):
 			w := p.special.pop()
 			p.starting++
 			p.rt.background.Go(func() { p.startFor(w) })
