@@ -179,12 +179,22 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 }
 
 // strays reports whether a process without requests may be busy with something else, so that a request had better not
-// depend on it: it was stopped in the midst of something, or it computes. p.mu is held.
+// depend on it: it was stopped in the midst of something, it computes, or it may be about to, because its last reply is
+// not long ago and code may have left work for after it. At once after a reply that is less likely than the next request
+// of a client in a hurry, who would pay for it. p.mu is held.
 func (p *process) strays(thawed bool) bool {
 	if p.answered == 0 {
 		return false
 	}
-	return thawed || (now()-p.answered > int64(5*time.Millisecond) && computes(p.child.process))
+	switch since := time.Duration(now() - p.answered); {
+	case thawed:
+		return true
+	case since < 500*time.Microsecond:
+		return false
+	case since < 50*time.Millisecond:
+		return true
+	}
+	return computes(p.child.process)
 }
 
 // smallEvent is the size in bytes up to which an event is kept with its run.

@@ -110,6 +110,13 @@ func testLife(t *testing.T, b *bench) {
 			b.fail(t, p, `{"exit":true}`)
 		}
 	})
+	t.Run("large code that imports, with its compiled form", func(t *testing.T) {
+		p := b.load(t, strings.Repeat("function f(a) { return a + 1 } // 0123456789\n", 1000)+"exports.main = async e => e.exit ? process.exit(1) : (await import('node:path')).posix.join('a', 'b')")
+		for range 4 {
+			want(t, b.call(t, p, `{}`), `"a/b"`)
+			b.fail(t, p, `{"exit":true}`)
+		}
+	})
 	t.Run("a function that calls itself", func(t *testing.T) {
 		for _, exclusive := range []bool{false, true} {
 			p := b.load(t, `exports.main = async e => e.depth ? 1 + (await require('wx-server-sdk').call('functions.invoke', { depth: e.depth - 1 })).response : 0`, func(b *runtime.Bundle) { b.Exclusive = exclusive })

@@ -14,12 +14,14 @@ const INNER_HEAD = 'return (function () { '
 const INNER_TAIL = '\n}).apply(this, arguments)'
 const parse = JSON.parse
 
+const IMPORT = /\bimport\s*\(/
 const dynamicImport = vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
 
 /** Compiles CommonJS source into a vm.Script whose value is the wrapper function. Sloppy unless the source says otherwise. */
 function compile (filename, source, cachedData) {
   if (source.charCodeAt(0) === 0xFEFF) source = source.slice(1)
   if (source.startsWith('#!')) source = '//' + source
+  if (cachedData !== undefined && IMPORT.test(source)) cachedData = undefined // Node.js 20 forgets there how to import
   try {
     return new vm.Script(HEAD + source + TAIL, { filename, columnOffset: -HEAD.length, cachedData, importModuleDynamically: dynamicImport })
   } catch (e) {

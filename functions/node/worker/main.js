@@ -10,11 +10,11 @@ let cachedData
 try {
   cachedData = fs.readFileSync(path.join(__dirname, 'runner.cache'))
 } catch {} // there is none yet
-const script = new vm.Script(fs.readFileSync(file, 'utf8'), {
-  filename: file, cachedData, importModuleDynamically: vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-})
+const script = new vm.Script(fs.readFileSync(file, 'utf8'), { filename: file, cachedData })
 const sources = script.runInThisContext()
 const modules = Object.create(null)
+// Code that has been compiled before cannot import in Node.js 20; this file can.
+modules['./import'] = { exports: url => import(url) }
 
 function load (request) {
   if (!request.startsWith('./')) return require(request)

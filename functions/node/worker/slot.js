@@ -7,6 +7,7 @@ const { platformVariables, callerVariables } = require('./context')
 const { slotConsole, slotProcess } = require('./shadow')
 const { serverOf } = require('./servers')
 const { eventServer } = require('./exchange')
+const importModule = require('./import')
 
 const LISTEN_TIME = 10_000
 
@@ -54,7 +55,7 @@ class Slot {
     const { program } = this
     program.evaluating = this
     if (program.wrapper === null && (path.extname(program.filename) === '.mjs' || isESM(program.filename))) {
-      this.loading ||= import(`${pathToFileURL(program.filename)}?slot=${this.number}`).then(ns => { this.exports = ns.default && typeof ns.default === 'object' ? { ...ns.default, ...ns } : ns })
+      this.loading ||= importModule(`${pathToFileURL(program.filename)}?slot=${this.number}`).then(ns => { this.exports = ns.default && typeof ns.default === 'object' ? { ...ns.default, ...ns } : ns })
       return this.loading
     }
     this.exports = program.wrapper === null ? this.loader.start(program.filename) : this.loader.start(program.filename, program.wrapper)
