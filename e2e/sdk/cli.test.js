@@ -67,7 +67,7 @@ function tcb (...args) {
   })
 }
 
-works('deploying', 'login; environments; functions: deploy, list, detail, invoke, log, triggers, code and settings, delete', async () => {
+works('deploying', 'login; environments; functions: deploy, list, detail, invoke, log, triggers, code and settings, versions and their shares of the calls, delete', async () => {
   const told = fromGuide()
   assert.ok(told.includes(server.app), told)
   assert.match(await tcb('fn', 'deploy', 'greet', '--yes'), /deployed successfully|部署成功/)
@@ -93,6 +93,13 @@ works('deploying', 'login; environments; functions: deploy, list, detail, invoke
   assert.match(await tcb('fn', 'code', 'update', 'greet'), /updated successfully|更新成功/)
   assert.match(await tcb('fn', 'invoke', 'greet'), /"again"/)
   assert.match(await tcb('fn', 'detail', 'greet'), /nightly.*0 0 2 1/)
+
+  await tcb('fn', 'publish-version', 'greet', 'the newest')
+  const plain = text => text.replace(/\x1b\[\d+m/g, '')
+  const numbers = [...plain(await tcb('fn', 'list-function-versions', 'greet')).matchAll(/│ +(\d+) +│.*Deployment completed/g)].map(m => m[1])
+  assert.equal(numbers.length, 3)
+  await tcb('fn', 'config-route', 'greet', numbers[1], '90', numbers[0], '10')
+  assert.match(plain(await tcb('fn', 'get-route', 'greet')), new RegExp(`│ +${numbers[1]} +│ +90 +│[^]*│ +${numbers[0]} +│ +10 +│`))
   await tcb('fn', 'delete', 'greet')
   assert.doesNotMatch(await tcb('fn', 'list'), /greet/)
 })

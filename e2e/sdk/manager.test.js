@@ -110,6 +110,40 @@ works('deploying', 'functions and their triggers: create, call, change, download
   await assert.rejects(manager.functions.getFunctionDetail('greet'), { code: 'ResourceNotFound.Function' })
 })
 
+works('versions', 'publish, list; aliases: share calls between two, by ranges or weights', async () => {
+  const func = { name: 'shared', runtime: 'Nodejs18.15' }
+  const deploy = async (text, make) => make({ func, functionRootPath: source('shared', { 'index.js': `exports.main = () => '${text}'` }) })
+  await deploy('old', o => manager.functions.createFunction(o))
+  const old = (await manager.functions.publishVersion({ functionName: 'shared' })).FunctionVersion
+  await deploy('new', o => manager.functions.updateFunctionCode(o))
+  const latest = (await manager.functions.publishVersion({ functionName: 'shared' })).FunctionVersion
+  assert.ok(Number(latest) > Number(old))
+  const page = await manager.functions.listVersionByFunction({ functionName: 'shared', offset: 1, limit: 1 })
+  assert.deepEqual([page.Versions.map(v => v.Version), page.TotalCount], [[old], 2])
+
+  const alias = (name, functionVersion, routingConfig) => manager.functions.updateFunctionAliasConfig({ functionName: 'shared', name, functionVersion, routingConfig })
+  const shares = async name => (await manager.functions.getFunctionAlias({ functionName: 'shared', name })).RoutingConfig.AddtionVersionMatchs.map(m => [m.Version, m.Expression])
+  const range = (Version, Expression) => ({ Key: 'invoke.headers.X-Tcb-Route-Key', Method: 'range', Version, Expression })
+  await alias('$DEFAULT', '$LATEST', { AddtionVersionMatchs: [range(old, '[0,75)')] })
+  assert.deepEqual(await shares('$DEFAULT'), [[latest, '[0,75)'], [old, '[75,100)']].map(([v], i) => [v, i ? '[25,100)' : '[0,25)']))
+  await alias('$DEFAULT', old)
+  assert.deepEqual(await shares('$DEFAULT'), [[old, '[0,100)']])
+  await alias('beta', old, { AdditionalVersionWeights: [{ Version: latest, Weight: 0.125 }] })
+  assert.deepEqual(await shares('beta'), [[old, '[0,87.5)'], [latest, '[87.5,100)']])
+  await alias('beta', latest)
+  const app = require('@cloudbase/node-sdk').init({ env: server.app, secretId: server.secretId, secretKey: server.secretKey, serviceUrl: server.url + '/admin' })
+  const said = async qualifier => (await app.callFunction({ name: 'shared', qualifier })).result
+  assert.deepEqual([await said(), await said('beta'), await said(latest), await said('$LATEST')], ['old', 'new', 'new', 'old'])
+
+  for (const wrong of [{ AddtionVersionMatchs: [range(old, '[10,20)')] }, { AddtionVersionMatchs: [range(old, '[0,200)')] }, { AddtionVersionMatchs: [range(old, 'all')] }, { AdditionalVersionWeights: [{ Version: old, Weight: 2 }] }]) {
+    await assert.rejects(alias('beta', latest, wrong), { code: 'InvalidParameterValue' })
+  }
+  await assert.rejects(alias('beta', '999'), /999/)
+  await assert.rejects(alias('Beta!', latest), { code: 'InvalidParameterValue' })
+  await assert.rejects(shares('gamma'), { code: 'ResourceNotFound.Alias' })
+  assert.deepEqual(await shares('beta'), [[latest, '[0,100)']])
+})
+
 lacks('other languages and images', 'refused when they are deployed', async () => {
   const root = source('odd', { 'index.js': 'exports.main = () => 1' })
   const create = func => manager.functions.scfService.request('CreateFunction', { FunctionName: 'odd', Namespace: server.app, Code: { ZipFile: 'UEsF' }, ...func })

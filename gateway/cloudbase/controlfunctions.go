@@ -223,13 +223,22 @@ func listVersions(ctx context.Context, c *controlCall) (members, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []any{}
-	for _, v := range response.Versions {
+	var p struct{ Offset, Limit int }
+	if err := c.into(&p); err != nil {
+		return nil, err
+	}
+	list, total := []any{}, len(response.Versions)
+	from := min(max(p.Offset, 0), total)
+	to := total
+	if p.Limit > 0 {
+		to = min(from+p.Limit, total)
+	}
+	for _, v := range response.Versions[from:to] {
 		list = append(list, map[string]any{
 			"Version": strconv.FormatInt(v.Number, 10), "Description": "", "AddTime": c.time(v.CreatedAt), "ModTime": c.time(v.CreatedAt), "Status": "Active",
 		})
 	}
-	return members{"Versions": list, "FunctionVersion": []any{}, "TotalCount": len(list)}, nil
+	return members{"Versions": list, "FunctionVersion": []any{}, "TotalCount": total}, nil
 }
 
 // describeRoutes lists the HTTP paths of a function, which are not kept by function here.

@@ -13,6 +13,9 @@ func invokeFunction(ctx context.Context, r *request) (*reply, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
+	if qualifier := f.text("qualifier"); qualifier != "" && qualifier != vendorLatest && qualifier != vendorDefault {
+		name += ":" + qualifier // a version's number, or an alias
+	}
 	result, err := r.surface.API.Invoke(ctx, &r.call, name, data)
 	if err != nil {
 		return nil, err
