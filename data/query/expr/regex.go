@@ -1,10 +1,7 @@
 package expr
 
 import (
-	"errors"
 	"regexp"
-	"regexp/syntax"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -122,15 +119,15 @@ func matched(s string, at []int, index int) bson.RawValue {
 }
 
 // pattern2regexp compiles a string or regex value with options.
-func pattern2regexp(op string, pattern, options bson.RawValue) (*regexp.Regexp, error) {
+func pattern2regexp(op string, source, options bson.RawValue) (*regexp.Regexp, error) {
 	var expression, flags string
-	switch pattern.Type {
+	switch source.Type {
 	case bson.TypeString:
-		expression = text(pattern)
+		expression = text(source)
 	case bson.TypeRegex:
-		expression, flags = pattern.Regex()
+		expression, flags = source.Regex()
 	default:
-		return nil, failed(op, "regex must be a string or regular expression, not %s", typeName(pattern))
+		return nil, failed(op, "regex must be a string or regular expression, not %s", typeName(source))
 	}
 	if !isAbsent(options) && !value.Nullish(options) {
 		if options.Type != bson.TypeString {
@@ -141,69 +138,16 @@ func pattern2regexp(op string, pattern, options bson.RawValue) (*regexp.Regexp, 
 		}
 		flags += text(options)
 	}
-	re, err := Regexp(expression, flags)
+	if i := strings.IndexFunc(flags, func(o rune) bool { return !strings.ContainsRune("imsxu", o) }); i >= 0 {
+		return nil, failed(op, "there is no regular expression option %q", flags[i:i+1])
+	}
+	made := pattern.CompileFinder
+	if op == "$regexMatch" {
+		made = pattern.Compile
+	}
+	re, err := made(expression, flags)
 	if err != nil {
-		return nil, failed(op, "%s", err.Error())
+		return nil, failed(op, "the regular expression is not valid or not supported: %s", err.Error())
 	}
 	return re, nil
-}
-
-// Regexp compiles a pattern with MongoDB's options: i (case), m (lines), s (dot matches newlines), x (extended). u is
-// accepted, as text is always Unicode. The error is a sentence for the caller: patterns need linear time, so that
-// look-around and back references do not exist.
-func Regexp(pattern, options string) (*regexp.Regexp, error) {
-	flags := ""
-	for i := range len(options) {
-		switch o := options[i]; o {
-		case 'i', 'm', 's':
-			if !strings.ContainsRune(flags, rune(o)) {
-				flags += string(rune(o))
-			}
-		case 'x':
-			pattern = stripExtended(pattern)
-		case 'u':
-		default:
-			return nil, invalid("there is no regular expression option %q", string(rune(o)))
-		}
-	}
-	if flags != "" {
-		pattern = "(?" + flags + ")" + pattern
-	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		if reason, ok := errors.AsType[*syntax.Error](err); ok {
-			return nil, invalid("the regular expression is not valid or not supported: %s", reason.Code)
-		}
-		return nil, invalid("the regular expression is not valid")
-	}
-	return re, nil
-}
-
-// stripExtended removes unescaped white space and comments outside character classes, which option x ignores.
-func stripExtended(pattern string) string {
-	out := make([]byte, 0, len(pattern))
-	class := false
-	for i := 0; i < len(pattern); i++ {
-		c := pattern[i]
-		switch {
-		case c == '\\' && i+1 < len(pattern):
-			out = append(out, c, pattern[i+1])
-			i++
-			continue
-		case c == '[':
-			class = true
-		case c == ']':
-			class = false
-		case class:
-		case slices.Contains([]byte(" \t\n\v\f\r"), c):
-			continue
-		case c == '#':
-			for i+1 < len(pattern) && pattern[i] != '\n' {
-				i++
-			}
-			continue
-		}
-		out = append(out, c)
-	}
-	return string(out)
 }

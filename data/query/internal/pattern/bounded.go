@@ -4,6 +4,7 @@ import (
 	"io"
 	"regexp"
 	"regexp/syntax"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -27,11 +28,17 @@ func (TooSlow) Error() string { return "a regular expression takes too long for 
 type Bounded struct {
 	*regexp.Regexp
 	states int
+	ends   map[int]bool // the groups that are no part of a match
 }
 
 // Bound makes an expression one whose Match ends.
 func Bound(re *regexp.Regexp) *Bounded {
-	b := &Bounded{Regexp: re, states: 1}
+	b := &Bounded{Regexp: re, states: 1, ends: map[int]bool{}}
+	for i, name := range re.SubexpNames() {
+		if strings.HasPrefix(name, endGroup) {
+			b.ends[i] = true
+		}
+	}
 	if tree, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
 		if program, err := syntax.Compile(tree.Simplify()); err == nil {
 			b.states = len(program.Inst)
@@ -51,9 +58,34 @@ func (b *Bounded) Match(text []byte) bool {
 // Find is FindStringSubmatchIndex, with Match's panic.
 func (b *Bounded) Find(text string) []int {
 	if b.cheap(len(text)) {
-		return b.FindStringSubmatchIndex(text)
+		return b.trimmed(b.FindStringSubmatchIndex(text))
 	}
-	return b.FindReaderSubmatchIndex(newReader([]byte(text)))
+	return b.trimmed(b.FindReaderSubmatchIndex(newReader([]byte(text))))
+}
+
+// trimmed takes the line end off a match, and off its groups, that stands before the end of the text and belongs to
+// neither, and leaves out the groups that tell of it.
+func (b *Bounded) trimmed(at []int) []int {
+	if len(b.ends) == 0 || at == nil {
+		return at
+	}
+	end := -1
+	for i := range b.ends {
+		if from, to := at[2*i], at[2*i+1]; from >= 0 && from < to {
+			end = from
+		}
+	}
+	kept := make([]int, 0, len(at))
+	for i := 0; i < len(at); i += 2 {
+		switch {
+		case b.ends[i/2]:
+		case end >= 0:
+			kept = append(kept, min(at[i], end), min(at[i+1], end))
+		default:
+			kept = append(kept, at[i], at[i+1])
+		}
+	}
+	return kept
 }
 
 // manyMatches is the length of a text from which looking for all matches is watched.
@@ -70,7 +102,11 @@ func (b *Bounded) FindAll(text string) [][]int {
 			return ""
 		})
 	}
-	return b.FindAllStringSubmatchIndex(text, -1)
+	all := b.FindAllStringSubmatchIndex(text, -1)
+	for i, at := range all {
+		all[i] = b.trimmed(at)
+	}
+	return all
 }
 
 // cheap reports whether a text of so many bytes is matched soon in any case.

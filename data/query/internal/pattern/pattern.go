@@ -19,6 +19,23 @@ const maxLength = language.MaxRegexBytes
 // x (white space and # comments in the pattern do not count). The options g, l, u and y of other languages have no
 // effect. It fails on what linear-time matching cannot do, such as look-around and back-references.
 func Compile(pattern, options string) (*regexp.Regexp, error) {
+	return compile(pattern, options, func() string { return endOfText })
+}
+
+// CompileFinder is Compile for who wants to know where matches are. Their ends are right in what Bound makes of it only:
+// what stands for $ takes the line end before the end of the text along, for linear-time matching cannot look ahead.
+func CompileFinder(pattern, options string) (*regexp.Regexp, error) {
+	ends := 0
+	return compile(pattern, options, func() string {
+		ends++
+		return fmt.Sprintf(`(?:(?P<%s%d>\n?)\z)`, endGroup, ends)
+	})
+}
+
+// endGroup begins the names of groups that hold a line end which is no part of the match.
+const endGroup = "yunduoEnd"
+
+func compile(pattern, options string, end func() string) (*regexp.Regexp, error) {
 	if len(pattern) > maxLength {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxLength)
 	}
@@ -37,7 +54,7 @@ func Compile(pattern, options string) (*regexp.Regexp, error) {
 			return nil, fmt.Errorf("the option %q does not exist", option)
 		}
 	}
-	translated := translate(pattern, extended, strings.Contains(flags, "m"))
+	translated := translate(pattern, extended, strings.Contains(flags, "m"), end)
 	if flags != "" {
 		translated = "(?" + flags + ")" + translated
 	}
@@ -57,13 +74,13 @@ const endOfText = `(?:\n?\z)`
 
 // translate rewrites what is spelled differently: $ and \Z at the end of the text, \uXXXX, and with extended the
 // white space and comments that do not count.
-func translate(pattern string, extended, multiline bool) string {
+func translate(pattern string, extended, multiline bool, end func() string) string {
 	var b strings.Builder
 	for i, class := 0, false; i < len(pattern); i++ {
 		c := pattern[i]
 		switch {
 		case c == '\\' && i+1 < len(pattern):
-			i += escape(&b, pattern[i:], class) - 1
+			i += escape(&b, pattern[i:], class, end) - 1
 		case class:
 			class = c != ']'
 			b.WriteByte(c)
@@ -78,7 +95,7 @@ func translate(pattern string, extended, multiline bool) string {
 				}
 			}
 		case c == '$' && !multiline:
-			b.WriteString(endOfText)
+			b.WriteString(end())
 		case extended && strings.IndexByte(" \t\n\r\v\f", c) >= 0:
 		case extended && c == '#':
 			for i+1 < len(pattern) && pattern[i+1] != '\n' {
@@ -92,10 +109,10 @@ func translate(pattern string, extended, multiline bool) string {
 }
 
 // escape translates the escape sequence at the start of pattern and returns its length in bytes.
-func escape(b *strings.Builder, pattern string, class bool) int {
+func escape(b *strings.Builder, pattern string, class bool, end func() string) int {
 	switch c := pattern[1]; {
 	case c == 'Z' && !class:
-		b.WriteString(endOfText)
+		b.WriteString(end())
 		return 2
 	case c == 'u' && len(pattern) >= 6 && isHex(pattern[2:6]):
 		b.WriteString(`\x{` + pattern[2:6] + `}`)
