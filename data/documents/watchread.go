@@ -53,7 +53,11 @@ func (r *watchRead) run() {
 	g, h := r.group, r.group.hub
 	h.all.reads <- struct{}{}
 	ctx, cancel := context.WithTimeout(context.Background(), watchReadTime)
-	r.at, r.err = r.read(ctx)
+	for range 3 { // a state that is exchanged while it is read is read again
+		if r.at, r.err = r.read(ctx); yunduo.ReasonOf(r.err) != yunduo.ReasonPositionLost {
+			break
+		}
+	}
 	cancel()
 	<-h.all.reads
 	if g.window != nil {
@@ -66,7 +70,8 @@ func (r *watchRead) run() {
 	defer h.mu.Unlock()
 	switch {
 	case g.read != r: // the hub began anew meanwhile, and so did the joiners
-	case r.at.Offset > h.position.Offset && r.at.Epoch == h.position.Epoch:
+	case r.err == nil && r.at.Epoch != h.position.Epoch: // it is about to: what it has not looked at yet is older
+	case r.at.Offset > h.position.Offset:
 		h.unsettled = append(h.unsettled, r)
 	default:
 		g.finish(r)

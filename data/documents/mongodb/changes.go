@@ -75,7 +75,14 @@ func (e *Engine) tail(ctx context.Context, id yunduo.AppID, a *app) (*tail, erro
 	if t != nil && !t.stopped() {
 		return t, nil
 	}
-	s, err := e.stream(ctx, id, nil)
+	// A tail goes on where the one before it ended: positions are those of changes, which others compare with what
+	// they have seen. Only the first one begins somewhere.
+	head, from := t.resumable()
+	s, err := e.stream(ctx, id, from)
+	if yunduo.ReasonOf(err) == yunduo.ReasonPositionLost {
+		head = 0
+		s, err = e.stream(ctx, id, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +92,7 @@ func (e *Engine) tail(ctx context.Context, id yunduo.AppID, a *app) (*tail, erro
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
 	running, cancel := context.WithCancel(context.Background())
-	t = &tail{epoch: epoch, cancel: cancel, done: make(chan struct{}), marks: map[bson.ObjectID]chan uint64{}}
+	t = &tail{epoch: epoch, head: head, cancel: cancel, done: make(chan struct{}), marks: map[bson.ObjectID]chan uint64{}}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if a.tail != nil && !a.tail.stopped() || e.closed {
@@ -102,6 +109,20 @@ func (e *Engine) tail(ctx context.Context, id yunduo.AppID, a *app) (*tail, erro
 	a.tail = t
 	go t.run(running, s)
 	return t, nil
+}
+
+// resumable returns where the next tail begins: at the head of this one, or now.
+func (t *tail) resumable() (head uint64, from *bson.Timestamp) {
+	if t == nil {
+		return 0, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.head == 0 || yunduo.ReasonOf(t.err) == yunduo.ReasonPositionLost {
+		return 0, nil
+	}
+	at := timeOf(t.head)
+	return t.head, &at
 }
 
 func (t *tail) stopped() bool {
@@ -123,16 +144,20 @@ func (t *tail) run(ctx context.Context, s *mongo.ChangeStream) {
 	defer s.Close(context.Background())
 	for {
 		ev, err := next(ctx, s)
+		at := offsetOf(ev.At, ev.Entry.N)
+		t.mu.Lock()
+		if err == nil && at <= t.head && t.head != 0 {
+			t.mu.Unlock()
+			continue
+		}
 		if err == nil && ev.Entry.Kind == kindEpoch {
 			err = errPositionLost()
 		}
-		t.mu.Lock()
 		if err != nil {
 			t.err = err
 			t.mu.Unlock()
 			return
 		}
-		at := offsetOf(ev.At, ev.Entry.N)
 		switch ev.Entry.Kind {
 		case kindMark:
 			if t.head == 0 { // nothing was seen yet: the mark is where the log ends
@@ -185,7 +210,7 @@ func (t *tail) end(ctx context.Context, log *mongo.Collection, mark entry) (uint
 
 // Position returns the position of the last durable commit of an app.
 func (e *Engine) Position(ctx context.Context, id yunduo.AppID) (at driver.Position, err error) {
-	for range 3 { // each new epoch, or removal of the app by another node, ends a tail
+	for range 5 { // each new epoch, and removals and other changes of the app by other nodes, end a tail
 		if at, err = e.position(ctx, id); yunduo.ReasonOf(err) != yunduo.ReasonPositionLost {
 			break
 		}

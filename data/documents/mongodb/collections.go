@@ -187,10 +187,8 @@ func (e *Engine) Forget(ns driver.Namespace) {
 	case a == nil:
 	case ns.Collection != "":
 		delete(a.known, ns.Collection)
-	default:
-		delete(e.apps, ns.App)
-		if a.tail != nil {
-			a.tail.cancel()
-		}
+	default: // who follows the log finds out there if the app is gone
+		clear(a.known)
+		a.doubtful = true
 	}
 }

@@ -77,6 +77,7 @@ func (e *Engine) FailureEndsTransaction() {}
 
 // app is what is known of an app's database.
 type app struct {
+	doubtful bool // its database may have been removed
 	// known are collections that were there a moment ago: MongoDB would make a missing one where we refuse.
 	known map[string]time.Time
 	tail  *tail
@@ -183,11 +184,12 @@ func (e *Engine) own(id yunduo.AppID, name string) *mongo.Collection {
 func (e *Engine) app(ctx context.Context, id yunduo.AppID) (*app, error) {
 	e.mu.Lock()
 	a, closed := e.apps[id], e.closed
+	doubtful := a != nil && a.doubtful
 	e.mu.Unlock()
 	if closed {
 		return nil, errClosed()
 	}
-	if a != nil {
+	if a != nil && !doubtful {
 		return a, nil
 	}
 	if err := e.setUp(ctx, id); err != nil {
@@ -198,6 +200,7 @@ func (e *Engine) app(ctx context.Context, id yunduo.AppID) (*app, error) {
 	if e.apps[id] == nil {
 		e.apps[id] = &app{known: map[string]time.Time{}}
 	}
+	e.apps[id].doubtful = false
 	return e.apps[id], nil
 }
 

@@ -1,6 +1,8 @@
 package mongodb_test
 
 import (
+	"math/rand"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -79,4 +81,98 @@ func TestWatch_NoHalfTransactions(t *testing.T) {
 		})
 	}
 	writers.Wait()
+}
+
+// Collections are written, dropped, brought back and renamed while they are watched: in the end every watch shows what a
+// query finds.
+func TestWatch_CollectionsComeAndGo(t *testing.T) {
+	db := documents.New(open(t), documents.Options{})
+	t.Cleanup(db.Close)
+	s := db.As(yunduo.Caller{App: "shop", Role: yunduo.RoleOwner})
+	type seen struct {
+		watch *documents.Watch
+		wake  chan struct{}
+		docs  map[string]bson.Raw
+	}
+	all, there := map[string]*seen{}, map[string]bool{}
+	names := []string{"a", "b", "c"}
+	for _, name := range names {
+		require.NoError(t, s.CreateCollection(t.Context(), name))
+		one := &seen{wake: make(chan struct{}, 1), docs: map[string]bson.Raw{}}
+		w, err := s.Watch(t.Context(), name, documents.WatchQuery{}, func() {
+			select {
+			case one.wake <- struct{}{}:
+			default:
+			}
+		})
+		require.NoError(t, err)
+		t.Cleanup(w.Close)
+		one.watch, all[name], there[name] = w, one, true
+	}
+	put := func(name, key string, n int) {
+		_, err := s.Update(t.Context(), name, documents.Update{Filter: marshal(t, bson.D{{Key: "_id", Value: key}}), Change: account(t, key, n), Upsert: true})
+		require.NoError(t, err)
+	}
+	r := rand.New(rand.NewSource(3))
+	for i := range 60 {
+		name, other := names[r.Intn(3)], names[r.Intn(3)]
+		switch k := r.Intn(20); {
+		case !there[name]:
+			dropped, err := s.Dropped(t.Context())
+			require.NoError(t, err)
+			if there[name] = true; len(dropped) > 0 && k < 10 {
+				require.NoError(t, s.Undrop(t.Context(), dropped[0].ID, name))
+			} else {
+				require.NoError(t, s.CreateCollection(t.Context(), name))
+			}
+		case k < 2:
+			require.NoError(t, s.DropCollection(t.Context(), name))
+			there[name] = false
+		case k < 5 && !there[other]:
+			require.NoError(t, s.RenameCollection(t.Context(), name, other))
+			there[name], there[other] = false, true
+		default:
+			put(name, strconv.Itoa(r.Intn(6)), i)
+		}
+	}
+	for _, name := range names {
+		if !there[name] {
+			require.NoError(t, s.CreateCollection(t.Context(), name))
+		}
+		put(name, "end", 1000)
+		one := all[name]
+		for one.docs["end"] == nil {
+			events, err := one.watch.Take()
+			require.NoError(t, err)
+			for _, e := range events {
+				if e.Snapshot {
+					clear(one.docs)
+				}
+				for _, doc := range e.Documents {
+					one.docs[doc.Lookup("_id").StringValue()] = doc
+				}
+				for _, c := range e.Changes {
+					if delete(one.docs, c.ID.StringValue()); c.Document != nil {
+						one.docs[c.ID.StringValue()] = c.Document
+					}
+				}
+			}
+			if len(events) == 0 {
+				select {
+				case <-one.wake:
+				case <-t.Context().Done():
+					t.Fatal("nothing came")
+				}
+			}
+		}
+		cursor, err := s.Find(t.Context(), name, documents.Query{})
+		require.NoError(t, err)
+		found, err := documents.All(t.Context(), cursor)
+		require.NoError(t, err)
+		want := map[string]bson.Raw{}
+		for _, doc := range found {
+			want[doc.Lookup("_id").StringValue()] = doc
+		}
+		require.Equal(t, want, one.docs, name)
+	}
 }
