@@ -61,6 +61,9 @@ func (c *conn) serve(ctx context.Context) {
 			close(signedIn)
 			_ = c.socket.SetReadDeadline(time.Time{})
 			signedIn = nil
+		} else if signedIn != nil {
+			// A driver watches the server on connections that never sign in: they greet every few seconds.
+			_ = c.socket.SetReadDeadline(time.Now().Add(loginTime))
 		}
 		if m.noReply {
 			continue

@@ -56,6 +56,8 @@ type Engine struct {
 	options Options
 	logger  *slog.Logger
 
+	ahead time.Duration // of the deployment's clock
+
 	stop   context.CancelFunc // ends the upkeep
 	upkeep sync.WaitGroup
 
@@ -152,15 +154,19 @@ func (e *Engine) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.options.ConnectTimeout)
 	defer cancel()
 	var hello struct {
-		SetName        string `bson:"setName"`
-		Msg            string `bson:"msg"`
-		MaxWireVersion int    `bson:"maxWireVersion"`
+		SetName        string    `bson:"setName"`
+		Msg            string    `bson:"msg"`
+		MaxWireVersion int       `bson:"maxWireVersion"`
+		LocalTime      time.Time `bson:"localTime"`
 	}
 	if err := e.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
 		return err
 	}
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return errors.New("the deployment is a standalone server; transactions and change streams need a replica set")
+	}
+	if !hello.LocalTime.IsZero() {
+		e.ahead = time.Until(hello.LocalTime)
 	}
 	if hello.MaxWireVersion < 13 {
 		return errors.New("the deployment is older than MongoDB 5.0")
@@ -206,7 +212,7 @@ func (e *Engine) app(ctx context.Context, id yunduo.AppID) (*app, error) {
 
 // setUp makes the engine's own collections in an app's database.
 func (e *Engine) setUp(ctx context.Context, id yunduo.AppID) error {
-	for _, name := range []string{metaCollection, settingsCollection, logCollection, movesCollection, trashCollection} {
+	for _, name := range []string{metaCollection, settingsCollection, logCollection} { // others are made when they are needed
 		if err := e.database(id).CreateCollection(ctx, name); err != nil && codeOf(err) != codeNamespaceExists {
 			return failure(err)
 		}
@@ -214,10 +220,7 @@ func (e *Engine) setUp(ctx context.Context, id yunduo.AppID) error {
 	if err := e.indexLog(ctx, id); err != nil {
 		return err
 	}
-	if err := e.beginOrder(ctx, id); err != nil {
-		return err
-	}
-	made := bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "value", Value: rand.Int64()}}}}
+	made := bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "value", Value: rand.Int64()}, {Key: "made", Value: time.Now().Add(e.ahead)}}}}
 	_, err := e.own(id, metaCollection).UpdateOne(ctx, bson.D{{Key: "_id", Value: "epoch"}}, made, options.UpdateOne().SetUpsert(true))
 	return failure(err)
 }
@@ -241,7 +244,7 @@ func (e *Engine) epochOf(ctx context.Context, id yunduo.AppID) (uint64, error) {
 // expiryMargin is how much longer MongoDB keeps entries than we read them: whoever reads has to notice first.
 const expiryMargin = time.Hour
 
-// indexLog makes the indexes of the log: in order, and by age for what never came into order.
+// indexLog makes the index of the log by age, for what never came into order.
 func (e *Engine) indexLog(ctx context.Context, id yunduo.AppID) error {
 	log := e.own(id, logCollection).Indexes()
 	expiry := mongo.IndexModel{Keys: bson.D{{Key: "t", Value: 1}}, Options: options.Index().SetName("expiry").SetExpireAfterSeconds(int32((e.options.LogAge + expiryMargin) / time.Second))}
@@ -251,9 +254,6 @@ func (e *Engine) indexLog(ctx context.Context, id yunduo.AppID) error {
 			return failure(err)
 		}
 		_, err = log.CreateOne(ctx, expiry)
-	}
-	if err == nil {
-		_, err = log.CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "p", Value: 1}}, Options: options.Index().SetName("order").SetSparse(true)})
 	}
 	return failure(err)
 }

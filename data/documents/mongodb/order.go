@@ -30,25 +30,28 @@ const orderBatch = 500
 
 var orderID = bson.D{{Key: "_id", Value: "order"}}
 
-// beginOrder makes the record of an app whose log begins.
+// beforeMade is how long before an app was made its log is taken to begin, to be sure.
+const beforeMade = time.Minute
+
+// beginOrder makes the record of a log that nobody has brought into order yet, and the index of its order.
 func (e *Engine) beginOrder(ctx context.Context, id yunduo.AppID) error {
-	meta := e.own(id, metaCollection)
-	err := meta.FindOne(ctx, orderID).Err()
-	if !errors.Is(err, mongo.ErrNoDocuments) {
+	order := mongo.IndexModel{Keys: bson.D{{Key: "p", Value: 1}}, Options: options.Index().SetName("order").SetSparse(true)}
+	if _, err := e.own(id, logCollection).Indexes().CreateOne(ctx, order); err != nil {
 		return failure(err)
 	}
-	s, err := e.heads(ctx, id, nil)
-	if err != nil {
-		return err
+	var epoch struct {
+		Made time.Time `bson:"made"`
 	}
-	defer s.Close(context.WithoutCancel(ctx))
-	at, err := e.mark(ctx, id, s, nil)
-	if err != nil {
-		return err
+	err := e.own(id, metaCollection).FindOne(ctx, bson.D{{Key: "_id", Value: "epoch"}}).Decode(&epoch)
+	if errors.Is(err, mongo.ErrNoDocuments) { // another node has removed the app
+		return errPositionLost()
 	}
-	here, now := int64(offsetOf(at, 0)), time.Now()
-	begun := bson.D{{Key: "$setOnInsert", Value: arrangement{From: here, Since: now, UpTo: here, Time: now}}}
-	_, err = meta.UpdateOne(ctx, orderID, begun, options.UpdateOne().SetUpsert(true))
+	if err != nil {
+		return failure(err)
+	}
+	here := int64(offsetOf(bson.Timestamp{T: uint32(epoch.Made.Add(-beforeMade).Unix())}, 0))
+	begun := bson.D{{Key: "$setOnInsert", Value: arrangement{From: here, Since: epoch.Made, UpTo: here, Time: epoch.Made}}}
+	_, err = e.own(id, metaCollection).UpdateOne(ctx, orderID, begun, options.UpdateOne().SetUpsert(true))
 	return failure(err)
 }
 
@@ -123,8 +126,11 @@ func (e *Engine) arrangedUpTo(ctx context.Context, id yunduo.AppID, offset uint6
 
 func (e *Engine) arranged(ctx context.Context, id yunduo.AppID) (o arrangement, err error) {
 	err = e.own(id, metaCollection).FindOne(ctx, orderID).Decode(&o)
-	if errors.Is(err, mongo.ErrNoDocuments) { // another node has removed the app
-		return o, errPositionLost()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		if err := e.beginOrder(ctx, id); err != nil {
+			return o, err
+		}
+		err = e.own(id, metaCollection).FindOne(ctx, orderID).Decode(&o)
 	}
 	return o, failure(err)
 }
@@ -176,17 +182,21 @@ func (w *arranger) take(ctx context.Context, ev logged) error {
 	return w.flush(ctx)
 }
 
+// flush writes the positions and up to where they are written, at once.
 func (w *arranger) flush(ctx context.Context) error {
-	if len(w.pending) > 0 {
-		if _, err := w.e.own(w.app, logCollection).BulkWrite(ctx, w.pending, options.BulkWrite().SetOrdered(false)); err != nil {
-			return failure(err)
+	err := w.e.transact(ctx, w.app, func(t *transaction) error {
+		if len(w.pending) > 0 {
+			if _, err := w.e.own(w.app, logCollection).BulkWrite(t.within(ctx), w.pending, options.BulkWrite().SetOrdered(false)); err != nil {
+				return failure(err)
+			}
 		}
-		w.pending = w.pending[:0]
-	}
-	behind := bson.D{{Key: "_id", Value: "order"}, {Key: "upTo", Value: bson.D{{Key: "$lt", Value: w.order.UpTo}}}}
-	set := bson.D{{Key: "$set", Value: bson.D{{Key: "upTo", Value: w.order.UpTo}, {Key: "time", Value: w.order.Time}}}}
-	_, err := w.e.own(w.app, metaCollection).UpdateOne(ctx, behind, set)
-	return failure(err)
+		behind := bson.D{{Key: "_id", Value: "order"}, {Key: "upTo", Value: bson.D{{Key: "$lt", Value: w.order.UpTo}}}}
+		set := bson.D{{Key: "$set", Value: bson.D{{Key: "upTo", Value: w.order.UpTo}, {Key: "time", Value: w.order.Time}}}}
+		_, err := w.e.own(w.app, metaCollection).UpdateOne(t.within(ctx), behind, set)
+		return failure(err)
+	})
+	w.pending = w.pending[:0]
+	return err
 }
 
 // finish writes what is left, and that everything up to a mark has its position.
