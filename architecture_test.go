@@ -57,6 +57,7 @@ var homes = map[string][]string{
 	"github.com/elastic/go-seccomp-bpf":    {"functions/node"},
 	"google.golang.org/protobuf":           {"gateway"},
 	"filippo.io/age":                       {"apps"},
+	"go.opentelemetry.io":                  {"server"},
 
 	"github.com/santhosh-tekuri/jsonschema": {"functions"},
 	"github.com/tidwall/gjson":              {"internal/jsontext"},

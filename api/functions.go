@@ -32,6 +32,10 @@ func functionOperations() []*Operation {
 		row("functions.source", Owner, "Show the files of a version", functionSource),
 		row("functions.test", Owner, "Run a function under a chosen identity", testFunction),
 		row("functions.logs", Owner, "List recent invocations", functionLogs),
+		row("functions.trace", Owner, "Tell where the time of an invocation went", traceInvocation),
+		row("functions.record", Owner, "Let the next calls of a function be recorded", recordFunction),
+		row("functions.recordings", Owner, "List recorded calls", listRecordings),
+		row("functions.recording", Owner, "Give a recorded call, to be run again elsewhere", getRecording),
 		row("functions.stats", Owner, "Tell what functions did, by minutes or hours", functionStats),
 	}
 }
@@ -259,7 +263,7 @@ func testFunction(ctx context.Context, a *API, call *Call, req *wire.TestInvokeR
 	if err != nil {
 		return nil, err
 	}
-	options := functions.InvokeOptions{Source: functions.SourceClient, Lines: true}
+	options := functions.InvokeOptions{Source: functions.SourceClient, Lines: true, Record: req.Record}
 	if req.OpenID != "" {
 		options.AsUser = &yunduo.Caller{
 			App: call.App, Role: yunduo.RoleUser, OpenID: req.OpenID, UserID: req.OpenID, Provider: "wechat", WeChatAppID: app.WeChat.AppID, ClientIP: call.Caller.ClientIP,

@@ -28,23 +28,40 @@ func wireInvocation(i functions.Invocation) wire.InvocationRecord {
 }
 
 func functionLogs(ctx context.Context, a *API, call *Call, req *wire.LogsRequest) (*wire.LogsResponse, error) {
-	list, err := a.rooms.Functions.Logs(ctx, call.Caller, call.App, functions.LogQuery{Function: req.Function, Before: req.Before, Limit: req.Limit})
+	q := functions.LogQuery{Function: req.Function, Before: req.Before, Limit: req.Limit, LogFilter: logFilter(req)}
+	if req.Since != nil {
+		q.Since = *req.Since
+	}
+	if req.Until != nil {
+		q.Until = *req.Until
+	}
+	list, more, err := a.rooms.Functions.Logs(ctx, call.Caller, call.App, q)
 	if err != nil {
 		return nil, err
 	}
-	response := &wire.LogsResponse{Invocations: make([]wire.InvocationRecord, len(list))}
+	response := &wire.LogsResponse{Invocations: make([]wire.InvocationRecord, len(list)), More: more}
 	for i, record := range list {
 		response.Invocations[i] = wireInvocation(record)
 	}
 	return response, nil
 }
 
-// FollowLogs sends the invocations of an app or one of its functions as they end, until stop is called.
-func (a *API) FollowLogs(ctx context.Context, call *Call, function string) (records <-chan wire.InvocationRecord, stop func(), err error) {
+func logFilter(req *wire.LogsRequest) functions.LogFilter {
+	return functions.LogFilter{Level: req.Level, Failed: req.Failed, Text: req.Search}
+}
+
+// FollowLogs sends the invocations of an app that a request wants (its function, level, failed and search count) as they
+// end, until stop is called.
+func (a *API) FollowLogs(ctx context.Context, call *Call, req *wire.LogsRequest) (records <-chan wire.InvocationRecord, stop func(), err error) {
 	if err := a.operations["functions.logs"].admit(call); err != nil {
 		return nil, nil, err
 	}
-	entries, unsubscribe, err := a.rooms.Functions.Subscribe(call.Caller, call.App, function, func(e functions.Entry) bool { return e.Ended != nil })
+	wants, err := logFilter(req).Wants()
+	if err != nil {
+		return nil, nil, err
+	}
+	function := req.Function
+	entries, unsubscribe, err := a.rooms.Functions.Subscribe(call.Caller, call.App, function, func(e functions.Entry) bool { return e.Ended != nil && (wants == nil || wants(e.Ended)) })
 	if err != nil {
 		return nil, nil, err
 	}

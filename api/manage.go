@@ -35,7 +35,7 @@ func wireApp(app apps.App) *wire.App {
 	return &wire.App{
 		ID: string(app.ID), Name: app.Name, WeChatAppID: app.WeChat.AppID, HasSecret: app.WeChat.HasSecret,
 		AllowedOrigins: app.AllowedOrigins, Destinations: app.Destinations, CreatedAt: app.CreatedAt,
-		ChangeLog: wire.ChangeLog{AgeSeconds: int64(app.ChangeLog.Age / time.Second), Bytes: app.ChangeLog.Bytes},
+		ChangeLog: wire.ChangeLog{AgeSeconds: int64(app.ChangeLog.Age / time.Second), Bytes: app.ChangeLog.Bytes}, LogDays: app.LogDays,
 	}
 }
 
@@ -80,6 +80,9 @@ func createApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*
 	if log := changeLogOf(req.ChangeLog); log != nil {
 		app.ChangeLog = *log
 	}
+	if req.LogDays != nil {
+		app.LogDays = *req.LogDays
+	}
 	made, err := a.rooms.Apps.Create(ctx, call.Caller, app)
 	if err != nil {
 		return nil, err
@@ -98,7 +101,7 @@ func getApp(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wire.App, 
 func updateApp(ctx context.Context, a *API, call *Call, req *wire.AppRequest) (*wire.App, error) {
 	app, err := a.rooms.Apps.Update(ctx, call.Caller, call.App, apps.Change{
 		Name: req.Name, WeChatAppID: req.WeChatAppID, WeChatSecret: req.WeChatSecret, AllowedOrigins: req.AllowedOrigins, Destinations: req.Destinations,
-		ChangeLog: changeLogOf(req.ChangeLog),
+		ChangeLog: changeLogOf(req.ChangeLog), LogDays: req.LogDays,
 	})
 	if err != nil {
 		return nil, err

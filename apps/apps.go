@@ -43,6 +43,7 @@ type record struct {
 	CreatedAt    time.Time        `bson:"createdAt"`
 	UpdatedAt    time.Time        `bson:"updatedAt"`
 	ChangeLog    ChangeLog        `bson:"changeLog"`
+	LogDays      int              `bson:"logDays,omitempty"`
 	Deleting     bool             `bson:"deleting"`            // it was deleted: nobody finds it
 	DeletedAt    time.Time        `bson:"deletedAt,omitempty"` // until its data is dropped it can be brought back
 	Purging      bool             `bson:"purging,omitempty"`   // its data is being dropped
@@ -116,6 +117,13 @@ func (r *Registry) Destinations(ctx context.Context, id yunduo.AppID) ([]string,
 	return rec.Destinations, err
 }
 
+// LogAge returns how long records of function invocations are kept of an app; 0 is the platform's default. Reasons:
+// app_not_found.
+func (r *Registry) LogAge(ctx context.Context, id yunduo.AppID) (time.Duration, error) {
+	rec, err := r.load(ctx, id)
+	return time.Duration(rec.LogDays) * 24 * time.Hour, err
+}
+
 // OnlyOne lets no second app be created from now on; why is what who tries is told.
 func (r *Registry) OnlyOne(why string) { r.onlyOne.Store(&why) }
 
@@ -137,7 +145,7 @@ func (r *Registry) Create(ctx context.Context, caller yunduo.Caller, app App) (A
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	rec := record{ID: string(app.ID), CreatedAt: now, UpdatedAt: now}
-	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions, Destinations: &app.Destinations, ChangeLog: &app.ChangeLog})
+	err := r.apply(&rec, Change{Name: &app.Name, WeChatAppID: &app.WeChat.AppID, WeChatSecret: &app.WeChat.Secret, AllowedOrigins: &app.AllowedOrigins, Functions: &app.Functions, Destinations: &app.Destinations, ChangeLog: &app.ChangeLog, LogDays: &app.LogDays})
 	if err == nil {
 		err = r.vacate(ctx, app.ID)
 	}
@@ -254,6 +262,7 @@ func (r *Registry) Update(ctx context.Context, caller yunduo.Caller, id yunduo.A
 		{change.Functions != nil, "functions", rec.Functions},
 		{change.Destinations != nil, "destinations", rec.Destinations},
 		{change.ChangeLog != nil, "changeLog", rec.ChangeLog},
+		{change.LogDays != nil, "logDays", rec.LogDays},
 	} {
 		if field.asked {
 			set = append(set, bson.E{Key: field.name, Value: field.value})
@@ -296,6 +305,7 @@ func public(rec record) App {
 		Functions:      rec.Functions,
 		Destinations:   rec.Destinations,
 		ChangeLog:      rec.ChangeLog,
+		LogDays:        rec.LogDays,
 		CreatedAt:      rec.CreatedAt,
 		UpdatedAt:      rec.UpdatedAt,
 	}

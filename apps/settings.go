@@ -22,6 +22,7 @@ const (
 	minLogAge    = time.Minute
 	maxLogAge    = 10 * 365 * 24 * time.Hour
 	minLogBytes  = 1 << 20
+	maxLogDays   = 365
 )
 
 // App is a tenant.
@@ -33,6 +34,7 @@ type App struct {
 	Functions      FunctionDefaults `json:"functions"`
 	Destinations   []string         `json:"destinations"` // where functions may connect to; none is everywhere
 	ChangeLog      ChangeLog        `json:"changeLog"`
+	LogDays        int              `json:"logDays"` // how many days records of invocations are kept; 0 is the default
 	CreatedAt      time.Time        `json:"createdAt"`
 	UpdatedAt      time.Time        `json:"updatedAt"`
 }
@@ -80,6 +82,7 @@ type Change struct {
 	Functions      *FunctionDefaults
 	Destinations   *[]string
 	ChangeLog      *ChangeLog
+	LogDays        *int
 }
 
 // apply checks a change and puts it into the record.
@@ -126,6 +129,12 @@ func (r *Registry) apply(rec *record, c Change) error {
 			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "functions: a timeout is at most %s, memory %d MiB, concurrency %d", maxTimeout, maxMemoryMiB, maxSlots)
 		}
 		rec.Functions = *f
+	}
+	if c.LogDays != nil {
+		if *c.LogDays < 0 || *c.LogDays > maxLogDays {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "logRetentionDays: %d is not between 0 (the default) and %d", *c.LogDays, maxLogDays)
+		}
+		rec.LogDays = *c.LogDays
 	}
 	if l := c.ChangeLog; l != nil {
 		switch {

@@ -40,18 +40,17 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 		err = p.failure
 	}
 	if err != nil {
-		s.record(invocation, p).finish(p, 0, runtime.Result{}, err)
+		s.record(ctx, invocation, p).finish(p, 0, runtime.Result{}, err)
 		p.release()
 		return nil, err
 	}
 	if invocation.Idle = replyIdle; o.Upgrade {
 		invocation.Idle = socketIdle
 	}
-	rec := s.record(invocation, p)
-	begun := time.Now()
+	rec := s.record(ctx, invocation, p)
 	return p.discreet(p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
 		end(err == nil)
-		rec.finish(p, time.Since(begun), result, p.hideIn(err))
+		rec.finish(p, elapsed()-rec.begun, result, p.hideIn(err))
 		p.release()
 	})), nil
 }

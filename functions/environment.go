@@ -2,10 +2,12 @@ package functions
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"yunduo"
@@ -39,14 +41,36 @@ func (s *Service) outfit(ctx context.Context, p *program, b *runtime.Bundle) err
 	// The longest first: one secret may begin with another.
 	slices.SortFunc(names, func(a, b string) int { return len(values[b]) - len(values[a]) })
 	for _, name := range names {
-		if secret[name] && len(values[name]) >= minRedacted {
-			hidden = append(hidden, values[name], "[secret "+name+"]")
+		if !secret[name] {
+			continue
+		}
+		p.secret = append(p.secret, name)
+		if len(values[name]) < minRedacted {
+			continue
+		}
+		for _, form := range spellings(values[name]) {
+			hidden = append(hidden, form, standIn(name))
 		}
 	}
 	if hidden != nil {
 		p.secrets = strings.NewReplacer(hidden...)
 	}
 	return nil
+}
+
+// standIn is what stands in logs and records for the value of a secret.
+func standIn(name string) string { return "[secret " + name + "]" }
+
+// spellings returns a text as it is, and as it stands inside of quotation marks, if that is different.
+func spellings(text string) []string {
+	list := []string{text}
+	inJSON, _ := json.Marshal(text) // never fails
+	for _, quoted := range []string{strconv.Quote(text), string(inJSON)} {
+		if inside := quoted[1 : len(quoted)-1]; !slices.Contains(list, inside) {
+			list = append(list, inside)
+		}
+	}
+	return list
 }
 
 func (s *Service) epoch(app yunduo.AppID) int64 {

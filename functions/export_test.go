@@ -16,6 +16,9 @@ func (s *Service) StoreFigures(before int64) { s.storeFigures(before) }
 // Sample looks at processes, as happens every few seconds.
 func (s *Service) Sample() { s.sample() }
 
+// SweepLogs removes records that are too old, as happens every hour.
+func (s *Service) SweepLogs(ctx context.Context) error { return s.sweepOldLogs(ctx) }
+
 // Counting returns what counts one invocation.
 func Counting(at time.Time) func() {
 	var f figures

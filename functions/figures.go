@@ -2,6 +2,7 @@ package functions
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yunduo"
@@ -9,7 +10,8 @@ import (
 
 const (
 	figuresSpan = 300 // seconds that are remembered
-	// quietPerSecond is how many successful invocations without output are recorded of a function in one second.
+	// quietPerSecond is how many successful invocations without output are recorded of a function in one second, beside
+	// those that are slower than all before them in it.
 	quietPerSecond = 50
 )
 
@@ -69,10 +71,13 @@ type functionFigures struct {
 	mu      sync.Mutex
 	minutes [2]minute // by the number of the minute, modulo 2
 	quiet   struct {
-		unix  int64
-		count int
+		unix    int64
+		count   int
+		slowest time.Duration
 	}
 	failed *LastError
+
+	wish atomic.Pointer[wish] // to record calls; nil for none
 }
 
 func (f *figures) of(app yunduo.AppID, function string) *functionFigures {
@@ -182,7 +187,7 @@ func (a *appFigures) sweep(now int64) {
 }
 
 // add counts an invocation. quiet says that it is one of too many successful ones to be recorded, should it have printed
-// nothing.
+// nothing and be slower than none.
 func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
 	ended := started.Add(end.took)
 	unix, bucket := ended.Unix(), bucketOf(end.took)
@@ -203,8 +208,10 @@ func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
 		return false
 	}
 	if f.quiet.unix != unix {
-		f.quiet.unix, f.quiet.count = unix, 0
+		f.quiet.unix, f.quiet.count, f.quiet.slowest = unix, 0, 0
 	}
 	f.quiet.count++
-	return f.quiet.count > quietPerSecond
+	slowest := end.took > f.quiet.slowest
+	f.quiet.slowest = max(f.quiet.slowest, end.took)
+	return f.quiet.count > quietPerSecond && !slowest
 }

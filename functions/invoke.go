@@ -31,6 +31,8 @@ type InvokeOptions struct {
 	RequestID string // of ctx if empty
 	// Lines asks for what the code printed before its reply.
 	Lines bool
+	// Record keeps all that the code is told, for the app's owner to run it again (see Tape).
+	Record bool
 	// Task is the coroutine that calls, to be parked while the function runs; nil on an ordinary goroutine.
 	Task *eventloop.Task
 	// Public lets callers without credentials in and asks no rules: what is called says itself that anybody may.
@@ -79,9 +81,11 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 	if err := p.accepts(invocation.Event); err != nil && !o.again && invocation.Source != SourceTimer {
 		return Result{}, err
 	}
-	rec := s.record(invocation, p)
+	rec := s.record(ctx, invocation, p)
 	invocation.Task = o.Task
-	begun := time.Now()
+	if o.Record || p.figures.wish.Load().take(rec.started) {
+		rec.taping = &taping{event: invocation.Event}
+	}
 	result := Result{InvocationID: invocation.ID, Version: p.number}
 	if p.failure != nil {
 		err = p.failure
@@ -92,7 +96,10 @@ func (s *Service) Invoke(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		end(err == nil)
 		err = p.hideIn(err)
 	}
-	rec.finish(p, time.Since(begun), result.Result, err)
+	rec.finish(p, elapsed()-rec.begun, result.Result, err)
+	if rec.taping != nil {
+		rec.keepTape(result.JSON)
+	}
 	if o.Lines {
 		result.Lines = rec.printed()
 	}
@@ -133,11 +140,29 @@ func (s *Service) equip(ctx context.Context, p *program, invocation *runtime.Inv
 }
 
 // record begins the record of an invocation, which the caller ends.
-func (s *Service) record(invocation *runtime.Invocation, p *program) *recording {
-	rec := &recording{service: s, invocation: invocation, app: invocation.Caller.App, function: invocation.Caller.Function, program: p, started: s.options.Now()}
+func (s *Service) record(ctx context.Context, invocation *runtime.Invocation, p *program) *recording {
+	rec := &recording{
+		service: s, invocation: invocation, program: p, started: s.options.Now(), begun: elapsed(),
+	}
+	arrival := yunduo.ArrivalOf(ctx)
+	if !arrival.Received.IsZero() {
+		rec.gateway = rec.begun - arrival.Received.Sub(epoch)
+	}
+	if remote := validTraceParent(arrival.TraceParent); remote != "" {
+		rec.trace = &Trace{Remote: remote}
+	}
+	if invocation.Source == SourceFunction {
+		if by, ok := ctx.Value(parentKey{}).(*calling); ok {
+			by.child = invocation.ID
+			rec.trace = &Trace{Parent: by.parent, Remote: by.remote}
+		}
+	}
+	if rec.trace != nil || s.options.Export != nil {
+		invocation.TraceParent = rec.traceParent(spanOf(invocation.ID))
+	}
 	invocation.Log = rec.line
 	if h := s.host.Load(); h != nil {
-		invocation.Host = *h
+		invocation.Host = rec
 	}
 	return rec
 }
@@ -155,6 +180,10 @@ func (s *Service) admit(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "the caller belongs to another app than %s", app)
 	case o.AsUser != nil && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose whom a function runs for", app)
+	case o.Record && !caller.MayManage(app):
+		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may record a call", app)
+	case o.Record && s.tapes.sealer == nil:
+		return nil, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "this server has no key to seal recorded calls with")
 	case isNumber(qualifier) && !caller.MayManage(app):
 		return nil, yunduo.Errorf(yunduo.ReasonPermissionDenied, "only the owner of the app %s may choose a version by its number; others call an alias", app)
 	}

@@ -81,10 +81,11 @@ func TestManage_OthersRefused(t *testing.T) {
 			_, versions := h.Versions(ctx, caller, app, "f")
 			_, back := h.Rollback(ctx, caller, app, "f", 1)
 			_, files := h.Source(ctx, caller, app, "f", 0)
-			_, logs := h.Logs(ctx, caller, app, functions.LogQuery{})
+			_, _, logs := h.Logs(ctx, caller, app, functions.LogQuery{})
+			_, trace := h.Find(ctx, caller, app, "x")
 			_, _, feed := h.Subscribe(caller, app, "", nil)
 			_, stats := h.Stats(caller, app, 10)
-			for _, err := range []error{deploy, list, get, versions, back, files, logs, feed, stats, h.Delete(ctx, caller, app, "f"), h.DropApp(ctx, caller, app)} {
+			for _, err := range []error{deploy, list, get, versions, back, files, logs, trace, feed, stats, h.Delete(ctx, caller, app, "f"), h.DropApp(ctx, caller, app)} {
 				refused(t, yunduo.ReasonPermissionDenied, err)
 			}
 		})

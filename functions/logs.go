@@ -33,6 +33,7 @@ type Invocation struct {
 	Message   string
 	Stack     string // of the author's code
 	Lines     []runtime.LogLine
+	Trace     Trace
 }
 
 // logRecord is an Invocation as it is stored. Its ID begins with the app and sorts by time.
@@ -51,6 +52,7 @@ type logRecord struct {
 	Message    string        `bson:"message,omitempty"`
 	Stack      string        `bson:"stack,omitempty"`
 	Lines      []lineRecord  `bson:"lines,omitempty"`
+	Trace      *traceRecord  `bson:"trace,omitempty"`
 }
 
 type lineRecord struct {
@@ -62,7 +64,7 @@ type lineRecord struct {
 func newLogRecord(i *Invocation) logRecord {
 	r := logRecord{
 		ID: logID(i.App, i.ID), App: i.App, Function: i.Function, Version: i.Version, Source: i.Source, User: i.User, RequestID: i.RequestID,
-		StartedAt: i.StartedAt, DurationUS: i.Duration.Microseconds(), Cold: i.Cold, Reason: i.Reason, Message: i.Message, Stack: i.Stack,
+		StartedAt: i.StartedAt, DurationUS: i.Duration.Microseconds(), Cold: i.Cold, Reason: i.Reason, Message: i.Message, Stack: i.Stack, Trace: newTraceRecord(&i.Trace),
 	}
 	for _, l := range i.Lines {
 		r.Lines = append(r.Lines, lineRecord(l))
@@ -73,7 +75,7 @@ func newLogRecord(i *Invocation) logRecord {
 func (r *logRecord) invocation() Invocation {
 	i := Invocation{
 		ID: strings.TrimPrefix(r.ID, string(r.App)+"/"), App: r.App, Function: r.Function, Version: r.Version, Source: r.Source, User: r.User, RequestID: r.RequestID,
-		StartedAt: r.StartedAt, Duration: time.Duration(r.DurationUS) * time.Microsecond, Cold: r.Cold, Reason: r.Reason, Message: r.Message, Stack: r.Stack,
+		StartedAt: r.StartedAt, Duration: time.Duration(r.DurationUS) * time.Microsecond, Cold: r.Cold, Reason: r.Reason, Message: r.Message, Stack: r.Stack, Trace: r.Trace.trace(),
 	}
 	for _, l := range r.Lines {
 		i.Lines = append(i.Lines, runtime.LogLine(l))
@@ -82,49 +84,6 @@ func (r *logRecord) invocation() Invocation {
 }
 
 func logID(app yunduo.AppID, invocation string) string { return string(app) + "/" + invocation }
-
-// LogQuery says which invocations to list.
-type LogQuery struct {
-	Function string // empty for all of the app
-	Before   string // only those that began before the one of this ID
-	After    string // only those that began after it
-	Limit    int    // 50 by default, 500 at most
-}
-
-// Logs lists invocations, newest first. A successful one that printed nothing may be missing when there were many in
-// the same second; Stats counts it all the same.
-func (s *Service) Logs(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, q LogQuery) ([]Invocation, error) {
-	if err := manage(caller, app); err != nil {
-		return nil, err
-	}
-	if q.Limit < 0 || q.Limit > 500 {
-		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "limit: %d is not between 0 and 500", q.Limit)
-	}
-	if q.Limit == 0 {
-		q.Limit = 50
-	}
-	// '0' follows '/', so that the range holds every ID of the app and none of another.
-	from, to := string(app)+"/", string(app)+"0"
-	if q.After != "" {
-		from = logID(app, q.After)
-	}
-	if q.Before != "" {
-		to = logID(app, q.Before)
-	}
-	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: from}, {Key: "$lt", Value: to}}}}
-	if q.Function != "" {
-		filter = append(bson.D{{Key: "app", Value: app}, {Key: "function", Value: q.Function}}, filter...)
-	}
-	records, err := s.logs.records.Find(ctx, filter, documents.FindOptions{Sort: bson.D{{Key: "_id", Value: -1}}, Limit: int64(q.Limit)})
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Invocation, len(records))
-	for i := range records {
-		list[i] = records[i].invocation()
-	}
-	return list, nil
-}
 
 const (
 	logQueue    = 8192                   // entries that wait to be written; more are dropped
@@ -150,12 +109,11 @@ type logEntry struct {
 	line   lineRecord
 }
 
-func newLogWriter(db *documents.DB, age time.Duration, log *slog.Logger) *logWriter {
+func newLogWriter(db *documents.DB, log *slog.Logger) *logWriter {
 	return &logWriter{
 		log: log, queue: make(chan logEntry, logQueue), ending: make(chan struct{}),
-		records: documents.NewRecords[logRecord](db, "function_logs", documents.RecordOptions{Silent: true, Indexes: []driver.Index{
+		records: documents.NewRecords[logRecord](db, "function_logs", documents.RecordOptions{Silent: true, Dropped: []string{"age"}, Indexes: []driver.Index{
 			{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "_id"}}},
-			{Name: "age", Fields: []driver.IndexField{{Path: "startedAt"}}, ExpireAfter: age},
 		}}),
 	}
 }
@@ -240,6 +198,26 @@ func (w *logWriter) write(batch []logEntry) {
 	}
 	if n := w.dropped.Swap(0); n > 0 {
 		w.log.Warn("invocation records came too fast and were dropped", "count", n)
+	}
+}
+
+// sweep removes records that are older than their app keeps them. ageOf returns how long that is.
+func (w *logWriter) sweep(ctx context.Context, now time.Time, ageOf func(context.Context, yunduo.AppID) (time.Duration, error)) error {
+	for after := ""; ; {
+		next, err := w.records.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}, documents.FindOptions{Limit: 1})
+		if err != nil || len(next) == 0 {
+			return err
+		}
+		app := next[0].App
+		age, err := ageOf(ctx, app)
+		if err != nil {
+			return err
+		}
+		old := bson.D{{Key: "$gt", Value: logID(app, "")}, {Key: "$lt", Value: logID(app, stampOf(now.Add(-age)))}}
+		if _, err := w.records.DeleteMany(ctx, bson.D{{Key: "_id", Value: old}}); err != nil {
+			return err
+		}
+		after = string(app) + "0" // '0' follows '/'
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 func (h *house) logs(t testing.TB, q functions.LogQuery) []functions.Invocation {
 	t.Helper()
-	list, err := h.Logs(t.Context(), owner, app, q)
+	list, _, err := h.Logs(t.Context(), owner, app, q)
 	require.NoError(t, err)
 	return list
 }
@@ -63,9 +63,9 @@ func TestLogs(t *testing.T) {
 
 	require.Equal(t, ids[1], h.logs(t, functions.LogQuery{Function: "talks", Before: ids[2], Limit: 1})[0].ID)
 	require.Len(t, h.logs(t, functions.LogQuery{Function: "talks", After: ids[0]}), 2)
-	_, err := h.Logs(t.Context(), owner, app, functions.LogQuery{Limit: 501})
+	_, _, err := h.Logs(t.Context(), owner, app, functions.LogQuery{Limit: 501})
 	refused(t, yunduo.ReasonInvalidRequest, err, "limit")
-	others, err := h.Logs(t.Context(), operator, "notes-2", functions.LogQuery{})
+	others, _, err := h.Logs(t.Context(), operator, "notes-2", functions.LogQuery{})
 	require.NoError(t, err)
 	require.Empty(t, others, "another app's records stay its own")
 
@@ -232,5 +232,7 @@ func TestLogs_QuietOnesAreSampled(t *testing.T) {
 		}
 	}
 	eventually(t, "every failure", func() bool { return len(h.logs(t, functions.LogQuery{Function: "broken", Limit: 500})) == 300 })
-	require.Len(t, h.logs(t, functions.LogQuery{Function: "f", Limit: 500}), 50)
+	kept := len(h.logs(t, functions.LogQuery{Function: "f", Limit: 500}))
+	require.GreaterOrEqual(t, kept, 50)
+	require.Less(t, kept, 100, "beyond the first ones, only those that are slower than all before")
 }

@@ -30,9 +30,10 @@ type program struct {
 	figures  *functionFigures
 	schema   *jsonschema.Schema      // of the event; nil takes anything
 	measure  atomic.Pointer[measure] // nil unless a canary runs
-	// set are the variables that were set for the function when it was loaded; secrets hides those among them in what the
-	// code prints, nil for none.
+	// set are the variables that were set for the function when it was loaded, secret names those among them that are
+	// secrets, and secrets hides these in what the code prints, nil for none.
 	set     map[string]string
+	secret  []string
 	secrets *strings.Replacer
 
 	mu      sync.Mutex

@@ -30,7 +30,7 @@ type Limits struct {
 	MaxTimeout   time.Duration // longest time limit an author may set, 15 min
 	Depth        int           // function-to-function calls in a chain, 16
 	KeepVersions int           // newest versions kept of each function beside the live one, 20
-	LogAge       time.Duration // how long invocation records are kept, 7 days
+	LogAge       time.Duration // how long invocation records are kept of apps that say nothing else, 7 days
 	MinuteAge    time.Duration // how long figures by minute are kept, 2 days
 	HourAge      time.Duration // how long figures by hour are kept, 90 days
 }
@@ -69,6 +69,12 @@ type Options struct {
 	// EnvironmentCollection is the system collection whose changes tell that another node changed them; their IDs begin
 	// with APP/FUNCTION/, where FUNCTION is empty for all.
 	EnvironmentCollection string
+	// TapeKey, of 32 bytes, seals recorded calls; nil records none.
+	TapeKey []byte
+	// LogAge returns how long the invocation records of an app are kept; 0 is the limit's. nil is that for all apps.
+	LogAge func(ctx context.Context, app yunduo.AppID) (time.Duration, error)
+	// Export takes the invocations that are recorded, as they end, for tracing elsewhere. It must not block, nor change them.
+	Export func(*Invocation)
 	// Observe is called at the end of every invocation, for metrics. It must not block.
 	Observe func(Observation)
 }
@@ -109,6 +115,7 @@ type Service struct {
 	feed    feed
 	figures figures
 	rollups *rollups
+	tapes   *tapes
 	stop    context.CancelFunc
 	// hurry ends the wait for replaced programs.
 	draining context.Context
@@ -155,10 +162,15 @@ func New(db *documents.DB, bucket bucketdriver.Bucket, rt runtime.Runtime, o Opt
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.draining, s.hurry = context.WithCancel(context.Background())
-	s.logs = newLogWriter(db, s.limits.LogAge, s.log)
+	s.logs = newLogWriter(db, s.log)
 	s.rollups = openRollups(db, s.limits)
+	if s.tapes, err = openTapes(db, o.TapeKey); err != nil {
+		cancel()
+		return nil, err
+	}
 	s.wg.Go(s.logs.run)
 	s.wg.Go(func() { s.keepFigures(ctx) })
+	s.wg.Go(func() { s.sweepLogs(ctx) })
 	s.wg.Go(func() { s.follow(ctx) })
 	s.wg.Go(func() { s.runAccepted(ctx) })
 	s.wg.Go(func() { s.runCanaries(ctx) })

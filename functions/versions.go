@@ -194,7 +194,7 @@ func (s *Service) DropApp(ctx context.Context, caller yunduo.Caller, app yunduo.
 	for _, r := range records {
 		failed = append(failed, s.Delete(ctx, caller, app, r.Name))
 	}
-	return errors.Join(append(failed, s.rules.Delete(ctx, app), s.routes.Delete(ctx, app), s.dropStarts(ctx, app), s.logs.dropApp(ctx, app), s.rollups.drop(ctx, app, ""), s.store.sweepStaged(ctx, stagedPrefix+"/"+string(app)+"/", time.Time{}))...)
+	return errors.Join(append(failed, s.rules.Delete(ctx, app), s.routes.Delete(ctx, app), s.dropStarts(ctx, app), s.logs.dropApp(ctx, app), s.rollups.drop(ctx, app, ""), s.tapes.drop(ctx, app), s.store.sweepStaged(ctx, stagedPrefix+"/"+string(app)+"/", time.Time{}))...)
 }
 
 // prune removes the oldest versions beyond the number to keep, and bundles that no version has.

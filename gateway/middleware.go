@@ -18,7 +18,8 @@ import (
 
 var acceptableRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
-// requestID accepts a sane X-Request-Id of the client or makes one, and puts it into context and reply.
+// requestID accepts a sane X-Request-Id of the client or makes one, and puts it into the reply, and into the context with
+// what else is known of how the request came.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -27,7 +28,8 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 			id = yunduo.NewName()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		c.SetRequest(r.WithContext(yunduo.WithRequestID(r.Context(), id)))
+		arrival := yunduo.Arrival{RequestID: id, Received: time.Now(), TraceParent: r.Header.Get("Traceparent")}
+		c.SetRequest(r.WithContext(yunduo.WithArrival(r.Context(), arrival)))
 		return next(c)
 	}
 }

@@ -116,7 +116,7 @@ func (q *quick) Serve(x *fastlane.Exchange) bool {
 	if id == "" {
 		id = yunduo.NewName()
 	}
-	ctx := yunduo.WithRequestID(x.Context(), id)
+	ctx := yunduo.WithArrival(x.Context(), yunduo.Arrival{RequestID: id, Received: start})
 	status := http.StatusOK
 	if response, err := q.invoke(ctx, call, x.Body); err != nil {
 		status = q.fail(ctx, x, id, invokeRoute, err, start, exchange.Fail)

@@ -69,12 +69,12 @@ func (q *quick) serveDialect(x *fastlane.Exchange) bool {
 		}
 		x.Memo = head
 	}
+	start := time.Now()
 	id := head.requestID
 	if id == "" {
 		id = yunduo.NewName()
 	}
-	ctx := yunduo.WithRequestID(x.Context(), id)
-	start := time.Now()
+	ctx := yunduo.WithArrival(x.Context(), yunduo.Arrival{RequestID: id, Received: start})
 	call, ok := q.dialects.Read(ctx, &head.Head, x.Body)
 	if !ok {
 		return false

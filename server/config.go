@@ -59,6 +59,10 @@ type Config struct {
 	// CaptchaPage is the address of a page with the widget, to which clients of the official SDKs are sent.
 	CaptchaPage string
 
+	// OTLPEndpoint is the base address of an OpenTelemetry collector that gets traces, with OTLPHeaders (name=value, separated
+	// by commas); empty sends none.
+	OTLPEndpoint, OTLPHeaders string
+
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 
 	ChangeLogAge   time.Duration // how long changes of documents are kept: for watches that resume, history and restores

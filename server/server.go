@@ -32,6 +32,7 @@ import (
 	"yunduo/internal/eventloop"
 	"yunduo/releases"
 	"yunduo/sdk/js"
+	"yunduo/server/telemetry"
 	"yunduo/storage"
 	"yunduo/storage/disk"
 	"yunduo/storage/driver"
@@ -155,7 +156,7 @@ func (s *Server) build(ctx context.Context) error {
 		return nil
 	})
 	s.rooms.Storage = storage.New(db, bucket, storage.Options{SigningKey: keys.Derive("signing of file grants"), Now: s.config.Now, Logger: s.logger})
-	if err := s.buildFunctions(db, bucket); err != nil {
+	if err := s.buildFunctions(ctx, keys, db, bucket); err != nil {
 		return err
 	}
 	if err := s.keepApart(ctx); err != nil {
@@ -232,7 +233,7 @@ func (s *Server) buildAuth(db *documents.DB, keys auth.Keys) error {
 	return service.Register(provider)
 }
 
-func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
+func (s *Server) buildFunctions(ctx context.Context, keys auth.Keys, db *documents.DB, bucket driver.Bucket) error {
 	sdk, err := bundle.Script(js.Sources, "server/index.js", bundle.ScriptCommonJS, "")
 	if err != nil {
 		return err
@@ -262,8 +263,17 @@ func (s *Server) buildFunctions(db *documents.DB, bucket driver.Bucket) error {
 		return err
 	}
 	s.later("node", s.runtime.Close)
-	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials,
-		Environment: s.rooms.Apps.Environment, EnvironmentCollection: apps.VariablesCollection})
+	settings := functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials,
+		Environment: s.rooms.Apps.Environment, EnvironmentCollection: apps.VariablesCollection, LogAge: s.rooms.Apps.LogAge, TapeKey: keys.Derive("sealing of recorded calls")}
+	if s.config.OTLPEndpoint != "" {
+		exporter, err := telemetry.New(ctx, telemetry.Options{Endpoint: s.config.OTLPEndpoint, Headers: s.config.OTLPHeaders, Version: s.config.Version, Logger: s.logger})
+		if err != nil {
+			return err
+		}
+		s.later("telemetry", exporter.Close)
+		settings.Export = exporter.Export
+	}
+	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, settings)
 	if err != nil {
 		return err
 	}

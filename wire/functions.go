@@ -53,6 +53,7 @@ type TestInvokeRequest struct {
 	Name   string          `json:"name"`
 	Event  json.RawMessage `json:"event,omitempty"`
 	OpenID string          `json:"openId,omitempty"`
+	Record bool            `json:"record,omitempty"` // keep all that the code is told, to run it again elsewhere
 }
 
 // TestInvokeResponse tells the result of such a run with its invocation's ID and duration.
@@ -259,14 +260,22 @@ type DeployFile struct {
 
 // LogsRequest asks for invocation records, newest first.
 type LogsRequest struct {
-	Function string `json:"function,omitempty"`
-	Before   string `json:"before,omitempty"`
-	Limit    int    `json:"limit,omitempty"`
+	Function string     `json:"function,omitempty"`
+	Before   string     `json:"before,omitempty"`
+	Limit    int        `json:"limit,omitempty"`
+	Level    string     `json:"level,omitempty"`  // at least this: debug, info, warn, error; a failure is an error
+	Failed   bool       `json:"failed,omitempty"` // failures only
+	Search   string     `json:"search,omitempty"` // text of a line, message, reason, user, ID or request ID, in any case
+	Since    *time.Time `json:"since,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
 }
 
 // LogsResponse lists invocation records.
 type LogsResponse struct {
 	Invocations []InvocationRecord `json:"invocations"`
+	// More is what before must be to go on; absent at the end. A search may go through very many records piece by piece, so
+	// that there may be more although fewer were found than asked for.
+	More string `json:"more,omitempty"`
 }
 
 // InvocationRecord is what is kept of one run.
@@ -282,7 +291,48 @@ type InvocationRecord struct {
 	Cold       bool      `json:"cold"`
 	Reason     string    `json:"reason,omitempty"`
 	Message    string    `json:"message,omitempty"`
+	Stack      string    `json:"stack,omitempty"` // of one record alone
 	Lines      []LogLine `json:"lines,omitempty"`
+	Trace      *Trace    `json:"trace,omitempty"` // of one record alone
+}
+
+// InvocationRequest names one invocation.
+type InvocationRequest struct {
+	ID string `json:"id"`
+}
+
+// TraceResponse is an invocation and those that it made through the platform, and they.
+type TraceResponse struct {
+	InvocationRecord
+	Children []TraceResponse `json:"children,omitempty"`
+}
+
+// Trace tells where the time of an invocation went. Spans that make others begin before them.
+type Trace struct {
+	TraceID   string      `json:"traceId"`
+	GatewayMS float64     `json:"gatewayMs"` // from the request's arrival until the invocation began
+	QueueMS   float64     `json:"queueMs"`   // from there until a process took it
+	RunMS     float64     `json:"runMs"`     // in the process
+	Calls     []TraceCall `json:"calls"`     // of the platform, by the code
+	Omitted   int         `json:"omitted,omitempty"`
+	Parent    string      `json:"parent,omitempty"` // the invocation that made this one
+}
+
+// TraceCall is one call of the platform by running code.
+type TraceCall struct {
+	Operation string      `json:"operation"`
+	Target    string      `json:"target,omitempty"` // collection or function
+	Plans     []TracePlan `json:"plans,omitempty"`
+	StartMS   float64     `json:"startMs"` // since the invocation began
+	TookMS    float64     `json:"tookMs"`
+	Reason    string      `json:"reason,omitempty"`
+	Child     string      `json:"child,omitempty"` // the invocation that it made
+}
+
+// TracePlan is how documents of a collection were found: by an index, by "_id", or, without an index, by reading all.
+type TracePlan struct {
+	Collection string `json:"collection"`
+	Index      string `json:"index,omitempty"`
 }
 
 // LogLine is one line that a function printed.

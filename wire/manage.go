@@ -11,6 +11,7 @@ type App struct {
 	AllowedOrigins []string  `json:"allowedOrigins"`
 	Destinations   []string  `json:"destinations,omitempty"` // where functions may connect to; none is everywhere
 	ChangeLog      ChangeLog `json:"changeLog"`
+	LogDays        int       `json:"logRetentionDays,omitempty"` // how long records of invocations are kept; absent is the default
 	CreatedAt      time.Time `json:"createdAt"`
 }
 
@@ -47,6 +48,7 @@ type AppRequest struct {
 	Destinations   *[]string `json:"destinations,omitempty"`
 	// ChangeLog replaces both values; beyond the server's own only an operator may go.
 	ChangeLog *ChangeLog `json:"changeLog,omitempty"`
+	LogDays   *int       `json:"logRetentionDays,omitempty"` // 0 is the default
 }
 
 // AppKeys are the credentials of an app, shown once.

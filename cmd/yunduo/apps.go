@@ -14,7 +14,7 @@ import (
 	"yunduo/wire"
 )
 
-var appTexts = struct{ apps, list, create, get, set, remove, purge, deleted, restore, age, bytes, name, needToken, changeNothing text }{
+var appTexts = struct{ apps, list, create, get, set, remove, purge, deleted, restore, age, bytes, logDays, name, needToken, changeNothing text }{
 	apps:          text{"Look after apps", "管理应用"},
 	list:          text{"List apps", "列出应用"},
 	create:        text{"Make an app", "新建应用"},
@@ -26,9 +26,10 @@ var appTexts = struct{ apps, list, create, get, set, remove, purge, deleted, res
 	restore:       text{"Bring a deleted app back", "恢复已删除的应用"},
 	age:           text{"how long changes of its documents are kept; 0 is the server's setting", "变更日志保留时长，0 表示使用服务器设置"},
 	bytes:         text{"how many bytes of changes are kept; 0 is the server's setting", "变更日志保留字节数，0 表示使用服务器设置"},
+	logDays:       text{"how many days records of invocations are kept, up to 365; 0 is the default, 7", "调用日志保留天数，最多 365；0 表示默认 7 天"},
 	name:          text{"its name", "应用名称"},
 	needToken:     text{"operator's token (YUNDUO_OPERATOR_TOKEN)", "管理员令牌 (YUNDUO_OPERATOR_TOKEN)"},
-	changeNothing: text{"nothing to change: give --name, --change-log-age or --change-log-bytes", "没有要修改的内容：请给出 --name、--change-log-age 或 --change-log-bytes"},
+	changeNothing: text{"nothing to change: give --name, --log-days, --change-log-age or --change-log-bytes", "没有要修改的内容：请给出 --name、--log-days、--change-log-age 或 --change-log-bytes"},
 }
 
 func appsCommand(l language) *cobra.Command {
@@ -112,6 +113,7 @@ func appsSet(l language) *cobra.Command {
 	var name string
 	var age time.Duration
 	var bytes int64
+	var logDays int
 	cmd := verb("set", l.say(appTexts.set), cobra.NoArgs, func(cmd *cobra.Command, c *client.Client, _ []string) error {
 		var change wire.AppRequest
 		if cmd.Flags().Changed("name") {
@@ -132,6 +134,9 @@ func appsSet(l language) *cobra.Command {
 			}
 			change.ChangeLog = &log
 		}
+		if cmd.Flags().Changed("log-days") {
+			change.LogDays = &logDays
+		}
 		if change == (wire.AppRequest{}) {
 			return errors.New(l.say(appTexts.changeNothing))
 		}
@@ -144,6 +149,7 @@ func appsSet(l language) *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", l.say(appTexts.name))
 	cmd.Flags().DurationVar(&age, "change-log-age", 0, l.say(appTexts.age))
 	cmd.Flags().Int64Var(&bytes, "change-log-bytes", 0, l.say(appTexts.bytes))
+	cmd.Flags().IntVar(&logDays, "log-days", 0, l.say(appTexts.logDays))
 	return cmd
 }
 

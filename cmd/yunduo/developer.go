@@ -41,7 +41,7 @@ type developer struct {
 func (d *developer) print(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.out, format+"\n", args...)
+	fmt.Fprintln(d.out, plain(fmt.Sprintf(format, args...)))
 }
 
 func (d *developer) say(t text, args ...any) { d.print("%s", d.language.say(t, args...)) }

@@ -17,7 +17,7 @@ import (
 
 func functionsCommand(l language) *cobra.Command {
 	cmd := &cobra.Command{Use: "functions", Aliases: []string{"fn"}, Short: l.say(texts.functions)}
-	cmd.AddCommand(functionsList(l), functionsShow(l), functionsInvoke(l), functionsLogs(l), functionsStats(l), functionsVersions(l), functionsRollback(l), functionsDelete(l),
+	cmd.AddCommand(functionsList(l), functionsShow(l), functionsInvoke(l), functionsLogs(l), functionsTrace(l), functionsStats(l), functionsRecord(l), functionsRecordings(l), functionsReplay(l), functionsVersions(l), functionsRollback(l), functionsDelete(l),
 		functionsAlias(l), functionsTraffic(l), functionsPromote(l), functionsCanary(l), functionsDiff(l))
 	return cmd
 }
@@ -52,7 +52,7 @@ func printList[T any](cmd *cobra.Command, l language, list []T, header string, r
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, header)
 	for _, item := range list {
-		fmt.Fprintln(w, row(item))
+		fmt.Fprintln(w, plain(row(item)))
 	}
 	return w.Flush()
 }
@@ -107,33 +107,6 @@ func functionsInvoke(l language) *cobra.Command {
 		}
 		return printJSON(cmd.OutOrStdout(), result)
 	})
-}
-
-func functionsLogs(l language) *cobra.Command {
-	var limit int
-	cmd := listing(verb("logs [NAME]", l.say(texts.functionsLogs), cobra.MaximumNArgs(1), func(cmd *cobra.Command, c *client.Client, args []string) error {
-		request := wire.LogsRequest{Limit: limit}
-		if len(args) > 0 {
-			request.Function = args[0]
-		}
-		list, err := c.Logs(cmd.Context(), request)
-		if err != nil {
-			return err
-		}
-		return printList(cmd, l, list, "TIME\tFUNCTION\tMS\tRESULT", func(i wire.InvocationRecord) string {
-			result := "ok"
-			if i.Reason != "" {
-				result = i.Reason + ": " + strings.ReplaceAll(i.Message, "\n", " ")
-			}
-			text := fmt.Sprintf("%s\t%s\t%.1f\t%s", i.StartedAt.Local().Format(time.DateTime), i.Function, i.DurationMS, result)
-			for _, line := range i.Lines {
-				text += "\n  " + strings.ReplaceAll(line.Message, "\n", "\n  ")
-			}
-			return text
-		})
-	}))
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many invocations")
-	return cmd
 }
 
 func functionsVersions(l language) *cobra.Command {

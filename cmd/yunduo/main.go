@@ -26,7 +26,7 @@ func main() {
 	err := rootCommand(speak()).ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "yunduo: "+sentence(err))
+		fmt.Fprintln(os.Stderr, "yunduo: "+plain(sentence(err)))
 		os.Exit(1)
 	}
 }

@@ -88,7 +88,7 @@ export async function follow<T>(path: string, onValue: (value: T) => void, signa
   }
 }
 
-export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; changeLog: { ageSeconds: number; bytes: number }; createdAt: string }
+export interface App { id: string; name: string; wechatAppId?: string; hasWechatSecret: boolean; allowedOrigins: string[]; changeLog: { ageSeconds: number; bytes: number }; logRetentionDays?: number; createdAt: string }
 export interface Fn { name: string; version: number; hash: string; mode: string; sizeBytes: number; timeoutSeconds: number; updatedAt: string; warnings?: string[]; error?: ApiError; triggers: number; live: Destination; aliases?: Record<string, Destination>; canary?: Canary }
 export interface CanaryFigures { calls: number; errors: number; p99Ms: number }
 export interface Canary { version: number; steps: number[]; everySeconds: number; maxErrorPercent: number; maxP99Ms?: number; minCalls: number; state: 'running' | 'promoted' | 'rolled_back' | 'stopped'; message?: string; step: number; percent: number; startedAt: string; endedAt?: string; stable: CanaryFigures; new: CanaryFigures }
@@ -101,6 +101,8 @@ export interface SourceFile { path: string; size: number; text?: string }
 export interface Version { number: number; hash: string; sizeBytes: number; createdAt: string; createdBy: string; live: boolean; percent?: number; aliases?: string[]; warnings?: string[] }
 export interface LogLine { time: string; level: string; message: string }
 export interface Invocation { id: string; function: string; version: number; source: string; user?: string; requestId?: string; startedAt: string; durationMs: number; cold: boolean; reason?: string; message?: string; lines?: LogLine[] }
+export interface TraceCall { operation: string; target?: string; plans?: { collection: string; index?: string }[]; startMs: number; tookMs: number; reason?: string; child?: string }
+export interface Traced extends Invocation { stack?: string; trace?: { traceId: string; gatewayMs: number; queueMs: number; runMs: number; calls: TraceCall[]; omitted?: number; parent?: string }; children?: Traced[] }
 export interface StatsBucket { time: string; calls: number; errors: number; coldStarts: number; p50Ms: number; p95Ms: number; p99Ms: number; queueMs: number; queueMaxMs: number; cpuMs: number; memoryBytes: number }
 export interface FunctionStats extends StatsBucket { name: string }
 export interface Collection { name: string; documents: number; bytes: number; indexBytes: number }

@@ -59,6 +59,7 @@ const texts = {
  
   metrics: ['Metrics', '指标'], calls: ['Calls', '调用次数'], coldStarts: ['Cold starts', '冷启动'], queueTime: ['Wait for a process', '排队时间'], processor: ['Processor', '处理器'], memory: ['Memory', '内存'], mean: ['mean', '平均'], longest: ['longest', '最长'],
   lastHour: ['1 hour', '1 小时'], lastDay: ['24 hours', '24 小时'], lastWeek: ['7 days', '7 天'], lastMonth: ['30 days', '30 天'], perMinute: ['per minute', '每分钟'], perHour: ['per hour', '每小时'], noCalls: ['No calls in this time.', '这段时间没有调用。'],
+  trace: ['Trace', '追踪'], level: ['Level', '级别'], anyLevel: ['any level', '所有级别'], searchLogs: ['Text in lines, message, user, ID', '搜索日志、错误、用户、ID'], logsKept: ['Logs are kept for', '日志保留'], logsKeptHint: ['empty is the default, 7 days', '留空为默认 7 天'], days: ['days', '天'],
   crashed: ['This page failed.', '页面出错了。'], reload: ['Reload', '重新加载'],
   invalidJson: ['This is not valid JSON', '不是有效的 JSON'], requestId: ['Request ID', '请求 ID'], time: ['Time', '时间'], language: ['中文', 'English'], dark: ['Dark', '深色'], light: ['Light', '浅色'], function: ['Function', '云函数'], warnings: ['Warnings', '警告'], newFolder: ['New folder', '新建文件夹'], newFolderHint: ['such as photos/2026', '例如 photos/2026'], onlyFailures: ['Failures only', '仅失败'], idStays: ['_id cannot be changed. Insert a new document instead.', '_id 不能修改，请插入新文档。'], documentGone: ['The document is no longer there.', '该文档已不存在。'], unreachable: ['The server cannot be reached.', '无法连接服务器。'], docsHint: ['MongoDB filter as EJSON', 'MongoDB 筛选条件 (EJSON)'],
 } satisfies Record<string, [string, string]>

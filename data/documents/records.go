@@ -14,7 +14,8 @@ import (
 // RecordOptions configure a collection of the platform's own records.
 type RecordOptions struct {
 	Indexes []driver.Index
-	Silent  bool // no change-log entries: for logs and metrics
+	Silent  bool     // no change-log entries: for logs and metrics
+	Dropped []string // names of indexes that earlier versions of this program made
 	// Cache is how many records Get keeps; 0 is none, and Silent ones cannot be kept. Every write of these Records counts
 	// at once, one by another node as soon as the change log tells. What Get returns is then shared: do not change what
 	// its slices and maps hold.
@@ -255,6 +256,11 @@ func (r *Records[T]) prepare(ctx context.Context) error {
 			index.Name = indexName(index)
 		}
 		if err := r.db.engine.CreateIndex(ctx, r.ns, index); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.options.Dropped {
+		if err := r.db.engine.DropIndex(ctx, r.ns, name); err != nil && yunduo.ReasonOf(err) != yunduo.ReasonIndexNotFound {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -108,10 +109,14 @@ func (s *Session) budgeted(ctx context.Context) context.Context {
 	case s.caller.Role == yunduo.RoleFunction, s.caller.Role == yunduo.RoleTrigger:
 		limit = s.db.options.FunctionExamines
 	}
+	plans := driver.PlansOf(ctx)
 	if limit <= 0 {
-		return ctx
+		if plans == nil || driver.BudgetOf(ctx) != nil {
+			return ctx
+		}
+		limit = math.MaxInt64 / 100
 	}
-	return driver.WithBudget(ctx, driver.NewBudget(limit))
+	return driver.WithBudget(ctx, driver.NewBudget(limit).Noting(plans))
 }
 
 // Position returns the position of the app's last durable commit. Privileged callers only.

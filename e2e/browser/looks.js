@@ -33,6 +33,13 @@ const pages = {
   },
   'function-source': { at: 'functions/orders/source', ready: wait('.cm-line') },
   'function-logs': { at: 'functions/orders/logs', ready: wait('.log') },
+  'function-trace': {
+    at: 'functions/orders/logs',
+    async ready (page) {
+      await page.locator('.log .ant-btn-link').first().click()
+      await page.locator('.trace-row').nth(3).waitFor()
+    }
+  },
   'function-metrics': { at: 'functions/orders/metrics', ready: wait('.uplot canvas') },
   'function-versions': { at: 'functions/orders/versions', ready: wait('tbody tr.ant-table-row') },
   releases: { at: 'releases', ready: wait('.ant-table') },

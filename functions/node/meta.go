@@ -9,7 +9,7 @@ import (
 )
 
 // appendMeta appends what function code learns about its invocation, beyond what the process knows of the function:
-// a JSON object with requestId, invocationId, source, env (if there is one), deadline (Unix milliseconds) and, as the
+// a JSON object with requestId, invocationId, source, traceparent and env (if there are), deadline (Unix milliseconds) and, as the
 // last one, caller. It is written by hand because every invocation pays for it.
 func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte {
 	c := &inv.Caller
@@ -19,6 +19,10 @@ func appendMeta(dst []byte, inv *runtime.Invocation, deadline time.Time) []byte 
 	dst = appendText(dst, inv.ID)
 	dst = append(dst, `,"source":`...)
 	dst = appendText(dst, inv.Source)
+	if inv.TraceParent != "" {
+		dst = append(dst, `,"traceparent":`...)
+		dst = appendText(dst, inv.TraceParent)
+	}
 	if len(inv.Env) > 0 {
 		dst = appendEnv(append(dst, `,"env":`...), inv.Env)
 	}

@@ -96,8 +96,11 @@ type Invocation struct {
 	// Env are environment variables of this invocation alone. Only code that has its process for itself sees them.
 	Env map[string]string
 	// Idle is how long an exchange may be silent after its first byte of reply, if that is longer than the timeout.
-	Idle   time.Duration
-	Source string // client, function, timer, http: what getWXContext().SOURCE tells
+	Idle time.Duration
+	// TraceParent is the invocation's place in a trace that goes beyond this server, as in the header of this name (W3C
+	// Trace Context); empty for none.
+	TraceParent string
+	Source      string // client, function, timer, http: what getWXContext().SOURCE tells
 	// Host answers the code's SDK calls.
 	Host Host
 	// Log receives what the code prints, in order; it must not block for long.

@@ -5,6 +5,7 @@ import (
 
 	"yunduo"
 	"yunduo/gateway/exchange"
+	"yunduo/wire"
 )
 
 // manageRoutes is the owner's surface: method, path below /v1/manage, operation. Path parameters other than the app
@@ -57,7 +58,11 @@ var manageRoutes = []struct{ method, path, operation string }{
 	{"POST", "/apps/:app/releases/rollback", "releases.rollback"},
 	{"POST", "/apps/:app/releases/diff", "releases.diff"},
 	{"POST", "/apps/:app/logs", "functions.logs"},
+	{"GET", "/apps/:app/logs/:id", "functions.trace"},
 	{"POST", "/apps/:app/stats", "functions.stats"},
+	{"POST", "/apps/:app/functions/:name/record", "functions.record"},
+	{"POST", "/apps/:app/recordings", "functions.recordings"},
+	{"GET", "/apps/:app/recordings/:id", "functions.recording"},
 
 	{"GET", "/apps/:app/collections", "collections.list"},
 	{"POST", "/apps/:app/collections", "collections.create"},
@@ -127,7 +132,9 @@ func (s *surface) streamLogs(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	records, stop, err := s.API.FollowLogs(c.Request().Context(), call, c.QueryParam("function"))
+	records, stop, err := s.API.FollowLogs(c.Request().Context(), call, &wire.LogsRequest{
+		Function: c.QueryParam("function"), Level: c.QueryParam("level"), Search: c.QueryParam("search"), Failed: c.QueryParam("failed") == "true",
+	})
 	if err != nil {
 		return err
 	}

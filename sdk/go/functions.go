@@ -1,8 +1,13 @@
 package client
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
 
 	"yunduo/wire"
 )
@@ -114,8 +119,76 @@ func (c *Client) Stats(ctx context.Context, request wire.StatsRequest) (wire.Sta
 }
 
 // Logs returns invocation records, newest first.
-func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) ([]wire.InvocationRecord, error) {
+func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) (wire.LogsResponse, error) {
 	var reply wire.LogsResponse
 	err := c.Do(ctx, "POST", c.managePath("/logs"), request, &reply)
-	return reply.Invocations, err
+	return reply, err
+}
+
+// FollowLogs gives the records of invocations to a function as they end, those that the request wants by function, level,
+// failed and search. It returns when ctx ends, the server stops, or the function returns an error.
+func (c *Client) FollowLogs(ctx context.Context, request wire.LogsRequest, each func(wire.InvocationRecord) error) error {
+	query := url.Values{"function": {request.Function}, "level": {request.Level}, "search": {request.Search}}
+	if request.Failed {
+		query.Set("failed", "true")
+	}
+	response, err := c.send(ctx, "GET", c.managePath("/logs/stream")+"?"+query.Encode(), "", nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			return err
+		}
+		return refusal(response, text)
+	}
+	lines := bufio.NewReader(response.Body)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		data, ok := bytes.CutPrefix(line, []byte("data: "))
+		if !ok {
+			continue
+		}
+		var record wire.InvocationRecord
+		if err := json.Unmarshal(data, &record); err != nil {
+			return err
+		}
+		if err := each(record); err != nil {
+			return err
+		}
+	}
+}
+
+// Trace tells where the time of an invocation went.
+func (c *Client) Trace(ctx context.Context, id string) (wire.TraceResponse, error) {
+	var reply wire.TraceResponse
+	err := c.Do(ctx, "GET", c.managePath("/logs/%s", id), nil, &reply)
+	return reply, err
+}
+
+// Record lets the next calls of a function be recorded; 0 ends that.
+func (c *Client) Record(ctx context.Context, name string, calls int) error {
+	return c.Do(ctx, "POST", c.managePath("/functions/%s/record", name), wire.RecordRequest{Name: name, Calls: calls}, nil)
+}
+
+// Recordings lists recorded calls, newest first; an empty function is all.
+func (c *Client) Recordings(ctx context.Context, function string) ([]wire.Recording, error) {
+	var reply wire.RecordingsResponse
+	err := c.Do(ctx, "POST", c.managePath("/recordings"), wire.RecordingsRequest{Function: function}, &reply)
+	return reply.Recordings, err
+}
+
+// Recording returns a recorded call as JSON.
+func (c *Client) Recording(ctx context.Context, id string) (json.RawMessage, error) {
+	var reply json.RawMessage
+	err := c.Do(ctx, "GET", c.managePath("/recordings/%s", id), nil, &reply)
+	return reply, err
 }

@@ -1,18 +1,28 @@
-import { useQuery } from '@tanstack/react-query'
-import { Badge, Checkbox, Empty, Spin, Tag } from 'antd'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Badge, Button, Checkbox, Empty, Input, Modal, Select, Spin, Tag } from 'antd'
 import { useEffect, useMemo, useState } from 'react'
 import { follow, manage, part, request, type Invocation } from '../api'
 import { useText } from '../i18n'
 import { Failure } from './Failure'
 import { ms, when } from './format'
+import { Trace } from './Trace'
 
-/** Invocations of a function: the recent ones, and new ones as they end. */
+interface Page { invocations: Invocation[]; more?: string }
+
+/** Invocations of a function: the recent ones that pass the filter, and new ones as they end. */
 export function Logs({ app, name }: { app: string; name: string }) {
   const { t } = useText()
-  const recent = useQuery({ queryKey: ['logs', app, name], queryFn: () => request<{ invocations: Invocation[] }>('POST', manage(app, '/logs'), { function: name, limit: 100 }).then(r => r.invocations) })
+  const [level, setLevel] = useState('')
+  const [search, setSearch] = useState('')
+  const [failed, setFailed] = useState(false)
+  const [traced, trace] = useState<string>()
+  const recent = useInfiniteQuery({
+    queryKey: ['logs', app, name, level, search, failed], initialPageParam: '',
+    queryFn: ({ pageParam }) => request<Page>('POST', manage(app, '/logs'), { function: name, limit: 100, level, search, failed, before: pageParam }),
+    getNextPageParam: last => last.more || undefined,
+  })
   const [fresh, setFresh] = useState<Invocation[]>([])
   const [live, setLive] = useState(false)
-  const [onlyFailures, setOnlyFailures] = useState(false)
 
   useEffect(() => {
     const stop = new AbortController()
@@ -20,7 +30,7 @@ export function Logs({ app, name }: { app: string; name: string }) {
     let timer: ReturnType<typeof setTimeout>
     const listen = () => {
       setLive(true)
-      follow<Invocation>(manage(app, `/logs/stream?function=${part(name)}`), i => setFresh(list => [i, ...list].slice(0, 500)), stop.signal)
+      follow<Invocation>(manage(app, `/logs/stream?function=${part(name)}&level=${level}&search=${part(search)}&failed=${failed}`), i => setFresh(list => [i, ...list].slice(0, 500)), stop.signal)
         .catch(() => {})
         .finally(() => {
           if (stop.signal.aborted) return
@@ -33,29 +43,29 @@ export function Logs({ app, name }: { app: string; name: string }) {
       clearTimeout(timer)
       stop.abort()
     }
-  }, [app, name])
+  }, [app, name, level, search, failed])
 
   const all = useMemo(() => {
     const seen = new Set(fresh.map(i => i.id))
-    const list = [...fresh, ...(recent.data ?? []).filter(i => !seen.has(i.id))]
-    return onlyFailures ? list.filter(i => i.reason) : list
-  }, [fresh, recent.data, onlyFailures])
-  if (recent.isPending) return <Spin />
-  if (recent.error) return <Failure error={recent.error} />
+    return [...fresh, ...(recent.data?.pages ?? []).flatMap(p => p.invocations).filter(i => !seen.has(i.id))]
+  }, [fresh, recent.data])
   return (
     <>
-      <div style={{ display: 'flex', justifyContent: 'space-between' }}>
+      <div className="log-head" style={{ marginBottom: 8 }}>
         <Badge status={live ? 'processing' : 'default'} text={t('follow')} />
-        <Checkbox checked={onlyFailures} onChange={e => setOnlyFailures(e.target.checked)}>{t('onlyFailures')}</Checkbox>
+        <Input.Search aria-label={t('search')} placeholder={t('searchLogs')} allowClear onSearch={text => setSearch(text.trim())} style={{ flex: '1 1 200px' }} />
+        <Select aria-label={t('level')} value={level} onChange={setLevel} style={{ width: 130 }} options={[{ value: '', label: t('anyLevel') }, ...['info', 'warn', 'error'].map(value => ({ value, label: `≥ ${value}` }))]} />
+        <Checkbox checked={failed} onChange={e => setFailed(e.target.checked)}>{t('onlyFailures')}</Checkbox>
       </div>
-      {all.length === 0 && <Empty description={t('waitingForCalls')} />}
+      {recent.isPending ? <Spin /> : recent.error ? <Failure error={recent.error} /> : all.length === 0 && <Empty description={t('waitingForCalls')} />}
       {all.map(i => (
         <div key={i.id} className="log">
           <div className="log-head">
             <span className="mono">{when(i.startedAt)}</span>
             {i.reason ? <Tag color="error">{i.reason}</Tag> : <Tag color="success">ok</Tag>}
             <Tag>{ms(i.durationMs)}</Tag>{i.cold && <Tag color="cyan">{t('cold')}</Tag>}
-            <span className="muted">v{i.version} · {i.source}{i.user ? ` · ${i.user}` : ''} · {i.id.slice(0, 8)}</span>
+            <span className="muted">v{i.version} · {i.source}{i.user ? ` · ${i.user}` : ''} · {i.id.slice(0, 12)}</span>
+            <Button size="small" type="link" onClick={() => trace(i.id)}>{t('trace')}</Button>
           </div>
           {(i.message || !!i.lines?.length) && (
             <div className="log-lines mono">
@@ -65,6 +75,10 @@ export function Logs({ app, name }: { app: string; name: string }) {
           )}
         </div>
       ))}
+      {recent.hasNextPage && <Button style={{ marginTop: 12 }} loading={recent.isFetchingNextPage} onClick={() => recent.fetchNextPage()}>{t('more')}</Button>}
+      <Modal open={!!traced} onCancel={() => trace(undefined)} footer={null} width={900} title={t('trace')} destroyOnHidden>
+        {traced && <Trace app={app} id={traced} />}
+      </Modal>
     </>
   )
 }

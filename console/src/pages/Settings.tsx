@@ -10,7 +10,7 @@ import { useText } from '../i18n'
 
 interface Keys { apiKey: string; secretId: string; secretKey: string }
 interface Server { version: string; isolation: string; protocol: number }
-interface Values { name: string; wechatAppId: string; wechatSecret?: string; allowedOrigins: string[]; hours?: number; mebibytes?: number }
+interface Values { name: string; wechatAppId: string; wechatSecret?: string; allowedOrigins: string[]; hours?: number; mebibytes?: number; logDays?: number }
 
 export function Settings({ app }: { app: string }) {
   const { t } = useText()
@@ -21,9 +21,10 @@ export function Settings({ app }: { app: string }) {
   const server = useQuery({ queryKey: ['server'], queryFn: () => request<Server>('GET', '/v1/manage/server'), retry: false })
   const save = useMutation({
     // An empty secret field leaves the secret that is kept.
-    mutationFn: ({ wechatSecret, hours, mebibytes, ...values }: Values) => request<App>('PATCH', manage(app), {
+    mutationFn: ({ wechatSecret, hours, mebibytes, logDays, ...values }: Values) => request<App>('PATCH', manage(app), {
       ...values,
       changeLog: { ageSeconds: Math.round((hours ?? 0) * 3600), bytes: Math.round((mebibytes ?? 0) * 1024 * 1024) },
+      logRetentionDays: Math.round(logDays ?? 0),
       ...(wechatSecret ? { wechatSecret } : {}),
     }),
     onSuccess: async () => {
@@ -40,7 +41,7 @@ export function Settings({ app }: { app: string }) {
       <div className="cards">
         <Card size="small" title={t('general')}>
           {found.isPending ? <Spin /> : (
-            <Form form={form} layout="vertical" onFinish={save.mutate} initialValues={{ name: found.data.name, wechatAppId: found.data.wechatAppId ?? '', allowedOrigins: found.data.allowedOrigins ?? [], hours: found.data.changeLog.ageSeconds / 3600 || undefined, mebibytes: found.data.changeLog.bytes / 1024 / 1024 || undefined }}>
+            <Form form={form} layout="vertical" onFinish={save.mutate} initialValues={{ name: found.data.name, wechatAppId: found.data.wechatAppId ?? '', allowedOrigins: found.data.allowedOrigins ?? [], hours: found.data.changeLog.ageSeconds / 3600 || undefined, mebibytes: found.data.changeLog.bytes / 1024 / 1024 || undefined, logDays: found.data.logRetentionDays || undefined }}>
               <Form.Item label={t('appId')}><Typography.Text className="mono" copyable>{app}</Typography.Text></Form.Item>
               <Form.Item name="name" label={t('name')}><Input /></Form.Item>
               <Form.Item name="allowedOrigins" label={t('origins')} extra={t('originsHint')}>
@@ -55,6 +56,7 @@ export function Settings({ app }: { app: string }) {
                   <Form.Item name="mebibytes" noStyle><InputNumber min={0} suffix="MiB" style={{ width: 150 }} aria-label={t('changesSize')} /></Form.Item>
                 </Space>
               </Form.Item>
+              <Form.Item name="logDays" label={t('logsKept')} extra={t('logsKeptHint')}><InputNumber min={0} max={365} suffix={t('days')} style={{ width: 150 }} /></Form.Item>
               {save.error && <Failure error={save.error} style={{ marginBottom: 16 }} />}
               <Button type="primary" htmlType="submit" loading={save.isPending}>{t('save')}</Button>
             </Form>

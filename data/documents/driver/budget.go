@@ -15,10 +15,24 @@ const entriesPerDocument = 10
 type Budget struct {
 	limit int64
 	used  atomic.Int64 // in index entries
+	plans *Plans
 }
 
 // NewBudget allows so many documents to be examined; ten index entries count as one.
 func NewBudget(documents int64) *Budget { return &Budget{limit: documents} }
+
+// Noting lets the plans of the reads be noted, too.
+func (b *Budget) Noting(p *Plans) *Budget {
+	b.plans = p
+	return b
+}
+
+// Found notes by which index documents of a collection are found.
+func (b *Budget) Found(collection, index string) {
+	if b != nil && b.plans != nil {
+		b.plans.note(PlanUse{Collection: collection, Index: index})
+	}
+}
 
 // Documents notes that documents of a collection are examined; query_too_expensive beyond the limit.
 func (b *Budget) Documents(collection string, n int64) error {

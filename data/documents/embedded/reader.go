@@ -79,6 +79,7 @@ func (r *reader) count(ctx context.Context, ns driver.Namespace, filter *query.F
 		return 0, err
 	}
 	if p.exact {
+		s.budget.Found(coll.name, p.indexName())
 		return s.countKeys(ctx, newKeyWalk(r.view, p.ranges, false))
 	}
 	rows, err := newRows(ctx, s)

@@ -36,6 +36,7 @@ func newRows(ctx context.Context, s search) (*rows, error) {
 	if err = cmp.Or(s.filter.Failed(), err); err != nil {
 		return nil, err
 	}
+	s.budget.Found(s.coll.name, p.indexName())
 	r := &rows{search: s, plan: p, rejected: rejected}
 	memory := s.e.options.QueryBytes
 	switch {

@@ -150,6 +150,7 @@ func firstMatch(ctx context.Context, w writer, ns driver.Namespace, filter *quer
 		return nil, false, err
 	}
 	if id, ok := coll.singleID(filter); ok {
+		driver.BudgetOf(ctx).Found(coll.name, "_id")
 		return id, true, nil
 	}
 	r, release := w.reader()

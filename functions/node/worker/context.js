@@ -77,6 +77,7 @@ class HandlerContext {
     this.requestId = meta.requestId
     this.function_name = settings.function
     this.function_version = settings.version
+    if (meta.traceparent) this.traceparent = meta.traceparent
     this.namespace = settings.app
     this.memory_limit_in_mb = settings.memoryMB
     this.time_limit_in_ms = settings.timeoutMs
