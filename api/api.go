@@ -152,6 +152,15 @@ func (a *API) Operations() []*Operation {
 // Do checks access and runs an operation. Errors: unknown_operation, token_missing, token_invalid,
 // permission_denied, malformed_json, invalid_request, and those of the room.
 func (a *API) Do(ctx context.Context, name string, call *Call) (any, error) {
+	ctx, end := a.note(ctx, call, name, "")
+	response, err := a.do(ctx, name, call)
+	if end != nil {
+		end(err)
+	}
+	return response, err
+}
+
+func (a *API) do(ctx context.Context, name string, call *Call) (any, error) {
 	o, ok := a.operations[name]
 	if !ok {
 		return nil, yunduo.Errorf(yunduo.ReasonUnknownOperation, "there is no operation %q", name)

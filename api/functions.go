@@ -43,6 +43,15 @@ func functionOperations() []*Operation {
 // Invoke runs a function and returns its result as JSON text. It is functions.invoke for surfaces on which the body is
 // the event and the reply the bare result.
 func (a *API) Invoke(ctx context.Context, call *Call, name string, event json.RawMessage) (json.RawMessage, error) {
+	ctx, end := a.note(ctx, call, "functions.invoke", name)
+	result, err := a.invoke(ctx, call, name, event)
+	if end != nil {
+		end(err)
+	}
+	return result, err
+}
+
+func (a *API) invoke(ctx context.Context, call *Call, name string, event json.RawMessage) (json.RawMessage, error) {
 	if err := a.operations["functions.invoke"].admit(call); err != nil {
 		return nil, err
 	}

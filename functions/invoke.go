@@ -160,6 +160,9 @@ func (s *Service) record(ctx context.Context, invocation *runtime.Invocation, p 
 	if rec.trace != nil || s.options.Export != nil {
 		invocation.TraceParent = rec.traceParent(spanOf(invocation.ID))
 	}
+	if p.official {
+		s.networked.Store(invocation.ID, rec)
+	}
 	invocation.Log = rec.line
 	if h := s.host.Load(); h != nil {
 		invocation.Host = rec

@@ -121,6 +121,9 @@ func (r *recording) finish(p *program, took time.Duration, result runtime.Result
 	if err != nil {
 		end.err = yunduo.AsError(err)
 	}
+	if p.official {
+		r.service.networked.Delete(r.invocation.ID)
+	}
 	quiet := p.figures.add(r.started, &end)
 	if m := p.measure.Load(); m != nil {
 		m.add(took, err != nil)

@@ -116,7 +116,9 @@ type Service struct {
 	figures figures
 	rollups *rollups
 	tapes   *tapes
-	stop    context.CancelFunc
+	// networked are the running invocations, by ID, whose code calls the platform over the network.
+	networked sync.Map
+	stop      context.CancelFunc
 	// hurry ends the wait for replaced programs.
 	draining context.Context
 	hurry    context.CancelFunc

@@ -1,9 +1,7 @@
 package functions
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,8 +9,6 @@ import (
 	"time"
 
 	"yunduo"
-	"yunduo/data/documents/driver"
-	"yunduo/functions/runtime"
 )
 
 // maxSpans is how many calls of one invocation are kept; beyond, the quickest that succeeded are left out.
@@ -114,79 +110,6 @@ func (s *Service) Find(ctx context.Context, caller yunduo.Caller, app yunduo.App
 		return Invocation{}, err
 	}
 	return record.invocation(), nil
-}
-
-// parentKey is the key of a *calling in a context.
-type parentKey struct{}
-
-// calling is a call of running code by which another invocation is made.
-type calling struct {
-	parent string // the invocation that calls
-	remote string // traceparent of the call, if the trace goes beyond this server
-	child  string // the one that is made; set by it before it ends
-}
-
-var _ runtime.Host = (*recording)(nil)
-
-// Call implements runtime.Host: it notes what the code asks of the platform, and when.
-func (r *recording) Call(ctx context.Context, invocation *runtime.Invocation, operation string, request json.RawMessage, attachment []byte) (json.RawMessage, []byte, error) {
-	var plans driver.Plans
-	var inner *calling
-	var id string
-	ctx = driver.WithPlans(ctx, &plans)
-	if operation == "functions.invoke" {
-		id = yunduo.NewName()[:spanDigits]
-		inner = &calling{parent: r.invocation.ID, remote: r.traceParent(id)}
-		ctx = context.WithValue(ctx, parentKey{}, inner)
-	}
-	begun := elapsed()
-	response, given, err := (*r.service.host.Load()).Call(ctx, invocation, operation, request, attachment)
-	span := Span{ID: id, Operation: cut(r.program.hide(operation), maxName), Start: begun - r.begun, Took: elapsed() - begun}
-	if err != nil {
-		span.Reason = yunduo.ReasonOf(err)
-	}
-	for _, use := range plans.Uses() {
-		span.Plans = append(span.Plans, Plan(use))
-	}
-	switch {
-	case len(span.Plans) > 0:
-		span.Target = span.Plans[0].Collection
-	case inner != nil:
-		span.Target = mention(request, `"name":"`)
-	default:
-		span.Target = mention(request, `"collection":"`)
-	}
-	span.Target = r.program.hide(span.Target)
-	if inner != nil {
-		span.Child = inner.child
-	}
-	r.called(span)
-	if r.taping != nil {
-		c := TapeCall{Operation: span.Operation, Request: request, Response: response, Attachment: given}
-		if err != nil {
-			c.Error = &TapeError{span.Reason, yunduo.AsError(err).Message}
-		}
-		r.mu.Lock()
-		r.taping.add(c)
-		r.mu.Unlock()
-	}
-	return response, given, err
-}
-
-// mention returns the value of a member of a request that stands near its beginning and is a plain text. It serves to be
-// read by people; requests may be large and are not parsed for it.
-func mention(request []byte, head string) string {
-	request = request[:min(len(request), 1024)]
-	at := bytes.Index(request, []byte(head))
-	if at < 0 {
-		return ""
-	}
-	rest := request[at+len(head):]
-	end := bytes.IndexByte(rest, '"')
-	if end < 0 || bytes.IndexByte(rest[:end], '\\') >= 0 {
-		return ""
-	}
-	return cut(string(rest[:end]), maxName)
 }
 
 // called keeps a span. Too many cost the quickest one.

@@ -73,6 +73,38 @@ func TestTrace(t *testing.T) {
 	refused(t, yunduo.ReasonInvocationNotFound, err)
 }
 
+// Calls over the network, with the credentials of the invocation, are in its trace as long as it runs.
+func TestTrace_CallsOverTheNetwork(t *testing.T) {
+	var h *house
+	var of yunduo.Caller
+	h = open(t, t.TempDir(), functions.Options{Credentials: func(ctx context.Context, caller yunduo.Caller, _ time.Duration) (functions.Credentials, error) {
+		of = caller
+		_, end := h.Note(ctx, &caller, "documents.find")
+		require.NotNil(t, end)
+		end("orders", yunduo.Errorf(yunduo.ReasonPermissionDenied, "not these"))
+		noted, end := h.Note(ctx, &caller, "functions.invoke")
+		_, twice := h.Note(noted, &caller, "functions.invoke")
+		require.Nil(t, twice, "one call is noted once")
+		end("inner", nil)
+		caller.InvocationID += "0"
+		_, end = h.Note(ctx, &caller, "documents.find")
+		require.Nil(t, end)
+		return functions.Credentials{End: func(time.Duration) {}}, nil
+	}})
+	_, err := h.Deploy(t.Context(), owner, app, functions.DeployRequest{Name: "f", Source: source("index.js", returning("x")), Settings: functions.Settings{OfficialSDK: true}})
+	require.NoError(t, err)
+	result, err := h.Invoke(t.Context(), user, app, "f", nil, functions.InvokeOptions{})
+	require.NoError(t, err)
+	calls := h.find(t, result.InvocationID).Trace.Calls
+	require.Len(t, calls, 2)
+	require.Equal(t, "documents.find", calls[0].Operation)
+	require.Equal(t, "orders", calls[0].Target)
+	require.Equal(t, yunduo.ReasonPermissionDenied, calls[0].Reason)
+	require.Equal(t, "inner", calls[1].Target)
+	_, end := h.Note(t.Context(), &of, "documents.find")
+	require.Nil(t, end, "it has ended")
+}
+
 func TestTrace_ForeignParents(t *testing.T) {
 	h := start(t)
 	h.deploy(t, "tells", "exports.main = async (event, context) => context.traceparent || 'none'")

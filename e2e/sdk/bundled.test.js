@@ -108,6 +108,23 @@ wx.works('documents', 'add, update, get, past the rules of end users', async () 
 wx.works('functions', 'call another function for the same caller', async () => {
   assert.deepEqual(await call('wx-server-sdk', { do: 'call' }, await login('o-li')), { x: 1, openid: 'o-li', source: 'wx_client,scf' })
 })
+test('calls of the official SDK are in the trace of their invocation', async () => {
+  const list = filter => server.manage('POST', '/logs', { function: folderOf('wx-server-sdk'), search: filter, limit: 20 })
+  await call('wx-server-sdk', { do: 'documents' }, await login('o-traced'))
+  await call('wx-server-sdk', { do: 'call' }, await login('o-traced'))
+  let records = []
+  for (let i = 0; records.length < 2; i++) {
+    assert.ok(i < 600, 'the records are stored')
+    await new Promise(resolve => setTimeout(resolve, 50))
+    records = (await list('o-traced')).invocations
+  }
+  const [calling, documents] = await Promise.all(records.map(r => server.manage('GET', `/logs/${r.id}`)))
+  assert.deepEqual(documents.trace.calls.map(c => `${c.operation} ${c.target}`), ['documents.insert mine', 'documents.update mine', 'documents.find mine'])
+  assert.deepEqual(documents.trace.calls[2].plans, [{ collection: 'mine', index: '_id' }])
+  assert.equal(calling.trace.calls[0].target, 'inner')
+  assert.equal(calling.children[0].id, calling.trace.calls[0].child)
+  assert.equal(calling.children[0].trace.parent, calling.id)
+})
 wx.works('files', 'upload, address for the client, download', async () => {
   const { url, text } = await call('wx-server-sdk', { do: 'files' }, await login('o-li'))
   assert.equal(text, 'content')
