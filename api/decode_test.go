@@ -20,7 +20,7 @@ func TestDecode_RefusesUnknownFields(t *testing.T) {
 		message string
 	}{
 		"Typo":         {`{"collection":"c","fliter":{"a":1},"multi":true}`, &wire.DeleteRequest{}, yunduo.ReasonInvalidRequest, `there is no field "fliter" in this request, which has collection, filter, multi, collation, transaction`},
-		"InsidePart":   {`{"collection":"c","index":{"nmae":"x","fields":[]}}`, &wire.CreateIndexRequest{}, yunduo.ReasonInvalidRequest, `there is no field "nmae" in a part of this request`},
+		"InsidePart":   {`{"collection":"c","index":{"caption":"x","fields":[]}}`, &wire.CreateIndexRequest{}, yunduo.ReasonInvalidRequest, `there is no field "caption" in a part of this request`},
 		"WrongType":    {`{"collection":"c","multi":1}`, &wire.DeleteRequest{}, yunduo.ReasonInvalidRequest, `field "multi" must be true or false, not number`},
 		"Trailing":     {`{"collection":"c"} {}`, &wire.DeleteRequest{}, yunduo.ReasonMalformedJSON, ""},
 		"Broken":       {`{"collection":`, &wire.DeleteRequest{}, yunduo.ReasonMalformedJSON, ""},
