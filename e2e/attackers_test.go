@@ -282,3 +282,47 @@ func TestAttackers_Headers(t *testing.T) {
 		require.Equal(t, back, w.send(t, exchange{path: "/web?env={app}", header: map[string]string{"X-TCB-Trace": trace}, body: `{}`}).header.Get("X-Tcb-Trace"))
 	}
 }
+
+// An end user reaches a version only through an alias, and an alias only where the function's rules let them.
+func TestAttackers_VersionsOfFunctions(t *testing.T) {
+	w := shared.open(t)
+	w.user(t, "li")
+	w.deployMain(t, "open", "return 'old'")
+	w.deployMain(t, "open", "return 'new'")
+	w.deployMain(t, "secret", "return 'SECRET'")
+	manage := func(method, path string, body any) {
+		t.Helper()
+		require.NoError(t, w.owner().Do(t.Context(), method, "/v1/manage/apps/"+string(w.app)+path, body, nil))
+	}
+	manage("PUT", "/rules/functions", map[string]string{"rules": `{"*":{"invoke":"auth != null"},"secret":{"invoke":false}}`})
+	manage("PUT", "/functions/open/aliases/beta", map[string]any{"version": 1})
+	manage("PUT", "/functions/secret/aliases/beta", map[string]any{"version": 1})
+	call := func(name, qualifier string) map[string]reply {
+		t.Helper()
+		members := `"action":"functions.invokeFunction","function_name":"` + name + `","qualifier":"` + qualifier + `","request_data":"{}"`
+		replies := map[string]reply{"web": w.send(t, exchange{path: "/web?env={app}", body: `{` + members + `,"access_token":"` + w.tokens["li"] + `"}`})}
+		if qualifier != "" {
+			name += ":" + qualifier
+		}
+		replies["gateway"] = w.send(t, exchange{path: "/v1/functions/" + name, as: "li", body: `{}`})
+		replies["native"] = w.send(t, exchange{path: "/v1/apps/{app}/functions/" + name, as: "li", body: `{}`})
+		return replies
+	}
+	for dialect, r := range call("open", "beta") {
+		require.Contains(t, r.body, "old", dialect)
+	}
+	for dialect, r := range call("open", "") {
+		require.Contains(t, r.body, "new", dialect)
+	}
+	for _, qualifier := range []string{"1", "2", "01", "gamma", "beta:1", "../secret", "live:", "-1"} {
+		for dialect, r := range call("open", qualifier) {
+			require.NotEmpty(t, refusal(t, r), "%s: %s: %s", dialect, qualifier, r.body)
+		}
+	}
+	for _, qualifier := range []string{"", "beta", "live", "1"} {
+		for dialect, r := range call("secret", qualifier) {
+			require.NotEmpty(t, refusal(t, r), "%s: %s", dialect, qualifier)
+			require.NotContains(t, r.body, "SECRET", "%s: %s", dialect, qualifier)
+		}
+	}
+}

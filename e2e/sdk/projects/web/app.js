@@ -2,7 +2,7 @@
 import cloudbase from '@cloudbase/js-sdk'
 
 const app = cloudbase.init({ env: 'my-env' })
-const auth = app.auth({ persistence: 'local' })
+const auth = app.auth()
 const db = app.database()
 const _ = db.command
 const tasks = db.collection('tasks')
