@@ -160,3 +160,14 @@ func TestPlainParams_DecodesWhatTheRouterLeavesEscaped(t *testing.T) {
 		require.Equal(t, want, w.Body.String(), path)
 	}
 }
+
+func TestAcceptableRequestID(t *testing.T) {
+	for id, want := range map[string]bool{
+		"0123456789abcdef": true, "a.b_c-D9": true, strings.Repeat("x", 64): true,
+		"": false, "seven77": false, strings.Repeat("x", 65): false, "01234567\r\nX: 1": false, "0123 4567": false, "01234567é": false, "01234567\x00": false,
+	} {
+		if acceptableRequestID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -16,7 +15,20 @@ import (
 	"yunduo/gateway/exchange"
 )
 
-var acceptableRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+// acceptableRequestID reports whether an ID that a client made has 8 to 64 letters, digits, dots, underscores and hyphens.
+func acceptableRequestID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // requestID accepts a sane X-Request-Id of the client or makes one, and puts it into the reply, and into the context with
 // what else is known of how the request came.
@@ -24,7 +36,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		id := r.Header.Get(echo.HeaderXRequestID)
-		if id == "" || !acceptableRequestID.MatchString(id) {
+		if !acceptableRequestID(id) {
 			id = yunduo.NewName()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)

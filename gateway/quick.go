@@ -90,7 +90,7 @@ func (q *quick) read(x *fastlane.Exchange) *quickCall {
 	c := &quickCall{name: name, token: exchange.Bearer(&r), lines: []byte(quickLines)}
 	c.App, c.BaseURL, c.Device, c.Task = app, exchange.BaseURL(&r, q.options.PublicURL), exchange.Device(&r), x.Task()
 	c.Caller.ClientIP = q.gateway.echo.IPExtractor(&r)
-	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID.MatchString(id) {
+	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID(id) {
 		c.requestID = id
 	}
 	return c

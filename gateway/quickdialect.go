@@ -54,7 +54,7 @@ func (q *quick) head(x *fastlane.Exchange, last *quickHead) *quickHead {
 		}
 		h.IP, h.lines = q.gateway.echo.IPExtractor(r), []byte(quickLines)
 	}
-	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID.MatchString(id) {
+	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID(id) {
 		h.requestID = id
 	}
 	return h
