@@ -42,7 +42,7 @@ const originalHost = "X-Original-Host"
 // server's own, which some signers name without its port.
 func signedHosts(r *http.Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if original := r.Header.Get(originalHost); original != "" {
+		if original := header(r, originalHost); original != "" {
 			yield(original)
 			return
 		}

@@ -113,7 +113,7 @@ func appendNames(names []string, list string) []string {
 // Signers differ in how they treat members whose value is an empty string: newer ones leave them out of the hash,
 // older ones include them. Either is accepted; both bind every other byte of the signed members.
 func (a *tc3Authorization) verify(r *http.Request, secret string, p params, now time.Time) error {
-	timestamp := r.Header.Get("X-Timestamp")
+	timestamp := header(r, "X-Timestamp")
 	if err := a.checkTime(timestamp, now); err != nil {
 		return err
 	}
@@ -252,6 +252,14 @@ func canonicalQueries(r *http.Request) iter.Seq[string] {
 	}
 }
 
+// header is http.Header.Get for a name that is in canonical form.
+func header(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // appendRest appends what follows method and address in a request's canonical form: the query, the signed headers as
 // name:value lines, their names, and the payload's hash. Values are trimmed and lower-cased except content types.
 func (a *tc3Authorization) appendRest(text []byte, r *http.Request, host, query string, payload digest) []byte {
@@ -263,7 +271,7 @@ func (a *tc3Authorization) appendRest(text []byte, r *http.Request, host, query 
 		case "host":
 			text = appendLower(text, host)
 		case "content-type":
-			value := strings.TrimSpace(r.Header.Get("Content-Type"))
+			value := strings.TrimSpace(header(r, "Content-Type"))
 			if strings.HasPrefix(value, "multipart/form-data") {
 				value = "multipart/form-data"
 			}
