@@ -125,7 +125,9 @@ func startFailingCanary(t *testing.T, here, there *world) func() {
 	require.NoError(t, err)
 	_, err = there.owner().StartCanary(t.Context(), "c", wire.CanaryRequest{Version: bad.Version, Steps: []float64{100}, EverySeconds: 3600, MinCalls: 6})
 	require.NoError(t, err)
-	failed := func(w *world) bool { return w.reason(t, "li", "POST", w.path("functions/c"), json.RawMessage("{}")) == "function_error" }
+	failed := func(w *world) bool {
+		return w.reason(t, "li", "POST", w.path("functions/c"), json.RawMessage("{}")) == "function_error"
+	}
 	seen(t, "a canary", func() bool { return failed(here) })
 	for n := range 3 {
 		require.True(t, failed(there), n)
