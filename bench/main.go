@@ -20,6 +20,7 @@ import (
 type bench struct {
 	*platform
 	dir      string // of everything that is thrown away
+	project  string // folder that the platform of most measurements watches
 	peer     string // address of the bare Node server
 	rounds   int
 	lasting  time.Duration
@@ -51,8 +52,8 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
-		{"dialects", dialects, false}, {"frameworks", frameworks, false}, {"release", release, false},
-		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true}, {"soak", soak, true},
+		{"dialects", dialects, false}, {"frameworks", frameworks, false}, {"release", release, false}, {"publish", publish, false}, {"kills", killing, false},
+		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true}, {"fair", fair, true}, {"soak", soak, true},
 	}
 }
 
@@ -91,6 +92,13 @@ func (c *counts) Set(text string) error {
 }
 
 func main() {
+	if address := os.Getenv(floodVariable); address != "" {
+		if err := floodUntilStopped(address); err != nil {
+			fmt.Fprintln(os.Stderr, "flood:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx)
 	stop()
@@ -106,7 +114,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	flag.StringVar(&b.node, "node", "node", "the node executable of the peers of functions")
 	flag.StringVar(&b.frameworks, "frameworks", "bench/frameworks", "the folder of the frameworks, in which npm ci has been run")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, release, and when named only: peers, fanout, growth, density, soak")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, release, publish, kills, and when named only: peers, fanout, growth, density, fair, soak")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")
@@ -173,6 +181,6 @@ func (b *bench) startCommon(ctx context.Context) (stop func(), err error) {
 		stopPeer()
 		return nil, err
 	}
-	b.peer = peer
+	b.peer, b.project = peer, dir
 	return func() { b.stop(); stopPeer() }, nil
 }
