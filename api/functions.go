@@ -79,7 +79,7 @@ func invokeNamed(ctx context.Context, a *API, call *Call, req *wire.InvokeReques
 }
 
 func startFunction(ctx context.Context, a *API, call *Call, req *wire.StartRequest) (*wire.Started, error) {
-	accepted, err := a.rooms.Functions.Start(ctx, call.Caller, call.App, req.Name, req.Data, req.IdempotencyKey)
+	accepted, err := a.rooms.Functions.StartLater(ctx, call.Caller, call.App, req.Name, req.Data, req.IdempotencyKey, seconds(req.DelaySeconds))
 	return wireStarted(accepted), err
 }
 
@@ -90,7 +90,7 @@ func startedFunction(ctx context.Context, a *API, call *Call, req *wire.StartedR
 
 func wireStarted(a functions.Accepted) *wire.Started {
 	started := &wire.Started{
-		ID: a.ID, Function: a.Function, State: string(a.State), InvocationID: a.InvocationID, Result: a.Result, AcceptedAt: a.AcceptedAt,
+		ID: a.ID, Function: a.Function, State: string(a.State), InvocationID: a.InvocationID, Result: a.Result, AcceptedAt: a.AcceptedAt, DueAt: a.DueAt,
 	}
 	if !a.EndedAt.IsZero() {
 		started.EndedAt = &a.EndedAt

@@ -24,6 +24,9 @@ func wechatOperations() []*Operation {
 }
 
 func callWeChat(ctx context.Context, a *API, call *Call, req *wire.WeChatCallRequest) (*wire.WeChatCallResponse, error) {
+	if req.API == delayedAPI || req.API == delayedPath {
+		return callLater(ctx, a, call, req.Data)
+	}
 	request := wechat.Request{API: req.API, Method: req.Method, Data: req.Data}
 	if f := req.File; f != nil {
 		request.File = &wechat.File{Field: f.Field, Name: f.Name, ContentType: f.ContentType, Content: call.Attachment}

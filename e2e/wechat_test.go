@@ -65,6 +65,40 @@ func TestWeChat_OpenAPIFromFunctions(t *testing.T) {
 	require.Equal(t, -604100.0, member("unknown")["errCode"])
 }
 
+// What WeChat's cloud would do after a while, the platform does.
+func TestWeChat_DelayedFunctions(t *testing.T) {
+	w := shared.open(t)
+	w.user(t, "li")
+	require.NoError(t, w.owner().CreateCollection(t.Context(), "ran"))
+	w.deployMain(t, "later", "await cloud.database().collection('ran').add({ data: { _id: event.id } })")
+	w.deployMain(t, "plan", `
+	const answers = []
+	for (const task of event.tasks) {
+	  try { answers.push(await cloud.openapi.cloudbase.addDelayedFunctionTask({ env: 'any', functionName: 'later', delayTime: 6, ...task })) } catch (e) { answers.push({ errCode: e.errCode, errMsg: e.errMsg }) }
+	}
+	return { answers }`)
+	answers := w.invoke(t, "li", "plan", map[string]any{"tasks": []map[string]any{
+		{"data": `{"id":"once"}`}, {"data": `{"id":"early"}`, "delayTime": 5}, {"data": "{"}, {"data": map[string]int{"n": 1}}, {"data": "{}", "functionName": "nobody"}, {"data": "{}", "delayTime": 31 * 86400},
+	}})["answers"].([]any)
+	require.Equal(t, map[string]any{"errCode": 0.0, "errMsg": "openapi.cloudbase.addDelayedFunctionTask:ok"}, answers[0])
+	for i, part := range []string{"delayTime is less", "not JSON text", "must be texts", "nobody", "delaySeconds"} {
+		refusal := answers[i+1].(map[string]any)
+		require.NotEqual(t, 0.0, refusal["errCode"])
+		require.Contains(t, refusal["errMsg"], part)
+	}
+	var ran struct {
+		Documents []struct {
+			ID string `json:"_id"`
+		}
+	}
+	require.Eventually(t, func() bool {
+		require.NoError(t, w.owner().Do(t.Context(), "POST", w.path("documents/ran/find"), map[string]any{}, &ran))
+		return len(ran.Documents) > 0
+	}, patience, 20*pause)
+	require.Equal(t, "once", ran.Documents[0].ID)
+	require.Len(t, ran.Documents, 1)
+}
+
 func TestWeChat_PaymentFromOrderToCallback(t *testing.T) {
 	w := shared.open(t)
 	w.user(t, "li")

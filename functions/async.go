@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	asyncAge      = 7 * 24 * time.Hour // how long an invocation is remembered after it was accepted
+	asyncAge      = 7 * 24 * time.Hour // how long an invocation is remembered after it has ended
 	asyncAtOnce   = 32                 // run at the same time on one server
 	asyncLook     = 5 * time.Second    // between looks at what other servers have accepted or left
 	maxKeyBytes   = 256
@@ -45,6 +45,7 @@ type Accepted struct {
 	Result       json.RawMessage
 	Failure      *yunduo.Error // why it failed
 	AcceptedAt   time.Time
+	DueAt        time.Time // when it may begin
 	EndedAt      time.Time // zero while it has not ended
 }
 
@@ -64,6 +65,7 @@ type asyncRecord struct {
 	Failure      *failureRecord `bson:"failure,omitempty"`
 	RequestID    string         `bson:"requestId,omitempty"`
 	AcceptedAt   time.Time      `bson:"acceptedAt"`
+	Due          time.Time      `bson:"due"` // when it may begin
 	EndedAt      time.Time      `bson:"endedAt,omitempty"`
 }
 
@@ -98,7 +100,7 @@ func (r *callerRecord) caller(app yunduo.AppID) yunduo.Caller {
 
 func (r *asyncRecord) describe() Accepted {
 	a := Accepted{
-		ID: r.ID, Function: r.Function, State: r.State, InvocationID: r.InvocationID, Result: r.Result, AcceptedAt: r.AcceptedAt, EndedAt: r.EndedAt,
+		ID: r.ID, Function: r.Function, State: r.State, InvocationID: r.InvocationID, Result: r.Result, AcceptedAt: r.AcceptedAt, DueAt: r.Due, EndedAt: r.EndedAt,
 	}
 	switch {
 	case r.Failure != nil:
@@ -113,9 +115,11 @@ func openAsync(db *documents.DB) *documents.Records[asyncRecord] {
 	return documents.NewRecords[asyncRecord](db, "function_starts", documents.RecordOptions{
 		Silent: true,
 		Indexes: []driver.Index{
-			{Name: "state", Fields: []driver.IndexField{{Path: "state"}, {Path: "acceptedAt"}}},
-			{Name: "age", Fields: []driver.IndexField{{Path: "acceptedAt"}}, ExpireAfter: asyncAge},
+			{Name: "due", Fields: []driver.IndexField{{Path: "state"}, {Path: "due"}}},
+			{Name: "app", Fields: []driver.IndexField{{Path: "app"}, {Path: "state"}}},
+			{Name: "ended", Fields: []driver.IndexField{{Path: "endedAt"}}, ExpireAfter: asyncAge},
 		},
+		Dropped: []string{"state", "age"},
 	})
 }
 
@@ -124,6 +128,15 @@ func openAsync(db *documents.DB) *documents.Records[asyncRecord] {
 // returns what became of the first. The one with another event is refused. Errors: those of Invoke that come before the
 // code runs, and invalid_request.
 func (s *Service) Start(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, key string) (Accepted, error) {
+	return s.StartLater(ctx, caller, app, name, event, key, 0)
+}
+
+// StartLater is Start for an invocation that begins after a delay, of at most 30 days, for the app's code and who manages
+// it. Further errors: permission_denied, and quota_exceeded if very many of the app's wait already.
+func (s *Service) StartLater(ctx context.Context, caller yunduo.Caller, app yunduo.AppID, name string, event json.RawMessage, key string, delay time.Duration) (Accepted, error) {
+	if delay < 0 || delay > maxDelay {
+		return Accepted{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "delaySeconds: not between 0 and %d", int(maxDelay.Seconds()))
+	}
 	if len(key) > maxKeyBytes {
 		return Accepted{}, yunduo.Errorf(yunduo.ReasonInvalidRequest, "idempotencyKey: longer than %d bytes", maxKeyBytes)
 	}
@@ -143,9 +156,13 @@ func (s *Service) Start(ctx context.Context, caller yunduo.Caller, app yunduo.Ap
 	if err != nil {
 		return Accepted{}, err
 	}
+	if err := s.mayWait(ctx, caller, app, delay); err != nil {
+		return Accepted{}, err
+	}
+	now := s.options.Now().UTC().Truncate(time.Millisecond)
 	record := asyncRecord{
 		App: app, Function: name, Owner: asker(caller), Caller: newCallerRecord(caller), Event: event, Digest: digest(string(event)), State: StateAccepted,
-		RequestID: yunduo.RequestID(ctx), AcceptedAt: s.options.Now().UTC().Truncate(time.Millisecond),
+		RequestID: yunduo.RequestID(ctx), AcceptedAt: now, Due: now.Add(delay),
 	}
 	if record.ID = yunduo.NewID(); key != "" {
 		record.ID = digest(string(app), record.Owner, name, key)
@@ -197,8 +214,11 @@ func (s *Service) Started(ctx context.Context, caller yunduo.Caller, app yunduo.
 // runAccepted runs what has been accepted, here or by a server that is gone, until ctx ends.
 func (s *Service) runAccepted(ctx context.Context) {
 	slots := make(chan struct{}, asyncAtOnce)
-	look := time.NewTicker(asyncLook)
+	s.giveDueTimes(ctx)
+	look := time.NewTimer(0)
 	defer look.Stop()
+	lost := time.NewTicker(asyncLook)
+	defer lost.Stop()
 	for {
 		for ctx.Err() == nil {
 			select {
@@ -219,20 +239,24 @@ func (s *Service) runAccepted(ctx context.Context) {
 				s.runOne(record)
 			})
 		}
+		look.Reset(s.untilDue(ctx))
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.accepted:
 		case <-look.C:
+		case <-lost.C:
 			s.giveUpLost(ctx)
 		}
 	}
 }
 
-// claim takes the oldest accepted invocation for this server.
+// claim takes the accepted invocation for this server that has been due for the longest.
 func (s *Service) claim(ctx context.Context) (asyncRecord, bool, error) {
-	until := s.options.Now().UTC().Add(s.limits.MaxTimeout + asyncPatience)
-	return s.starts.Take(ctx, bson.D{{Key: "state", Value: StateAccepted}}, bson.D{{Key: "acceptedAt", Value: 1}}, set(bson.D{{Key: "state", Value: StateRunning}, {Key: "until", Value: until}}))
+	now := s.options.Now().UTC()
+	until := now.Add(s.limits.MaxTimeout + asyncPatience)
+	due := bson.D{{Key: "state", Value: StateAccepted}, {Key: "due", Value: bson.D{{Key: "$lte", Value: now}}}}
+	return s.starts.Take(ctx, due, bson.D{{Key: "due", Value: 1}}, set(bson.D{{Key: "state", Value: StateRunning}, {Key: "until", Value: until}}))
 }
 
 // giveUpLost ends what a server has begun that is gone.

@@ -105,6 +105,45 @@ func TestStart_WhatEndedWithItsServerIsLost(t *testing.T) {
 	eventually(t, "nobody waits for it any more", func() bool { return state() == functions.StateLost })
 }
 
+func TestStartLater(t *testing.T) {
+	one, two, now := startTwoAt(t)
+	_, err := one.Deploy(t.Context(), owner, app, functions.DeployRequest{Name: "f", Source: source("index.js", "exports.main = async e => e.n")})
+	require.NoError(t, err)
+	later, err := one.StartLater(t.Context(), owner, app, "f", json.RawMessage(`{"n":1}`), "key", time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, later.AcceptedAt.Add(time.Hour), later.DueAt)
+	again, err := two.StartLater(t.Context(), owner, app, "f", json.RawMessage(`{"n":1}`), "key", 2*time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, later, again)
+	// atOnce has run when every invocation that was due before it has begun.
+	atOnce := func() {
+		a, err := two.Start(t.Context(), owner, app, "f", json.RawMessage(`{"n":2}`), "")
+		require.NoError(t, err)
+		eventually(t, "one that does not wait ends", func() bool {
+			a, err = two.Started(t.Context(), owner, app, a.ID)
+			require.NoError(t, err)
+			return a.State == functions.StateDone
+		})
+	}
+	atOnce()
+	waiting, err := one.Started(t.Context(), owner, app, later.ID)
+	require.NoError(t, err)
+	require.Equal(t, functions.StateAccepted, waiting.State, "an hour has not gone by")
+	now.Add(int64(time.Hour))
+	atOnce()
+	eventually(t, "it ends", func() bool {
+		done, err := one.Started(t.Context(), owner, app, later.ID)
+		require.NoError(t, err)
+		return done.State == functions.StateDone && string(done.Result) == "1"
+	})
+	_, err = one.StartLater(t.Context(), user, app, "f", nil, "", time.Hour)
+	refused(t, yunduo.ReasonPermissionDenied, err, "delaySeconds")
+	for _, delay := range []time.Duration{-time.Second, 31 * 24 * time.Hour} {
+		_, err = one.StartLater(t.Context(), owner, app, "f", nil, "", delay)
+		refused(t, yunduo.ReasonInvalidRequest, err, "delaySeconds")
+	}
+}
+
 func TestSchema_IsCheckedBeforeCodeRuns(t *testing.T) {
 	h := start(t)
 	deploy := func(schema string) error {

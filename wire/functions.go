@@ -29,6 +29,7 @@ type StartRequest struct {
 	Name           string          `json:"name"`
 	Data           json.RawMessage `json:"data,omitempty"`
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
+	DelaySeconds   float64         `json:"delaySeconds,omitempty"` // before it begins, 30 days at most
 }
 
 // StartedRequest asks what became of an accepted invocation.
@@ -45,6 +46,7 @@ type Started struct {
 	Result       json.RawMessage `json:"result,omitempty"`
 	Error        *ErrorBody      `json:"error,omitempty"`
 	AcceptedAt   time.Time       `json:"acceptedAt"`
+	DueAt        time.Time       `json:"dueAt"` // when it may begin
 	EndedAt      *time.Time      `json:"endedAt,omitempty"`
 }
 

@@ -2,7 +2,9 @@ package native
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -30,7 +32,8 @@ func (s *surface) invoke(c echo.Context) error {
 	return exchange.Raw(c, http.StatusOK, response)
 }
 
-// start accepts an invocation: the body is the event, the header Idempotency-Key its name.
+// start accepts an invocation: the body is the event, the header Idempotency-Key its name, the parameter delay the seconds
+// until it may begin.
 func (s *surface) start(c echo.Context) error {
 	call, err := s.call(c, yunduo.AppID(c.Param("app")))
 	if err != nil {
@@ -40,7 +43,13 @@ func (s *surface) start(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	call.Input = &wire.StartRequest{Name: c.Param("name"), Data: event, IdempotencyKey: c.Request().Header.Get("Idempotency-Key")}
+	request := &wire.StartRequest{Name: c.Param("name"), Data: event, IdempotencyKey: c.Request().Header.Get("Idempotency-Key")}
+	if text := c.QueryParam("delay"); text != "" {
+		if request.DelaySeconds, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(request.DelaySeconds) {
+			return yunduo.Errorf(yunduo.ReasonInvalidRequest, "delay: %q is no number of seconds", text)
+		}
+	}
+	call.Input = request
 	response, err := s.API.Do(c.Request().Context(), "functions.start", call)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func (b *openAPIBuilder) addInvoke(o *api.Operation) {
 func (b *openAPIBuilder) addStart(o *api.Operation) {
 	operation := b.operation("/v1/apps/:app/functions/:name/start", o)
 	operation["requestBody"] = body(object{"description": "the event"})
-	operation["description"] = operation["description"].(string) + " The header Idempotency-Key names the invocation."
+	operation["description"] = operation["description"].(string) + " The header Idempotency-Key names the invocation, the query parameter delay has it begin so many seconds later."
 	b.schema(o.Request)
 	b.put("POST", "/v1/apps/:app/functions/:name/start", operation)
 }
