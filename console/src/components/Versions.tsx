@@ -111,10 +111,10 @@ function Difference({ base, from, to }: { base: string; from: number; to: number
   if (!files.length && !settings.length) return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('noDifference')} />
   return (
     <div data-testid="difference">
-      {settings.map(s => <div key={s.name} className="mono">{s.name}: <del>{s.from || '–'}</del> → <ins>{s.to || '–'}</ins></div>)}
+      {settings.map(s => <div key={s.name} className="mono">{s.name}: {s.from ? <del>{s.from}</del> : '–'} → {s.to ? <ins>{s.to}</ins> : '–'}</div>)}
       {files.map(f => (
         <div key={f.path} style={{ marginTop: 12 }}>
-          <b className="mono">{f.path}</b> <Tag>{t(`file_${f.change}`)}</Tag>{f.patch && <span className="muted">+{f.added} −{f.removed}</span>}
+          <b className="mono">{f.path}</b> <Tag>{t(`file_${f.change}`)}</Tag> {f.patch && <span className="muted">+{f.added} −{f.removed}</span>}
           {f.patch && <pre className="diff mono">{f.patch.split('\n').slice(2).map((line, i) => <span key={i} className={kinds[line[0] ?? '']}>{line}{'\n'}</span>)}</pre>}
         </div>
       ))}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App as AntApp, Button, Checkbox, Drawer, Empty, Space, Spin, Table, Tag } from 'antd'
+import { App as AntApp, Button, Checkbox, Drawer, Empty, Grid, Space, Spin, Table, Tag } from 'antd'
 import { useState } from 'react'
 import { manage, request, type Release, type ReleaseDiff } from '../api'
 import { Failure } from '../components/Failure'
@@ -13,6 +13,7 @@ export function Releases({ app }: { app: string }) {
   const queries = useQueryClient()
   const base = manage(app, '/releases')
   const [shown, show] = useState<Release>()
+  const narrow = !Grid.useBreakpoint().md
   const list = useQuery({ queryKey: ['releases', app], queryFn: () => request<{ releases: Release[] }>('GET', base).then(r => r.releases), refetchInterval: 5000 })
   const back = useMutation({
     mutationFn: (body: { number: number; dropIndexes: boolean }) => request<Release>('POST', `${base}/rollback`, body),
@@ -38,7 +39,7 @@ export function Releases({ app }: { app: string }) {
       <Table<Release> rowKey="number" size="small" loading={list.isPending} dataSource={list.data} pagination={{ pageSize: 20, hideOnSinglePage: true }} locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('noReleases')} /> }}
         columns={[
           { title: t('release'), render: (_, r) => <>{r.number} {r.live && <Tag color="green">{t('live')}</Tag>}{r.restores && <Tag>= {r.restores}</Tag>}</> },
-          { title: t('created'), render: (_, r) => when(r.createdAt) },
+          { title: t('created'), render: (_, r) => <>{when(r.createdAt)}{narrow && r.note && <div className="muted wraps">{r.note}</div>}</> },
           { title: t('functions'), responsive: ['md'], align: 'right', render: (_, r) => Object.keys(r.functions).length },
           { title: t('triggers'), responsive: ['md'], align: 'right', render: (_, r) => r.triggers },
           { title: t('indexes'), responsive: ['md'], align: 'right', render: (_, r) => r.indexes },
@@ -66,7 +67,7 @@ function Changes({ base, from, to }: { base: string; from: number; to: number })
   return diff.data.changes.map(c => (
     <div key={c.kind + c.name} style={{ marginBottom: 12 }}>
       <Tag>{t(`part_${c.kind}`)}</Tag><b className="mono">{c.name}</b>
-      <div className="mono wraps"><del>{c.from || '–'}</del> → <ins>{c.to || '–'}</ins></div>
+      <div className="mono wraps">{c.from ? <del>{c.from}</del> : '–'} → {c.to ? <ins>{c.to}</ins> : '–'}</div>
     </div>
   ))
 }
