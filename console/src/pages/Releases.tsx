@@ -66,7 +66,7 @@ function Changes({ base, from, to }: { base: string; from: number; to: number })
   if (!diff.data.changes.length) return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('noDifference')} />
   return diff.data.changes.map(c => (
     <div key={c.kind + c.name} style={{ marginBottom: 12 }}>
-      <Tag>{t(`part_${c.kind}`)}</Tag><b className="mono">{c.name}</b>
+      <Tag>{t(`part_${c.kind}`)}</Tag> <b className="mono">{c.name}</b>
       <div className="mono wraps">{c.from ? <del>{c.from}</del> : '–'} → {c.to ? <ins>{c.to}</ins> : '–'}</div>
     </div>
   ))
