@@ -45,7 +45,7 @@ func functionsLogs(l language) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		err = printList(cmd, l, list, "TIME\tFUNCTION\tMS\tRESULT\tID", func(i wire.InvocationRecord) string { return logRow(i) })
+		err = printList(cmd, l, list, "TIME\tFUNCTION\tMS\tRESULT\tID", logRow)
 		if err == nil && more && !asJSON && cmd.Flags().Changed("limit") {
 			_, err = fmt.Fprintln(cmd.ErrOrStderr(), l.say(logTexts.more))
 		}
