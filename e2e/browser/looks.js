@@ -37,7 +37,7 @@ const pages = {
     at: 'functions/orders/logs',
     async ready (page) {
       await page.locator('.log .ant-btn-link').first().click()
-      await page.locator('.trace-row').nth(3).waitFor()
+      await page.locator('.trace-row').nth(2).waitFor()
     }
   },
   'function-metrics': { at: 'functions/orders/metrics', ready: wait('.uplot canvas') },
