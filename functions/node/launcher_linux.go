@@ -164,7 +164,7 @@ func (l *launcher) start(spec bootSpec) (*child, error) {
 	limits := groupLimits{memory: l.opts.data(spec) + scratchBytes + groupSlack, tasks: maxTasks}
 	if c.group, err = l.groups.place(c.process.Pid, limits); err != nil {
 		c.process.Kill()
-		c.wait()
+		_ = c.wait() // it was ended
 		c.close()
 		return nil, err
 	}

@@ -107,10 +107,10 @@ func giveUp(call *plannedCall, errno syscall.Errno) {
 			break
 		}
 	}
-	syscall.RawSyscall6(unix.SYS_WRITE, 2, uintptr(unsafe.Pointer(&call.failure[0])), uintptr(len(call.failure)), 0, 0, 0)
-	syscall.RawSyscall6(unix.SYS_WRITE, 2, uintptr(unsafe.Pointer(&line[at])), uintptr(len(line)-at), 0, 0, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_WRITE, 2, uintptr(unsafe.Pointer(&call.failure[0])), uintptr(len(call.failure)), 0, 0, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_WRITE, 2, uintptr(unsafe.Pointer(&line[at])), uintptr(len(line)-at), 0, 0, 0)
 	for {
-		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 70, 0, 0, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 70, 0, 0, 0, 0, 0)
 	}
 }
 

@@ -100,7 +100,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	conn, err := c.conn()
 	if err != nil {
 		c.process.Kill()
-		c.wait()
+		_ = c.wait() // it was ended
 		c.close()
 		return nil, fmt.Errorf("connect to the process: %w (%s)", err, c.stderr)
 	}

@@ -254,15 +254,15 @@ const sandboxNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEW
 //go:nocheckptr
 func (p *plan) fork() (int, syscall.Errno) {
 	all, before := ^uint64(0), uint64(0)
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&before)), signalSetBytes, 0, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&before)), signalSetBytes, 0, 0)
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, sandboxNamespaces|unix.CLONE_PARENT|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno == 0 && pid == 0 {
 		p.run()
 		for {
-			syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 70, 0, 0, 0, 0, 0)
+			_, _, _ = syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 70, 0, 0, 0, 0, 0)
 		}
 	}
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&before)), 0, signalSetBytes, 0, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&before)), 0, signalSetBytes, 0, 0)
 	return int(pid), errno
 }
 
