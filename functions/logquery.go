@@ -113,6 +113,7 @@ func (s *Service) Logs(ctx context.Context, caller yunduo.Caller, app yunduo.App
 	if wants == nil {
 		page = q.Limit
 	}
+	s.logs.settle(ctx)
 	list = []Invocation{}
 	from, to := q.bounds(app)
 	for examined := 0; examined < searchMost; {

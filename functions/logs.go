@@ -97,21 +97,23 @@ type logWriter struct {
 	records *documents.Records[logRecord]
 	log     *slog.Logger
 	queue   chan logEntry
+	hurry   chan struct{} // somebody waits for what is queued
 	dropped atomic.Int64
 	ending  chan struct{}
 	once    sync.Once
 }
 
-// logEntry is an invocation that ended, or a line that one printed afterwards.
+// logEntry is an invocation that ended, or a line that one printed afterwards, or who waits for those before.
 type logEntry struct {
 	record *logRecord
 	id     string
 	line   lineRecord
+	stored chan struct{}
 }
 
 func newLogWriter(db *documents.DB, log *slog.Logger) *logWriter {
 	return &logWriter{
-		log: log, queue: make(chan logEntry, logQueue), ending: make(chan struct{}),
+		log: log, queue: make(chan logEntry, logQueue), hurry: make(chan struct{}, 1), ending: make(chan struct{}),
 		records: documents.NewRecords[logRecord](db, "function_logs", documents.RecordOptions{Silent: true, Dropped: []string{"age"}, Indexes: []driver.Index{
 			{Name: "function", Fields: []driver.IndexField{{Path: "app"}, {Path: "function"}, {Path: "_id"}}},
 		}}),
@@ -126,6 +128,25 @@ func (w *logWriter) add(e logEntry) bool {
 	default:
 		w.dropped.Add(1)
 		return false
+	}
+}
+
+// settle returns when what has been added is stored, so that who looks finds it. With a full queue it does not wait.
+func (w *logWriter) settle(ctx context.Context) {
+	e := logEntry{stored: make(chan struct{})}
+	select {
+	case w.queue <- e:
+	default:
+		return
+	}
+	select {
+	case w.hurry <- struct{}{}:
+	default: // somebody else is in a hurry, too
+	}
+	select {
+	case <-e.stored:
+	case <-ctx.Done():
+	case <-w.ending:
 	}
 }
 
@@ -145,6 +166,7 @@ func (w *logWriter) run() {
 			timer := time.NewTimer(logInterval)
 			select {
 			case <-timer.C:
+			case <-w.hurry:
 			case <-w.ending:
 				ending = true
 			}
@@ -181,6 +203,10 @@ func (w *logWriter) write(batch []logEntry) {
 	group.SetLimit(logWriters)
 	late := make(map[string][]lineRecord)
 	for _, e := range batch {
+		if e.stored != nil {
+			defer close(e.stored)
+			continue
+		}
 		if e.record == nil {
 			late[e.id] = append(late[e.id], e.line)
 			continue

@@ -42,7 +42,7 @@ func TestLogs(t *testing.T) {
 		eventually(t, "the clock moves on", func() bool { return time.Now().UnixMilli() > stamp(t, result.InvocationID) })
 	}
 	h.call(t, "other")
-	eventually(t, "the records are stored", func() bool { return len(h.logs(t, functions.LogQuery{})) == 4 })
+	require.Len(t, h.logs(t, functions.LogQuery{}), 4, "what has ended is there")
 	list := h.logs(t, functions.LogQuery{Function: "talks"})
 	require.Len(t, list, 3)
 	require.Equal(t, []string{ids[2], ids[1], ids[0]}, []string{list[0].ID, list[1].ID, list[2].ID}, "newest first")

@@ -102,6 +102,7 @@ func (s *Service) Find(ctx context.Context, caller yunduo.Caller, app yunduo.App
 	if err := manage(caller, app); err != nil {
 		return Invocation{}, err
 	}
+	s.logs.settle(ctx)
 	record, err := s.logs.records.Get(ctx, logID(app, invocation))
 	if yunduo.ReasonOf(err) == yunduo.ReasonDocumentNotFound {
 		return Invocation{}, yunduo.Errorf(yunduo.ReasonInvocationNotFound, "there is no record of the invocation %q: it is too old, or it was one of very many without output", invocation)
