@@ -101,6 +101,7 @@ test('functions: logs by level and text, and where the time of a call went', asy
   assert.equal(await records.count(), 1)
   await page.getByLabel('Level').click()
   await page.getByTitle('any level').click()
+  await records.nth(2).waitFor() // what was there before is shown first, until the new one comes
   await records.filter({ hasText: 'ok' }).first().getByRole('button', { name: 'Trace' }).click()
   const trace = page.getByTestId('trace')
   await trace.getByText('documents.find notes').waitFor()
