@@ -20,6 +20,7 @@ export function Logs({ app, name }: { app: string; name: string }) {
     queryKey: ['logs', app, name, level, search, failed], initialPageParam: '',
     queryFn: ({ pageParam }) => request<Page>('POST', manage(app, '/logs'), { function: name, limit: 100, level, search, failed, before: pageParam }),
     getNextPageParam: last => last.more || undefined,
+    staleTime: 0, gcTime: 0, // what came since a filter was last used has been thrown away with it
   })
   const [fresh, setFresh] = useState<Invocation[]>([])
   const [live, setLive] = useState(false)
