@@ -40,7 +40,8 @@ func (p *process) next(in *bufio.Reader) error {
 	o := p.owner.Load()
 	if o == nil && h.kind == frameCache { // no code of strangers has run in it
 		p.leaveLoop()
-		return p.rt.keepCompiled(payload)
+		p.rt.keepCompiled(payload)
+		return nil
 	}
 	if o == nil {
 		return fmt.Errorf("frame of type %d from a blank process", h.kind)

@@ -90,16 +90,20 @@ func runnerModules(sdk []byte) ([]byte, error) {
 }
 
 // keepCompiled gives the compiled form of the runner, which a blank process has sent, to those that boot from now on.
-func (r *Runtime) keepCompiled(compiled []byte) error {
+// Without it they take longer, and that is all.
+func (r *Runtime) keepCompiled(compiled []byte) {
 	if r.compiled.Swap(true) {
-		return nil
+		return
 	}
 	file := filepath.Join(r.runner, compiledRunner)
 	// Under another name first: somebody may be booting.
-	if err := os.WriteFile(file+".new", compiled, 0o644); err != nil {
-		return fmt.Errorf("keep the compiled runner: %w", err)
+	err := os.WriteFile(file+".new", compiled, 0o644)
+	if err == nil {
+		err = os.Rename(file+".new", file)
 	}
-	return os.Rename(file+".new", file)
+	if err != nil {
+		r.log.Warn("the compiled runner cannot be kept; functions start slower", "error", err)
+	}
 }
 
 // bootSpec is what must be known before a process boots.

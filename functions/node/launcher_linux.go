@@ -224,7 +224,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 			Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
 		}
 		if l.root {
-			s.Assembled, s.OwnUser = true, true
+			s.OwnUser = true
 			err = l.spawn(c, s, binds, cmd.ExtraFiles)
 		} else {
 			s.Binds = binds

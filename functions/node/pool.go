@@ -28,8 +28,8 @@ type pool struct {
 
 const (
 	maxReady   = 16
-	maxWaiting = 500 // for processes, of one app
-	firstCall  = 25 * time.Millisecond
+	maxWaiting = 500                   // for processes, of one app
+	firstCall  = 25 * time.Millisecond // how long a first call is left alone by boots
 	// bootAttempts in a row have to fail before anybody is told: one may fail because the kernel has ended it.
 	bootAttempts = 3
 )

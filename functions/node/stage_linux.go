@@ -16,14 +16,13 @@ const (
 
 // stage is what the first stage of a sandbox has to do.
 type stage struct {
-	Layout    layout
-	Assembled bool              // the host has built the root already
-	Binds     map[string]string // what is still to be mounted: place and source
-	OwnUser   bool              // no other process has this user
-	Data      int64             // RLIMIT_DATA
-	Args      []string
-	Env       []string
-	Probe     bool
+	Layout  layout
+	Binds   map[string]string // place and source of what else is mounted; nil where the host has built the root
+	OwnUser bool              // no other process has this user
+	Data    int64             // RLIMIT_DATA
+	Args    []string
+	Env     []string
+	Probe   bool
 }
 
 // SandboxInit must be called first thing in main, and in TestMain of tests that start a Runtime: sandboxes, and the
@@ -60,13 +59,11 @@ func enterSandbox() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	if !s.Assembled {
-		if err := s.Layout.assemble(); err != nil {
-			return err
-		}
-		if _, err := s.Layout.bind(s.Binds); err != nil {
-			return err
-		}
+	if err := s.Layout.assemble(); err != nil {
+		return err
+	}
+	if _, err := s.Layout.bind(s.Binds); err != nil {
+		return err
 	}
 	p, err := s.plan()
 	if err != nil {
