@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +45,9 @@ const server = http.createServer(async (req, res) => {
     case '/cors':
       res.setHeader('access-control-allow-origin', 'https://own.example')
       return res.end(req.method)
+    case '/hints':
+      res.writeEarlyHints({ link: '</a>; rel=preload', 'set-cookie': 'sid=1; Path=/' })
+      return setTimeout(() => { res.statusCode = 403; res.end('no') }, 5)
     case '/silent':
       return req.socket.destroy()
     default:
@@ -168,6 +173,10 @@ func TestHTTP_CodeLearnsWhoAsks(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(body), &seen), body)
 	require.Empty(t, seen.SDK)
 	require.NotContains(t, body, `"x-wx-openid"`)
+	for as, kept := range map[string]bool{"li": true, "owner": false, "operator": false} { // keys are not for the code
+		_, body = w.fetch(t, "GET", "/open/who", as, "")
+		require.Equal(t, kept, strings.Contains(body, `"authorization"`), as)
+	}
 
 	response, body := w.fetch(t, "POST", "/api/v1/hook/more%2Fparts", "", "text", "Content-Type", "text/plain")
 	require.Equal(t, 202, response.StatusCode, body)
@@ -200,6 +209,23 @@ func TestHTTP_PagesStayApart(t *testing.T) {
 	response, body = w.fetch(t, "OPTIONS", "/open/cors", "", "", "Origin", "https://own.example", "Access-Control-Request-Method", "PUT")
 	require.Equal(t, "OPTIONS", body, "code behind a public route may answer by itself")
 	require.Equal(t, []string{"https://own.example"}, response.Header["Access-Control-Allow-Origin"])
+}
+
+// What code sends before its reply leaves the reply as it is.
+func TestHTTP_EarlyHints(t *testing.T) {
+	w := web(t)
+	var early []int
+	trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
+		early = append(early, code)
+		return nil
+	}})
+	response := w.fetching(trace, t, "GET", "/open/hints", "", "")
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 403, response.StatusCode)
+	require.Empty(t, early)
+	require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
+	response, body := w.fetch(t, "POST", "/open/missing", "", "text", "Expect", "100-continue")
+	require.Equal(t, 404, response.StatusCode, body)
 }
 
 func TestHTTP_Failures(t *testing.T) {

@@ -219,7 +219,7 @@ func (l *launcher) startSandbox(spec bootSpec, probe bool) (*child, error) {
 	if err == nil {
 		s := stage{
 			Layout: l.layout, Probe: probe,
-			Data: l.opts.data(spec) + l.reserved,
+			Files: len(cmd.ExtraFiles), Data: l.opts.data(spec) + l.reserved,
 			Args: nodeArgs(spec.heapBytes, filepath.Join(sandboxRunner, "main.js")),
 			Env:  []string{"TZ=UTC", "YUNDUO_BOOT=" + string(bootText)},
 		}

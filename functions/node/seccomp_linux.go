@@ -33,10 +33,17 @@ var allowedCalls = []string{
 	"kill", "tkill", "tgkill", "exit", "exit_group", "wait4", "waitid", "arch_prctl", "execve",
 	// identity and limits
 	"getpid", "getppid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget",
-	"getrlimit", "setrlimit", "prlimit64", "getrusage", "sysinfo", "uname", "getcpu", "getrandom", "prctl",
+	"getrlimit", "setrlimit", "prlimit64", "getrusage", "sysinfo", "uname", "getcpu", "getrandom",
 }
 
-// buildFilter assembles the filter: the calls above, local sockets, and threads. What is not known gets "there is no
+// allowedOptions are those of prctl: names of threads and of memory, and questions. Others would let code take back that
+// it ends with the server, for one.
+var allowedOptions = []uint32{
+	unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_SET_THP_DISABLE, unix.PR_GET_THP_DISABLE, unix.PR_GET_DUMPABLE,
+	unix.PR_GET_SECCOMP, unix.PR_GET_NO_NEW_PRIVS, unix.PR_CAPBSET_READ, unix.PR_SET_TIMERSLACK, unix.PR_GET_TIMERSLACK,
+}
+
+// buildFilter assembles the filter: the calls and options above, local sockets, and threads. What is not known gets "there is no
 // such call", which libraries take as a reason to use an older one.
 func buildFilter(machine *arch.Info) ([]bpf.RawInstruction, error) {
 	answer := func(errno unix.Errno) bpf.Instruction {
@@ -80,6 +87,11 @@ func buildFilter(machine *arch.Info) ([]bpf.RawInstruction, error) {
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: namespaces, SkipTrue: 1},
 		allow,
 		answer(unix.EPERM))
+	options := []bpf.Instruction{bpf.LoadAbsolute{Off: offsetFirstArgument, Size: 4}}
+	for _, option := range allowedOptions {
+		options = append(options, bpf.JumpIf{Cond: bpf.JumpEqual, Val: option, SkipFalse: 1}, allow)
+	}
+	on("prctl", append(options, answer(unix.EINVAL))...)
 	on("fork", answer(unix.EPERM))
 	on("vfork", answer(unix.EPERM))
 	program = append(program, answer(unix.ENOSYS))

@@ -116,7 +116,10 @@ func (s *spawner) spawn(r spawnRequest, files []*os.File) (int, error) {
 
 // serveSpawns is what the spawner does until the server is gone.
 func serveSpawns() error {
-	unix.CloseOnExec(3)
+	if err := keepFiles(3); err != nil {
+		return err
+	}
+	beEndedFirst()
 	file := os.NewFile(3, "server")
 	connection, err := net.FileConn(file)
 	if err := errors.Join(err, file.Close()); err != nil {

@@ -3,8 +3,11 @@ package node_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"yunduo"
 	"yunduo/functions/node"
@@ -14,11 +17,19 @@ import (
 const whereAmI = `exports.main = async () => {
   const status = require('fs').readFileSync('/proc/self/status', 'utf8')
   const of = name => new RegExp('^' + name + ':\\t(.*)$', 'm').exec(status)[1]
-  return [process.pid, of('CapEff'), of('CapBnd'), of('NoNewPrivs'), of('Seccomp'), of('SigBlk'), of('Groups').trim(), require('os').hostname(), process.cwd()].join(' ')
+  const fs = require('fs'), files = fs.readdirSync('/proc/self/fd').filter(n => { try { return fs.readlinkSync('/proc/self/fd/' + n).endsWith('/inherited') } catch { return false } })
+  try { fs.writeFileSync('/proc/self/oom_score_adj', '-1') } catch {}
+  return [files.length, fs.readFileSync('/proc/self/oom_score_adj', 'utf8') >= 500, process.pid, of('CapEff'), of('CapBnd'), of('NoNewPrivs'), of('Seccomp'), of('SigBlk'), of('Groups').trim(), require('os').hostname(), process.cwd()].join(' ')
 }`
 
 // However a sandbox has been started, its process is what the walls are to make it.
 func TestSandbox_ByRootAndOthers(t *testing.T) {
+	// What the server was started with, which no library of Go has opened, stays outside.
+	inherited, err := unix.Open(filepath.Join(t.TempDir(), "inherited"), unix.O_RDWR|unix.O_CREAT, 0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(inherited)
 	for name, o := range map[string]node.Options{
 		"root": {Sandbox: node.SandboxRequire}, "others": node.Rootless(node.Options{Sandbox: node.SandboxRequire}),
 	} {
@@ -26,7 +37,7 @@ func TestSandbox_ByRootAndOthers(t *testing.T) {
 			r := limited(t, o)
 			got, err := invoke(t, load(t, r, runtime.Bundle{Code: []byte(whereAmI)}), "{}")
 			none := strings.Repeat("0", 16)
-			if want := fmt.Sprintf(`"1 %s %s 1 2 %s  function /app"`, none, none, none); err != nil || got != want {
+			if want := fmt.Sprintf(`"0 true 1 %s %s 1 2 %s  function /app"`, none, none, none); err != nil || got != want {
 				t.Errorf("the sandbox is %s, want %s: %v", got, want, err)
 			}
 			// What goes wrong in the midst of it is told.

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"encoding/binary"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +65,7 @@ func TestFilterFitsNode(t *testing.T) {
 	if len(seen) < 40 {
 		t.Fatalf("only %d calls were seen", len(seen))
 	}
-	known := slices.Concat(allowedCalls, refusedCalls, []string{"clone", "socket", "socketpair", "fork", "vfork"})
+	known := slices.Concat(allowedCalls, refusedCalls, []string{"clone", "prctl", "socket", "socketpair", "fork", "vfork"})
 	for name := range seen {
 		if !slices.Contains(known, name) {
 			t.Errorf("Node.js calls %s, which the filter does not know", name)
@@ -71,6 +74,48 @@ func TestFilterFitsNode(t *testing.T) {
 	for _, name := range []string{"ptrace", "mount", "bpf", "unshare", "setns", "init_module", "process_vm_readv", "keyctl", "perf_event_open", "userfaultfd", "io_uring_setup", "clone3", "chroot", "pivot_root", "reboot", "setuid", "mknod", "open_by_handle_at"} {
 		if slices.Contains(allowedCalls, name) {
 			t.Errorf("the filter allows %s", name)
+		}
+	}
+}
+
+// What depends on arguments is decided by them.
+func TestFilter_Arguments(t *testing.T) {
+	raw, err := buildFilter(arch.X86_64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, ok := bpf.Disassemble(raw)
+	if !ok {
+		t.Fatal("the filter has unknown instructions")
+	}
+	vm, err := bpf.NewVM(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		argument uint32
+		want     uint32
+	}{
+		{"prctl", unix.PR_SET_NAME, unix.SECCOMP_RET_ALLOW},
+		{"prctl", unix.PR_SET_VMA, unix.SECCOMP_RET_ALLOW},
+		{"prctl", unix.PR_SET_PDEATHSIG, unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL)}, // it would outlive the server
+		{"prctl", unix.PR_SET_DUMPABLE, unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL)},
+		{"prctl", unix.PR_SET_CHILD_SUBREAPER, unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL)},
+		{"socket", unix.AF_UNIX, unix.SECCOMP_RET_ALLOW},
+		{"socket", unix.AF_INET, unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)},
+		{"clone", unix.CLONE_THREAD | unix.CLONE_VM, unix.SECCOMP_RET_ALLOW},
+		{"clone", uint32(unix.SIGCHLD), unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{"clone", unix.CLONE_THREAD | unix.CLONE_NEWUSER, unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{"read", 0, unix.SECCOMP_RET_ALLOW},
+		{"ptrace", 0, unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+	} {
+		data := make([]byte, 64) // in the byte order of the virtual machine
+		binary.BigEndian.PutUint32(data, uint32(arch.X86_64.SyscallNames[c.name]))
+		binary.BigEndian.PutUint32(data[4:], uint32(arch.X86_64.ID))
+		binary.BigEndian.PutUint32(data[16:], c.argument)
+		if got, err := vm.Run(data); err != nil || uint32(got) != c.want {
+			t.Errorf("%s(%#x) gives %#x, want %#x: %v", c.name, c.argument, got, c.want, err)
 		}
 	}
 }
@@ -111,6 +156,9 @@ func traceCalls(path string, args []string) (map[string]bool, error) {
 			var regs syscall.PtraceRegs
 			if syscall.PtraceGetRegs(tid, &regs) == nil {
 				if name, ok := arch.X86_64.SyscallNumbers[int(regs.Orig_rax)]; ok {
+					if name == "prctl" && !slices.Contains(allowedOptions, uint32(regs.Rdi)) {
+						name = fmt.Sprintf("prctl of %d", regs.Rdi)
+					}
 					seen[name] = true
 				}
 			}

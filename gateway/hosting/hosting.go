@@ -61,6 +61,11 @@ func Mount(e *echo.Echo, o Options) *Surface {
 
 type connKey struct{}
 
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // serve answers a request to a route of an app.
 func (s *Surface) serve(c echo.Context) error {
 	r := c.Request()
@@ -123,12 +128,15 @@ func (s *Surface) forward(c echo.Context, call *api.Call, target functions.Targe
 		return err
 	}
 	defer conn.Close()
+	ctx = context.WithValue(ctx, connKey{}, conn)
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, target.BodyBytes)
 	}
 	var failure error
 	proxy := httputil.ReverseProxy{
-		Transport: s.transport,
+		// Without the trace by which a proxy passes on what comes before a reply (100 Continue, 103 Early Hints): it would
+		// take the place of the reply's own status, and with headers that nobody has tidied.
+		Transport: roundTrip(func(out *http.Request) (*http.Response, error) { return s.transport.RoundTrip(out.WithContext(ctx)) }),
 		ErrorLog:  slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL = &url.URL{Scheme: "http", Host: "function", RawQuery: query}
@@ -151,7 +159,7 @@ func (s *Surface) forward(c echo.Context, call *api.Call, target functions.Targe
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failure = err },
 	}
-	proxy.ServeHTTP(c.Response(), r.WithContext(context.WithValue(ctx, connKey{}, conn)))
+	proxy.ServeHTTP(c.Response(), r.WithContext(ctx))
 	return s.explain(failure, target)
 }
 
