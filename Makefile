@@ -47,7 +47,7 @@ go-test:
 	@echo "== Go, with the race detector"
 	@cd $(MINGO) && $(NPM) ci
 	@go vet ./...
-	@go test -race -timeout 15m ./...
+	@go test -race -vet=off -ldflags='-s -w' -timeout 15m ./...
 	@cd bench && go vet ./... && go test ./...
 
 conformance-page: ## write docs/conformance.md from the results of the cases
@@ -58,7 +58,7 @@ NODES ?= 20 22 24
 soak: check-tools ## random tests of the document store, SOAK=10m for each, with a seed of the moment; functions on each Node.js
 	@cd $(MINGO) && $(NPM) ci
 	@export YUNDUO_SOAK=$(SOAK) YUNDUO_SEED=$${YUNDUO_SEED:-$$(date +%s)} && \
-	  go test -count 1 -timeout 0 -v -run '^(TestDifferential|TestKeysOrderAsValues|TestFromKey|TestCrash|TestCrash_ExactState|TestFaults_ExactState)$$' \
+	  go test -count 1 -timeout 0 -v -run '^(TestDifferential|TestKeysOrderAsValues|TestFromKey|TestKill|TestCrash|TestCrash_ExactState|TestFaults_ExactState)$$' \
 	    ./data/query/value ./data/documents/documentstest ./data/documents/embedded && \
 	  go test -count 1 -timeout 0 -v -run '^TestEngine$$/^Model$$' ./data/documents/embedded && \
 	  scripts/node-versions $(NODES)

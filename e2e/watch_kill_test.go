@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	watchWrites  = 10_000
+	watchWrites  = 6_000
 	watchWriters = 4
 	watchCards   = 20                     // documents that are written, over and over
 	watchEven    = `{"n":{"$mod":[2,0]}}` // enters and leaves with every other write

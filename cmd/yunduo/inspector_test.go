@@ -58,12 +58,18 @@ func (d *debugger) read() cdpMessage {
 	return m
 }
 
-func (d *debugger) send(method string, params, result any) {
+// tell sends a command whose answer nobody waits for: a process that goes on may end before it has answered.
+func (d *debugger) tell(method string, params any) {
 	d.t.Helper()
 	d.last++
 	text, err := json.Marshal(map[string]any{"id": d.last, "method": method, "params": params})
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.socket.Write(d.t.Context(), websocket.MessageText, text))
+}
+
+func (d *debugger) send(method string, params, result any) {
+	d.t.Helper()
+	d.tell(method, params)
 	for {
 		m := d.read()
 		if m.ID != d.last {

@@ -124,7 +124,7 @@ func TestFunctions_ReplayUnderADebugger(t *testing.T) {
 	require.NoError(t, err)
 	paused := await(d, "Debugger.paused", func(standing) bool { return true })
 	require.Equal(t, "42", d.evaluate(paused, "twice"))
-	d.send("Debugger.resume", nil, nil)
+	d.tell("Debugger.resume", nil)
 	require.NoError(t, <-done, out)
 	require.Contains(t, out.String(), "it ended as recorded")
 }

@@ -154,11 +154,12 @@ func explainTest(f *fixture) {
 	}
 }
 
-// manyOfOneValueTest reads long runs of equal keys in all orders.
+// manyOfOneValueTest reads long runs of equal keys in all orders: one that is longer than an engine may hold in memory,
+// 4,096 entries, and one that is not.
 func manyOfOneValueTest(f *fixture) {
 	var docs []bson.Raw
-	for i := range 12_000 {
-		docs = append(docs, raw(d("_id", i, "a", i%2, "b", i%3)))
+	for i := range 4600 {
+		docs = append(docs, raw(d("_id", i, "a", min(i%12, 1), "b", i%3)))
 	}
 	require.NoError(f, f.e.Insert(f.ctx, f.ns, docs, driver.WriteOptions{}))
 	type question struct {

@@ -68,7 +68,7 @@ func (f onlyNewFiles) ReuseForWrite(old, name string, category vfs.DiskWriteCate
 // TestFailStop: a process that ends because its disk does not take what Pebble writes leaves a store that opens and
 // has all that was acknowledged.
 func TestFailStop(t *testing.T) {
-	rounds := 3
+	rounds := 2
 	if testing.Short() {
 		rounds = 1
 	}

@@ -17,6 +17,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/documents/embedded"
+	"yunduo/internal/soak"
 )
 
 // writerDir tells the test binary to be the process that is killed.
@@ -92,14 +93,15 @@ func news(before, after state, worker int) string {
 
 // TestKill kills a writing process again and again and looks at what is left.
 func TestKill(t *testing.T) {
-	rounds := 100
+	rounds := 25
 	if testing.Short() {
 		rounds = 5
 	}
 	dir := t.TempDir()
-	r := rand.New(rand.NewSource(1))
+	budget := soak.Start(t, 1)
+	r := rand.New(rand.NewSource(budget.Seed))
 	known := state{}
-	for range rounds {
+	for i := 0; i < rounds || budget.More(); i++ {
 		killOnce(t, dir, known, time.Duration(20+r.Intn(60))*time.Millisecond)
 		e := openIn(t, dir, options(nil))
 		known.verify(t, e)
