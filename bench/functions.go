@@ -95,22 +95,11 @@ func coldStart(ctx context.Context, b *bench) error {
 			return ctx.Err()
 		case <-time.After(b.settling):
 		}
-		r := b.function(coldName(i), []byte("{}"))
-		times := make([]time.Duration, 12)
-		for n := range times {
-			begun := time.Now()
-			if err := c.do(r); err != nil {
-				return err
-			}
-			times[n] = time.Since(begun)
-			if !bytes.Contains(c.body, []byte(`"collection":"function"`)) {
-				return fmt.Errorf("the reply is %.300s", c.body)
-			}
+		cold, later, err := b.firstAndWarm(c, coldName(i), []byte("{}"), `"collection":"function"`)
+		if err != nil {
+			return err
 		}
-		later := times[2:]
-		slices.Sort(later)
-		first = append(first, microseconds(times[0])/1000)
-		warm = append(warm, microseconds(quantile(later, .5))/1000)
+		first, warm = append(first, cold), append(warm, later)
 		difference = append(difference, first[i]-warm[i])
 	}
 	slices.Sort(difference)

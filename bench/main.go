@@ -53,6 +53,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"invoke", invoke, false}, {"cold", coldStart, false}, {"reads", functionReads, false}, {"documents", documents, false}, {"admin", admin, false},
 		{"dialects", dialects, false}, {"frameworks", frameworks, false}, {"release", release, false}, {"publish", publish, false}, {"kills", killing, false},
+		{"bundles", firstCallsOfBundles, false},
 		{"peers", peers, true}, {"fanout", fanOut, true}, {"growth", growth, true}, {"density", density, true}, {"fair", fair, true}, {"soak", soak, true},
 	}
 }
@@ -114,7 +115,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.pocketbase, "pocketbase", "bin/bench-pocketbase", "the peer of documents and fan-out")
 	flag.StringVar(&b.node, "node", "node", "the node executable of the peers of functions")
 	flag.StringVar(&b.frameworks, "frameworks", "bench/frameworks", "the folder of the frameworks, in which npm ci has been run")
-	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, release, publish, kills, and when named only: peers, fanout, growth, density, fair, soak")
+	only := flag.String("only", "", "measure these only, separated by commas: invoke, cold, reads, documents, admin, dialects, frameworks, release, publish, kills, bundles, and when named only: peers, fanout, growth, density, fair, soak")
 	flags := flag.String("flags", "", "further flags of yunduo, separated by blanks")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&b.lasting, "round", 2*time.Second, "length of a round")
