@@ -3,7 +3,11 @@ package node
 import (
 	"bufio"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
+
+	"yunduo/functions/runtime"
 )
 
 // Portable makes processes connect the way they do on systems that cannot hand over an open socket.
@@ -61,4 +65,37 @@ func ReadFrame(in *bufio.Reader) error {
 // AppendFrame makes a frame.
 func AppendFrame(dst []byte, kind uint8, id uint32, payload []byte) []byte {
 	return append(appendHeader(dst, frameType(kind), 0, 0, id, len(payload)), payload...)
+}
+
+// Compiled returns the compiled form that the next process of a program is given, nil if there is none.
+func Compiled(p runtime.Program) []byte { return p.(*Program).compiled() }
+
+// FormFile is where the compiled form of a program's code lies once there is one.
+func FormFile(p runtime.Program) string {
+	own := p.(*Program)
+	return filepath.Join(own.rt.forms.dir, own.form)
+}
+
+// KeepForms stores forms of a size in a folder that may hold a number of bytes, oldest first, and tells which are left.
+func KeepForms(dir, nodePath string, budget int64, names []string, size int) (left []string, err error) {
+	f, err := newForms(dir, nodePath)
+	if err != nil {
+		return nil, err
+	}
+	f.budget = budget
+	for i, name := range names {
+		if err := f.put(name, make([]byte, size)); err != nil {
+			return nil, err
+		}
+		at := time.Unix(int64(1000+i), 0)
+		if err := os.Chtimes(filepath.Join(f.dir, name), at, at); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		if f.get(name) != nil {
+			left = append(left, name)
+		}
+	}
+	return left, nil
 }

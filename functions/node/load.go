@@ -113,7 +113,7 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 		grace: p.bundle.Limits.Grace, loaded: replies,
 		freed: func(r *run) { p.freed(r) },
 		sign:  p.dispatch, leaves: p.leaving, hogged: p.separate,
-		cache: func(data []byte) { p.cache.CompareAndSwap(nil, &data) },
+		cache: func(data []byte) { p.offered(data, replies != nil) },
 		ended: p.ended, looked: func(address string) { p.inspectable(proc, address) },
 	}
 	if replies != nil {
@@ -140,11 +140,7 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 	if err == nil {
 		frame := p.load
 		frame.meta.Check = replies != nil
-		var cache []byte
-		if c := p.cache.Load(); c != nil {
-			cache = *c
-		}
-		err = frame.send(proc, cache, p.bundle.SourceMap)
+		err = frame.send(proc, p.compiled(), p.bundle.SourceMap)
 	}
 	if err != nil {
 		proc.kill(errRetired)

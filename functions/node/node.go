@@ -131,6 +131,7 @@ type Runtime struct {
 	ownDir     bool
 	runner     string      // folder of the JavaScript that runs inside the processes
 	compiled   atomic.Bool // V8's compiled form of it is there, or on its way
+	forms      *forms
 	launcher   *launcher
 	pool       *pool
 	background sync.WaitGroup
@@ -163,6 +164,9 @@ func New(opts Options) (*Runtime, error) {
 	}
 	if r.runner, err = writeRunner(r.opts.Dir, opts.ServerSDK); err != nil {
 		return nil, err
+	}
+	if r.forms, err = newForms(r.opts.Dir, r.opts.NodePath); err != nil {
+		return nil, errors.Join(err, r.removeDir())
 	}
 	if r.launcher, err = newLauncher(r.opts, r.runner); err != nil {
 		return nil, errors.Join(err, r.removeDir())

@@ -18,6 +18,7 @@ type Program struct {
 	bundle runtime.Bundle
 	load   loadFrame
 	cache  atomic.Pointer[[]byte] // V8's compiled form of the code
+	form   string                 // its name on disk; empty if it is not wanted
 	slots  int                    // per process
 	jobs   sync.WaitGroup
 
@@ -97,6 +98,9 @@ func newProgram(r *Runtime, b runtime.Bundle) (*Program, error) {
 		p.slots = 1
 	}
 	p.load = newLoadFrame(r, b)
+	if p.load.meta.WantCache {
+		p.form = formOf(b)
+	}
 	if r.opts.Inspect != nil {
 		p.bundle.Limits.Timeout, p.bundle.Limits.CPU = inspectTime, inspectTime
 	}
@@ -391,5 +395,3 @@ func (r *Runtime) Check(ctx context.Context, bundle runtime.Bundle) (runtime.Che
 }
 
 const checkLimit = 15 * time.Second
-
-// digest names the code in the cache of compiled forms.

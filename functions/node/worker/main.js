@@ -5,6 +5,10 @@ const fs = require('node:fs')
 const path = require('node:path')
 const vm = require('node:vm')
 
+// V8 takes code compiled before, that of Node.js's own modules included, only if its flags are the same. The heap has got
+// its limit by now; with the flag away, nothing of Node.js needs to be compiled again.
+require('node:v8').setFlagsFromString('--max-old-space-size=0')
+
 const file = path.join(__dirname, 'runner.js')
 let cachedData
 try {

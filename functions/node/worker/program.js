@@ -241,7 +241,7 @@ class Program {
     })
   }
 
-  /** Evaluates the code once and reports what it exports. */
+  /** Evaluates the code once, gives the host its compiled form, and reports what it exports. */
   async check () {
     const started = now()
     if (this.broken) throw this.broken
@@ -250,6 +250,7 @@ class Program {
     const server = slot.isServer()
     if (!server) slot.handler()
     await new Promise(setImmediate)
+    if (this.wantsCache) this.channel.bytes(Type.CACHE, 0, 0, 0, this.script.createCachedData())
     return { exports: Object.keys(slot.exports), server, milliseconds: now() - started }
   }
 }
