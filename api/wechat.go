@@ -87,7 +87,7 @@ func wechatSettings(ctx context.Context, a *API, call *Call, _ *wire.Empty) (*wi
 		settings.Routes[i] = wire.WeChatRoute(r)
 	}
 	if m := s.Merchant; m.ID != "" {
-		settings.Merchant = &wire.WeChatMerchant{ID: m.ID, Serial: m.Serial, PublicKeyID: m.PublicKeyID}
+		settings.Merchant = &wire.WeChatMerchant{ID: m.ID, Serial: m.Serial, PublicKeyID: m.PublicKeyID, ProviderAppID: m.ProviderAppID, SubMerchants: m.SubMerchants}
 	}
 	return settings, nil
 }

@@ -139,6 +139,20 @@ func (w *world) merchant(t *testing.T, byKey bool) {
 	w.stand.AddMerchant(wechatserver.Merchant{ID: mchID, Serial: serial, APIv3Key: apiV3Key, PublicKey: &key.PublicKey, AppID: appID})
 }
 
+// provider makes the merchant a service provider, whose app ID is given, with the sub-merchants that are set for the app.
+func (w *world) provider(t *testing.T, providerAppID string, subs ...string) {
+	t.Helper()
+	w.merchant(t, true)
+	_, err := w.SetSettings(t.Context(), owner(), app, wechat.Change{Merchant: &wechat.Merchant{ID: mchID, ProviderAppID: providerAppID, SubMerchants: subs}})
+	require.NoError(t, err)
+	key, err := merchantKey()
+	require.NoError(t, err)
+	w.stand.AddMerchant(wechatserver.Merchant{
+		ID: mchID, Serial: serial, APIv3Key: apiV3Key, PublicKey: &key.PublicKey, AppID: providerAppID,
+		SubMerchants: map[string]string{"1600000001": appID, "1600000002": appID, "1600000003": ""},
+	})
+}
+
 // push sets the message push, at WeChat too.
 func (w *world) push(t *testing.T, key string, xml bool, routes ...wechat.Route) {
 	t.Helper()

@@ -78,16 +78,17 @@ func (a Account) event(kind string, content []byte) (event map[string]any, openI
 	unreadable := func(err error) error {
 		return yunduo.Wrap(err, yunduo.ReasonInvalidRequest, "the notification's content cannot be understood")
 	}
+	var sub string
 	switch kind {
 	case "pay":
 		var t transaction
 		if err := json.Unmarshal(content, &t); err != nil {
 			return nil, "", unreadable(err)
 		}
-		if t.MerchantID != a.Merchant.ID || t.AppID != a.AppID {
-			return nil, "", yunduo.Errorf(yunduo.ReasonSignatureInvalid, "the notification is about another merchant's order")
+		if err := a.refuse(t.parties, true); err != nil {
+			return nil, "", err
 		}
-		event, openID = t.older(), t.Payer.OpenID
+		event, openID, sub = t.older(), t.user(), t.SubID
 		event["result_code"] = "SUCCESS"
 		if t.State != "SUCCESS" {
 			event["result_code"], event["err_code"], event["err_code_des"] = "FAIL", t.State, t.StateText
@@ -97,12 +98,17 @@ func (a Account) event(kind string, content []byte) (event map[string]any, openI
 		if err := json.Unmarshal(content, &r); err != nil {
 			return nil, "", unreadable(err)
 		}
-		event = r.event()
+		if err := a.refuse(r.parties, false); err != nil {
+			return nil, "", err
+		}
+		event, sub = r.event(), r.SubID
 	default:
 		return nil, "", yunduo.Errorf(yunduo.ReasonUnknownOperation, "there is nothing at this address")
 	}
 	event["return_code"], event["nonce_str"] = "SUCCESS", nonce()
-	event["appid"], event["mch_id"], event["sub_appid"], event["sub_mch_id"] = a.AppID, a.Merchant.ID, a.AppID, a.Merchant.ID
+	for name, value := range a.older(sub) {
+		event[name] = value
+	}
 	return event, openID, nil
 }
 

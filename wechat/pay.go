@@ -24,12 +24,14 @@ type payCall struct {
 	account Account
 	baseURL string
 	data    map[string]any
+	sub     string // the sub-merchant's number, if the merchant is a service provider
 }
 
 // payments are the calls of cloudPay, by name. They take and give the members of the older API in snake_case, which
 // existing code is written for, and speak API v3 to WeChat.
 var payments = map[string]func(context.Context, *payCall) (map[string]any, error){
 	"unifiedOrder": unifiedOrder, "queryOrder": queryOrder, "closeOrder": closeOrder, "refund": refund, "queryRefund": queryRefund,
+	"micropay": micropay, "reverse": reverse, "downloadBill": downloadBill, "downloadFundflow": downloadFundflow,
 }
 
 // Pay runs a call of cloudPay. What WeChat Pay refuses is told in the reply (return_code, result_code, err_code,
@@ -48,10 +50,10 @@ func (s *Service) Pay(ctx context.Context, caller yunduo.Caller, app yunduo.AppI
 		return nil, err
 	}
 	c := &payCall{service: s, caller: caller, app: app, account: a, baseURL: baseURL, data: data}
-	if sub := c.text("sub_mch_id"); sub != "" && sub != a.Merchant.ID && !a.AnyMerchant {
-		return c.refused("PARAM_ERROR", "subMchId: the app's merchant is "+a.Merchant.ID), nil
+	var reply map[string]any
+	if err = c.choose(api); err == nil {
+		reply, err = run(ctx, c)
 	}
-	reply, err := run(ctx, c)
 	if refusal, ok := errors.AsType[*payRefusal](err); ok {
 		return c.refused(refusal.code, refusal.message), nil
 	}
@@ -77,11 +79,9 @@ func (r *payRefusal) Error() string { return r.code + ": " + r.message }
 
 // ok begins a reply that says that WeChat Pay did what was asked.
 func (c *payCall) ok() map[string]any {
-	m := c.account
-	return map[string]any{
-		"return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS", "nonce_str": nonce(),
-		"appid": m.AppID, "mch_id": m.Merchant.ID, "sub_appid": m.AppID, "sub_mch_id": m.Merchant.ID,
-	}
+	reply := c.account.older(c.sub)
+	reply["return_code"], reply["return_msg"], reply["result_code"], reply["nonce_str"] = "SUCCESS", "OK", "SUCCESS", nonce()
+	return reply
 }
 
 // refused is the older form of a refusal. Requests that are wrong in form fail already in their return_code.
@@ -91,6 +91,10 @@ func (c *payCall) refused(code, message string) map[string]any {
 	switch code {
 	case "PARAM_ERROR", "SIGN_ERROR", "INVALID_REQUEST", "APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS":
 		reply["return_code"], reply["return_msg"] = "FAIL", message
+	case "NO_STATEMENT_EXIST": // code that asks for bills looks at these two
+		reply["return_code"], reply["return_msg"], reply["error_code"] = "FAIL", "No Bill Exist", "20002"
+	case "STATEMENT_CREATING":
+		reply["return_code"], reply["return_msg"], reply["error_code"] = "FAIL", "Bill Creating", code
 	}
 	return reply
 }
@@ -158,26 +162,12 @@ func unifiedOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	currency := c.text("fee_type")
-	if currency == "" {
-		currency = "CNY"
-	}
-	scene := map[string]any{"payer_client_ip": c.text("spbill_create_ip")}
-	if scene["payer_client_ip"] == "" {
-		scene["payer_client_ip"] = "127.0.0.1"
-	}
-	order := map[string]any{
-		"appid": c.account.AppID, "mchid": c.account.Merchant.ID, "description": c.text("body"), "out_trade_no": c.text("out_trade_no"),
-		"notify_url": notify, "amount": map[string]any{"total": total, "currency": currency}, "scene_info": scene,
-	}
-	for _, name := range []string{"attach", "goods_tag"} {
-		if text := c.text(name); text != "" {
-			order[name] = text
-		}
-	}
-	if c.text("profit_sharing") == "Y" {
-		order["settle_info"] = map[string]any{"profit_sharing": true}
-	}
+	scene := map[string]any{"payer_client_ip": firstOf(c.text("spbill_create_ip"), "127.0.0.1")}
+	order := c.name(map[string]any{
+		"description": c.text("body"), "out_trade_no": c.text("out_trade_no"), "notify_url": notify,
+		"amount": map[string]any{"total": total, "currency": firstOf(c.text("fee_type"), "CNY")}, "scene_info": scene,
+	}, true)
+	c.extras(order)
 	if device := c.text("device_info"); device != "" {
 		scene["device_id"] = device
 	}
@@ -190,14 +180,7 @@ func unifiedOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 	}
 	switch kind {
 	case "JSAPI":
-		payer := c.text("openid")
-		if payer == "" {
-			payer = c.text("sub_openid")
-		}
-		if payer == "" {
-			payer = c.caller.OpenID
-		}
-		order["payer"] = map[string]any{"openid": payer}
+		order["payer"] = c.payer()
 	case "MWEB":
 		scene["h5_info"] = map[string]any{"type": "Wap"}
 	}
@@ -206,7 +189,7 @@ func unifiedOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 		CodeURL  string `json:"code_url"`
 		H5URL    string `json:"h5_url"`
 	}
-	if err := c.send(ctx, http.MethodPost, "/v3/pay/transactions/"+path, order, &made); err != nil {
+	if err := c.send(ctx, http.MethodPost, c.transactions(path), order, &made); err != nil {
 		return nil, err
 	}
 	reply := c.ok()
@@ -224,6 +207,18 @@ func unifiedOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 	return reply, nil
 }
 
+// extras adds to an order what code may say of it.
+func (c *payCall) extras(order map[string]any) {
+	for _, name := range []string{"attach", "goods_tag"} {
+		if text := c.text(name); text != "" {
+			order[name] = text
+		}
+	}
+	if c.text("profit_sharing") == "Y" {
+		order["settle_info"] = map[string]any{"profit_sharing": true}
+	}
+}
+
 // payment is what wx.requestPayment takes.
 func (c *payCall) payment(prepayID string) (map[string]any, error) {
 	stamp, once, pack := strconv.FormatInt(c.service.options.Now().Unix(), 10), nonce(), "prepay_id="+prepayID
@@ -234,10 +229,10 @@ func (c *payCall) payment(prepayID string) (map[string]any, error) {
 // orderPath names an order by one of its two numbers.
 func (c *payCall) orderPath() (string, error) {
 	if id := c.text("transaction_id"); id != "" {
-		return "/v3/pay/transactions/id/" + url.PathEscape(id), nil
+		return c.transactions("id/" + url.PathEscape(id)), nil
 	}
 	if number := c.text("out_trade_no"); number != "" {
-		return "/v3/pay/transactions/out-trade-no/" + url.PathEscape(number), nil
+		return c.transactions("out-trade-no/" + url.PathEscape(number)), nil
 	}
 	return "", &payRefusal{"PARAM_ERROR", "outTradeNo or transactionId is missing"}
 }
@@ -248,7 +243,7 @@ func queryOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 		return nil, err
 	}
 	var t transaction
-	if err := c.send(ctx, http.MethodGet, path+"?mchid="+c.account.Merchant.ID, nil, &t); err != nil {
+	if err := c.send(ctx, http.MethodGet, path+c.query(), nil, &t); err != nil {
 		return nil, err
 	}
 	reply := c.ok()
@@ -264,7 +259,7 @@ func closeOrder(ctx context.Context, c *payCall) (map[string]any, error) {
 	if number == "" {
 		return nil, &payRefusal{"PARAM_ERROR", "outTradeNo is missing"}
 	}
-	err := c.send(ctx, http.MethodPost, "/v3/pay/transactions/out-trade-no/"+url.PathEscape(number)+"/close", map[string]any{"mchid": c.account.Merchant.ID}, nil)
+	err := c.send(ctx, http.MethodPost, c.transactions("out-trade-no/"+url.PathEscape(number)+"/close"), c.name(map[string]any{}, false), nil)
 	return c.ok(), err
 }
 
@@ -277,11 +272,10 @@ func refund(ctx context.Context, c *payCall) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	currency := c.text("refund_fee_type")
-	if currency == "" {
-		currency = "CNY"
+	request := map[string]any{"out_refund_no": c.text("out_refund_no"), "amount": map[string]any{"refund": part, "total": total, "currency": firstOf(c.text("refund_fee_type"), "CNY")}}
+	if c.sub != "" {
+		request["sub_mchid"] = c.sub
 	}
-	request := map[string]any{"out_refund_no": c.text("out_refund_no"), "amount": map[string]any{"refund": part, "total": total, "currency": currency}}
 	if _, err := c.orderPath(); err != nil {
 		return nil, err
 	}
@@ -320,8 +314,12 @@ func queryRefund(ctx context.Context, c *payCall) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	path := "/v3/refund/domestic/refunds/" + url.PathEscape(number)
+	if c.sub != "" {
+		path += "?" + url.Values{"sub_mchid": {c.sub}}.Encode()
+	}
 	var r refundState
-	if err := c.send(ctx, http.MethodGet, "/v3/refund/domestic/refunds/"+url.PathEscape(number), nil, &r); err != nil {
+	if err := c.send(ctx, http.MethodGet, path, nil, &r); err != nil {
 		return nil, err
 	}
 	reply := c.ok()

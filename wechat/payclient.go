@@ -97,7 +97,7 @@ func (s *Service) pay(ctx context.Context, a Account, method, path string, body 
 			return payReply{}, err
 		}
 	}
-	reply, header, err := s.payRaw(ctx, a, method, a.PayEndpoint+path, path, text)
+	reply, header, err := s.payRaw(ctx, a, method, a.PayEndpoint+path, path, text, maxResponse)
 	if err != nil {
 		return payReply{}, err
 	}
@@ -113,8 +113,11 @@ func (s *Service) pay(ctx context.Context, a Account, method, path string, body 
 	return reply, nil
 }
 
-// payRaw signs and sends a request; signed is its path with query.
-func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed string, text []byte) (payReply, http.Header, error) {
+// errTooLarge says that an answer has more bytes than payRaw was to take.
+var errTooLarge = errors.New("the answer is too large")
+
+// payRaw signs and sends a request; signed is its path with query, limit how many bytes its answer may have.
+func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed string, text []byte, limit int64) (payReply, http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
 	if err != nil {
 		return payReply{}, nil, unavailable(err)
@@ -139,9 +142,9 @@ func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed
 		return payReply{}, nil, unavailable(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse+1))
-	if err == nil && len(body) > maxResponse {
-		err = errors.New("the answer is too large")
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = errTooLarge
 	}
 	if err != nil {
 		return payReply{}, nil, unavailable(err)
@@ -230,7 +233,7 @@ func (c *certificates) find(ctx context.Context, s *Service, a Account, serial s
 // them, and one of them must have signed the answer.
 func (s *Service) fetchCertificates(ctx context.Context, a Account) (map[string]*rsa.PublicKey, error) {
 	const path = "/v3/certificates"
-	reply, header, err := s.payRaw(ctx, a, http.MethodGet, a.PayEndpoint+path, path, nil)
+	reply, header, err := s.payRaw(ctx, a, http.MethodGet, a.PayEndpoint+path, path, nil, maxResponse)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,7 @@ import "time"
 
 // transaction is a payment as API v3 tells it.
 type transaction struct {
-	AppID         string `json:"appid"`
-	MerchantID    string `json:"mchid"`
+	parties
 	OutTradeNo    string `json:"out_trade_no"`
 	TransactionID string `json:"transaction_id"`
 	TradeType     string `json:"trade_type"`
@@ -15,7 +14,9 @@ type transaction struct {
 	Attach        string `json:"attach"`
 	SuccessTime   string `json:"success_time"`
 	Payer         struct {
-		OpenID string `json:"openid"`
+		OpenID    string `json:"openid"`
+		SpOpenID  string `json:"sp_openid"`
+		SubOpenID string `json:"sub_openid"`
 	} `json:"payer"`
 	Amount struct {
 		Total         int64  `json:"total"`
@@ -25,11 +26,16 @@ type transaction struct {
 	} `json:"amount"`
 }
 
+// user is the payer's openid at the app.
+func (t *transaction) user() string {
+	return firstOf(t.Payer.OpenID, t.Payer.SubOpenID, t.Payer.SpOpenID)
+}
+
 // older are the members of the older API, in snake_case.
 func (t *transaction) older() map[string]any {
 	m := map[string]any{
 		"out_trade_no": t.OutTradeNo, "transaction_id": t.TransactionID, "trade_type": t.TradeType, "bank_type": t.Bank, "attach": t.Attach,
-		"openid": t.Payer.OpenID, "sub_openid": t.Payer.OpenID, "is_subscribe": "N", "sub_is_subscribe": "N",
+		"openid": firstOf(t.Payer.OpenID, t.Payer.SpOpenID), "sub_openid": t.user(), "is_subscribe": "N", "sub_is_subscribe": "N",
 		"total_fee": t.Amount.Total, "fee_type": t.Amount.Currency, "cash_fee": t.Amount.PayerTotal, "cash_fee_type": t.Amount.PayerCurrency,
 		"time_end": olderTime(t.SuccessTime),
 	}
@@ -55,6 +61,7 @@ func olderTime(text string) string {
 
 // refundState is a refund as API v3 tells it, in answers (status, amount) and in notifications (refund_status).
 type refundState struct {
+	parties
 	RefundID      string `json:"refund_id"`
 	OutRefundNo   string `json:"out_refund_no"`
 	TransactionID string `json:"transaction_id"`

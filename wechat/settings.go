@@ -36,18 +36,6 @@ type Settings struct {
 	Push     Push
 }
 
-// Merchant is an account with WeChat Pay, API v3.
-type Merchant struct {
-	ID         string `json:"id"`
-	Serial     string `json:"serial"`     // of the merchant's API certificate
-	PrivateKey string `json:"privateKey"` // PEM, of that certificate
-	APIv3Key   string `json:"apiV3Key"`   // 32 bytes: opens what WeChat Pay encrypts
-	// PublicKeyID and PublicKey are WeChat Pay's key, by which its answers are verified. Without them the platform
-	// certificates are fetched, which older merchants have.
-	PublicKeyID string `json:"publicKeyId"`
-	PublicKey   string `json:"publicKey"` // PEM
-}
-
 // Push is how WeChat's message push is set at WeChat, and which functions get the messages.
 type Push struct {
 	Token  string
@@ -64,16 +52,15 @@ type Route struct {
 
 // Change says what to change; nil members stay as they are.
 type Change struct {
-	Merchant *Merchant // a member that is empty keeps what is set, if the ID is the same; an empty ID removes the merchant
+	// Merchant: a member that is empty keeps what is set, if the ID is the same; an empty ID removes the merchant. An empty
+	// list of sub-merchants without a provider's app ID makes it an ordinary merchant.
+	Merchant *Merchant
 	Token    *string
 	AESKey   *string
 	Routes   *[]Route
 }
 
-const (
-	maxRoutes = 50
-	maxPEM    = 16 << 10
-)
+const maxRoutes = 50
 
 // Settings returns an app's settings with their secrets, for the platform itself.
 func (s *Service) Settings(ctx context.Context, app yunduo.AppID) (Settings, error) {
@@ -187,43 +174,6 @@ func (s *Settings) apply(c Change) error {
 		s.Push.Routes = slices.Clone(*c.Routes)
 	}
 	return nil
-}
-
-// over completes a merchant from the one that is set, and checks it.
-func (m Merchant) over(old Merchant) (Merchant, error) {
-	if m.ID == "" {
-		return Merchant{}, nil
-	}
-	if m.ID == old.ID {
-		for _, f := range []struct{ own, old *string }{
-			{&m.Serial, &old.Serial}, {&m.PrivateKey, &old.PrivateKey}, {&m.APIv3Key, &old.APIv3Key}, {&m.PublicKeyID, &old.PublicKeyID}, {&m.PublicKey, &old.PublicKey},
-		} {
-			if *f.own == "" {
-				*f.own = *f.old
-			}
-		}
-	}
-	switch {
-	case len(m.ID) > 32 || strings.ContainsFunc(m.ID, func(c rune) bool { return c < '0' || c > '9' }):
-		return m, yunduo.Errorf(yunduo.ReasonInvalidRequest, "merchant.id: a merchant number is made of digits")
-	case m.Serial == "" || len(m.Serial) > 64:
-		return m, yunduo.Errorf(yunduo.ReasonInvalidRequest, "merchant.serial: the serial number of the merchant's API certificate is missing")
-	case len(m.APIv3Key) != 32:
-		return m, yunduo.Errorf(yunduo.ReasonInvalidRequest, "merchant.apiV3Key: an API v3 key has 32 bytes")
-	case len(m.PrivateKey) > maxPEM || len(m.PublicKey) > maxPEM:
-		return m, yunduo.Errorf(yunduo.ReasonInvalidRequest, "merchant: a key is longer than %d bytes", maxPEM)
-	case (m.PublicKey == "") != (m.PublicKeyID == ""):
-		return m, yunduo.Errorf(yunduo.ReasonInvalidRequest, "merchant.publicKey and merchant.publicKeyId belong together")
-	}
-	if _, err := m.privateKey(); err != nil {
-		return m, err
-	}
-	if m.PublicKey != "" {
-		if _, err := publicKey(m.PublicKey); err != nil {
-			return m, err
-		}
-	}
-	return m, nil
 }
 
 // aesKey decodes an EncodingAESKey.

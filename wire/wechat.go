@@ -55,6 +55,10 @@ type WeChatMerchant struct {
 	APIv3Key    string `json:"apiV3Key,omitempty"`   // never in replies
 	PublicKeyID string `json:"publicKeyId,omitempty"`
 	PublicKey   string `json:"publicKey,omitempty"`
+	// ProviderAppID says that the merchant is a service provider: the app ID that it is bound to.
+	ProviderAppID string `json:"providerAppId,omitempty"`
+	// SubMerchants are the numbers of the provider's sub-merchants that the app serves; "*" stands for all.
+	SubMerchants []string `json:"subMerchants,omitempty"`
 }
 
 // WeChatRoute sends pushed messages to a function; empty members match anything.

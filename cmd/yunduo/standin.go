@@ -90,14 +90,17 @@ func standInOrders(l language) *cobra.Command {
 }
 
 func standInPay(l language) *cobra.Command {
-	return atDesk(l, "pay ORDER", l.say(wechatTexts.pay), cobra.ExactArgs(1), func(cmd *cobra.Command, d desk, args []string) error {
+	var on string
+	cmd := atDesk(l, "pay ORDER", l.say(wechatTexts.pay), cobra.ExactArgs(1), func(cmd *cobra.Command, d desk, args []string) error {
 		var paid struct{ Order standInOrder }
-		if err := d.ask(cmd.Context(), http.MethodPost, "/standin/pay", map[string]string{"outTradeNo": args[0]}, &paid); err != nil {
+		if err := d.ask(cmd.Context(), http.MethodPost, "/standin/pay", map[string]string{"outTradeNo": args[0], "on": on}, &paid); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(wechatTexts.paid, paid.Order.OutTradeNo))
 		return err
 	})
+	cmd.Flags().StringVar(&on, "on", "", "pay on a day of the past, as 2026-03-09, to have the payment in its bill")
+	return cmd
 }
 
 func standInMessage(l language) *cobra.Command {

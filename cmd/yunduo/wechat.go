@@ -52,7 +52,8 @@ type wechatFlags struct {
 	appID, secretFile                                string
 	merchant, serial, keyFile, v3File, payID, payKey string
 	token, aesFile                                   string
-	routes                                           []string
+	provider                                         string
+	subs, routes                                     []string
 	removeMerchant                                   bool
 }
 
@@ -78,6 +79,8 @@ func wechatSet(l language) *cobra.Command {
 	flags.StringVar(&f.v3File, "merchant-apiv3-key-file", "", "file with the merchant's API v3 key; - reads it from the standard input")
 	flags.StringVar(&f.payID, "pay-public-key-id", "", "ID of WeChat Pay's public key: PUB_KEY_ID_...")
 	flags.StringVar(&f.payKey, "pay-public-key", "", "file with WeChat Pay's public key: pub_key.pem")
+	flags.StringVar(&f.provider, "provider-app-id", "", "app ID that the merchant is bound to as a service provider, who takes payments for sub-merchants")
+	flags.StringSliceVar(&f.subs, "sub-merchant", nil, "number of a sub-merchant that the app serves, * for all of the provider's; replaces all that are set")
 	flags.BoolVar(&f.removeMerchant, "remove-merchant", false, "forget the merchant")
 	flags.StringVar(&f.token, "push-token", "", "token of the message push")
 	flags.StringVar(&f.aesFile, "push-aes-key-file", "", "file with the EncodingAESKey of the message push; - reads it from the standard input")
@@ -107,7 +110,7 @@ func (f wechatFlags) change(cmd *cobra.Command) (wire.WeChatSettingsRequest, err
 		change.AESKey = read(f.aesFile)
 	}
 	if f.merchant != "" || f.removeMerchant {
-		m := wire.WeChatMerchant{ID: f.merchant, Serial: f.serial, PublicKeyID: f.payID}
+		m := wire.WeChatMerchant{ID: f.merchant, Serial: f.serial, PublicKeyID: f.payID, ProviderAppID: f.provider, SubMerchants: f.subs}
 		for _, part := range []struct {
 			into *string
 			file string
@@ -117,7 +120,7 @@ func (f wechatFlags) change(cmd *cobra.Command) (wire.WeChatSettingsRequest, err
 			}
 		}
 		change.Merchant = &m
-	} else if f.serial+f.keyFile+f.v3File+f.payID+f.payKey != "" {
+	} else if f.serial+f.keyFile+f.v3File+f.payID+f.payKey+f.provider != "" || len(f.subs) > 0 {
 		return change, errors.New("--merchant says whose these settings are")
 	}
 	if given("route") {

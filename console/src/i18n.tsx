@@ -51,6 +51,7 @@ const texts = {
   wechatServices: ['WeChat Pay and messages', '微信支付与消息推送'], standIn: ['The app has no secret, so a stand-in plays WeChat:', '应用未设置密钥，由替身代替微信：'], merchant: ['Merchant number', '商户号'],
   merchantSerial: ['Serial number of the API certificate', '商户 API 证书序列号'], merchantKey: ['Private key (apiclient_key.pem)', '商户私钥 (apiclient_key.pem)'], apiV3Key: ['API v3 key', 'APIv3 密钥'],
   payKeyId: ['ID of WeChat Pay’s public key', '微信支付公钥 ID'], payKey: ['WeChat Pay’s public key (pub_key.pem)', '微信支付公钥 (pub_key.pem)'], pushUrl: ['Address for the message push', '消息推送地址 (URL)'], pushToken: ['Token of the message push', '消息推送 Token'],
+  providerAppId: ['Service provider’s app ID', '服务商 AppID'], providerHint: ['only for a merchant who takes payments for sub-merchants', '仅当该商户是服务商、代特约商户收款时填写'], subMerchants: ['Sub-merchants of this app (* for all)', '本应用的特约商户号（* 表示全部）'],
   routes: ['Who gets messages', '消息由谁处理'], routesHint: ['one a line: TYPE[/EVENT]=FUNCTION, * is any; the first that fits', '每行一条：类型[/事件]=云函数，* 表示任意，取第一条匹配的'],
   settings: ['Settings', '设置'], credentials: ['Keys', '密钥'], general: ['General', '常规'], saved: ['Saved', '已保存'], createKey: ['Create key', '新建密钥'],
   keysHint: ['Keys act as the owner of this app: for the CLI, for your servers and for official CloudBase SDKs. Never put them into a mini-program or a web page.', '密钥拥有该应用的全部权限，供命令行、你的服务器和官方 CloudBase SDK 使用。请勿写入小程序或网页。'],

@@ -3,10 +3,12 @@ package wechatserver
 import (
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 //go:embed desk.html
@@ -21,8 +23,19 @@ func (s *Server) deskRoutes() {
 	s.mux.HandleFunc("GET /standin/sent", func(w http.ResponseWriter, _ *http.Request) { reply(w, map[string]any{"sent": s.Sent()}) })
 	s.mux.HandleFunc("POST /standin/pay", deskRow(func(given struct {
 		OutTradeNo string `json:"outTradeNo"`
+		On         string `json:"on"` // a day of the past, to have the payment in its bill
 	}) (any, error) {
-		order, err := s.Pay(given.OutTradeNo)
+		at := s.now()
+		if given.On != "" {
+			day, err := time.ParseInLocation(time.DateOnly, given.On, china)
+			if err != nil || day.After(at) {
+				return nil, fmt.Errorf("on: %q is no day of the past like 2026-03-09", given.On)
+			}
+			if noon := day.Add(12 * time.Hour); noon.Before(at) {
+				at = noon
+			}
+		}
+		order, err := s.PayAt(given.OutTradeNo, at)
 		return map[string]any{"order": order}, err
 	}))
 	s.mux.HandleFunc("POST /standin/messages", deskRow(func(given struct {

@@ -24,6 +24,8 @@ import (
 type Order struct {
 	AppID         string    `json:"appid"`
 	MerchantID    string    `json:"mchid"`
+	SubAppID      string    `json:"sub_appid,omitempty"` // of a service provider's order, as the next
+	SubID         string    `json:"sub_mchid,omitempty"`
 	OutTradeNo    string    `json:"out_trade_no"`
 	Description   string    `json:"description"`
 	Attach        string    `json:"attach,omitempty"`
@@ -31,20 +33,22 @@ type Order struct {
 	Total         int64     `json:"total"` // fen
 	Kind          string    `json:"trade_type"`
 	OpenID        string    `json:"openid,omitempty"`
-	PrepayID      string    `json:"prepay_id"`
-	State         string    `json:"trade_state"` // NOTPAY, SUCCESS, CLOSED, REFUND
+	PrepayID      string    `json:"prepay_id,omitempty"`
+	State         string    `json:"trade_state"` // NOTPAY, SUCCESS, CLOSED, REFUND; by payment code also USERPAYING, REVOKED
 	TransactionID string    `json:"transaction_id,omitempty"`
 	CreatedAt     time.Time `json:"createdAt"`
 	PaidAt        time.Time `json:"paidAt"`
 	Notified      string    `json:"notified,omitempty"` // what became of the last notification
 	refunded      int64
+	code          string // of a payment by code
 }
 
 // Refund is a refund of an order.
 type Refund struct {
-	ID, OutRefundNo, OutTradeNo, TransactionID, MerchantID, NotifyURL string
-	Refund, Total                                                     int64
-	At                                                                time.Time
+	ID, OutRefundNo, OutTradeNo, TransactionID, MerchantID, SubID, NotifyURL string
+	Refund, Total                                                            int64
+	At                                                                       time.Time
+	order                                                                    *Order
 }
 
 var (
@@ -63,18 +67,29 @@ type payRequest struct {
 
 func (s *Server) payRoutes() {
 	for path, handle := range map[string]func(*payRequest) (int, any){
-		"POST /v3/pay/transactions/jsapi":                       s.createOrder("JSAPI"),
-		"POST /v3/pay/transactions/native":                      s.createOrder("NATIVE"),
-		"POST /v3/pay/transactions/h5":                          s.createOrder("MWEB"),
-		"GET /v3/pay/transactions/out-trade-no/{number}":        s.queryOrder,
-		"GET /v3/pay/transactions/id/{id}":                      s.queryOrder,
-		"POST /v3/pay/transactions/out-trade-no/{number}/close": s.closeOrder,
-		"POST /v3/refund/domestic/refunds":                      s.refund,
-		"GET /v3/refund/domestic/refunds/{number}":              s.queryRefund,
-		"GET /v3/certificates":                                  s.certificates,
+		"POST /{kind}/jsapi":                         s.createOrder("JSAPI"),
+		"POST /{kind}/native":                        s.createOrder("NATIVE"),
+		"POST /{kind}/h5":                            s.createOrder("MWEB"),
+		"POST /{kind}/codepay":                       s.payByCode,
+		"GET /{kind}/out-trade-no/{number}":          s.queryOrder,
+		"GET /{kind}/id/{id}":                        s.queryOrder,
+		"POST /{kind}/out-trade-no/{number}/close":   s.closeOrder,
+		"POST /{kind}/out-trade-no/{number}/reverse": s.reverseOrder,
+	} {
+		s.mux.HandleFunc(strings.Replace(path, "/{kind}", "/v3/pay/transactions", 1), s.signed(forKind(false, handle)))
+		s.mux.HandleFunc(strings.Replace(path, "/{kind}", "/v3/pay/partner/transactions", 1), s.signed(forKind(true, handle)))
+	}
+	for path, handle := range map[string]func(*payRequest) (int, any){
+		"POST /v3/refund/domestic/refunds":         s.refund,
+		"GET /v3/refund/domestic/refunds/{number}": s.queryRefund,
+		"GET /v3/bill/tradebill":                   s.tradeBill,
+		"GET /v3/bill/fundflowbill":                s.fundBill,
+		"GET /v3/bill/sub-merchant-fundflowbill":   s.subFundBill,
+		"GET /v3/certificates":                     s.certificates,
 	} {
 		s.mux.HandleFunc(path, s.signed(handle))
 	}
+	s.mux.HandleFunc("GET /v3/billdownload/file", s.billFile)
 	s.mux.HandleFunc("/v3/", s.signed(func(*payRequest) (int, any) {
 		return failure(http.StatusNotFound, "RESOURCE_NOT_EXISTS", "the stand-in does not play this address")
 	}))
@@ -220,7 +235,10 @@ func digits(n int) string {
 
 // Pay pays an order as its user would, and tells the merchant. An order that is paid is told once more. The error says
 // how the merchant answered, if not well.
-func (s *Server) Pay(outTradeNo string) (Order, error) {
+func (s *Server) Pay(outTradeNo string) (Order, error) { return s.PayAt(outTradeNo, s.now()) }
+
+// PayAt pays an order as if it was some other time: for its bill, which WeChat Pay makes on the next day.
+func (s *Server) PayAt(outTradeNo string, at time.Time) (Order, error) {
 	s.mu.Lock()
 	var o *Order
 	for _, candidate := range s.orders {
@@ -232,15 +250,19 @@ func (s *Server) Pay(outTradeNo string) (Order, error) {
 		s.mu.Unlock()
 		return Order{}, fmt.Errorf("there is no order %q", outTradeNo)
 	}
-	if o.State != "NOTPAY" && o.State != "SUCCESS" {
-		s.mu.Unlock()
+	switch o.State {
+	case "NOTPAY":
+		o.pay(at)
+	case "USERPAYING":
+		o.pay(at)
+	case "SUCCESS":
+	default:
+		defer s.mu.Unlock()
 		return *o, fmt.Errorf("the order is %s", o.State)
 	}
-	if o.State == "NOTPAY" {
-		o.State, o.TransactionID, o.PaidAt = "SUCCESS", "4200"+digits(24), s.now()
-		if o.OpenID == "" {
-			o.OpenID = "standin-payer"
-		}
+	if o.Kind == byCode { // nobody is told
+		defer s.mu.Unlock()
+		return *o, nil
 	}
 	merchant, content, paid := *s.merchants[o.MerchantID], o.content(), *o
 	s.mu.Unlock()
@@ -252,6 +274,13 @@ func (s *Server) Pay(outTradeNo string) (Order, error) {
 		o.Notified = err.Error()
 	}
 	return *o, err
+}
+
+func (o *Order) pay(at time.Time) {
+	o.State, o.TransactionID, o.PaidAt = "SUCCESS", "4200"+digits(24), at
+	if o.OpenID == "" {
+		o.OpenID = "standin-payer"
+	}
 }
 
 // Orders lists the orders, the newest first.

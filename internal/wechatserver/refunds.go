@@ -7,6 +7,7 @@ import (
 
 func (s *Server) refund(r *payRequest) (int, any) {
 	var given struct {
+		SubID         string `json:"sub_mchid"`
 		TransactionID string `json:"transaction_id"`
 		OutTradeNo    string `json:"out_trade_no"`
 		OutRefundNo   string `json:"out_refund_no"`
@@ -16,9 +17,12 @@ func (s *Server) refund(r *payRequest) (int, any) {
 	if json.Unmarshal(r.body, &given) != nil || given.OutRefundNo == "" || len(given.OutRefundNo) > 64 {
 		return failure(http.StatusBadRequest, "PARAM_ERROR", "out_refund_no is missing")
 	}
+	if status, answer := r.subMerchant(given.SubID); status != 0 {
+		return status, answer
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.find(r.merchant.ID, given.OutTradeNo, given.TransactionID)
+	o := s.find(r.merchant.ID, given.SubID, given.OutTradeNo, given.TransactionID)
 	old := s.refunds[orderKey(r.merchant.ID, given.OutRefundNo)]
 	switch {
 	case o == nil || o.TransactionID == "":
@@ -33,7 +37,7 @@ func (s *Server) refund(r *payRequest) (int, any) {
 		return failure(http.StatusBadRequest, "INVALID_REQUEST", "amount.refund is more than what is left of the order")
 	}
 	f := &Refund{
-		ID: "503" + digits(22), OutRefundNo: given.OutRefundNo, OutTradeNo: o.OutTradeNo, TransactionID: o.TransactionID, MerchantID: o.MerchantID,
+		ID: "503" + digits(22), OutRefundNo: given.OutRefundNo, OutTradeNo: o.OutTradeNo, TransactionID: o.TransactionID, MerchantID: o.MerchantID, SubID: o.SubID, order: o,
 		NotifyURL: given.NotifyURL, Refund: given.Amount.Refund, Total: o.Total, At: s.now(),
 	}
 	s.refunds[orderKey(r.merchant.ID, f.OutRefundNo)] = f
@@ -42,7 +46,12 @@ func (s *Server) refund(r *payRequest) (int, any) {
 	if f.NotifyURL != "" {
 		merchant, content := *r.merchant, f.content("SUCCESS")
 		delete(content, "status")
-		content["refund_status"], content["mchid"] = "SUCCESS", f.MerchantID
+		content["refund_status"] = "SUCCESS"
+		if f.SubID == "" {
+			content["mchid"] = f.MerchantID
+		} else {
+			content["sp_mchid"], content["sub_mchid"] = f.MerchantID, f.SubID
+		}
 		s.wg.Go(func() { _ = s.notify(&merchant, f.NotifyURL, "REFUND.SUCCESS", "refund", content) })
 	}
 	return http.StatusOK, f.content("PROCESSING")
@@ -61,10 +70,14 @@ func (f *Refund) content(status string) map[string]any {
 }
 
 func (s *Server) queryRefund(r *payRequest) (int, any) {
+	sub := r.URL.Query().Get("sub_mchid")
+	if status, answer := r.subMerchant(sub); status != 0 {
+		return status, answer
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.refunds[orderKey(r.merchant.ID, r.PathValue("number"))]
-	if f == nil {
+	if f == nil || f.SubID != sub {
 		return failure(http.StatusNotFound, "RESOURCE_NOT_EXISTS", "the refund does not exist")
 	}
 	return http.StatusOK, f.content("SUCCESS")

@@ -26,6 +26,9 @@ type Merchant struct {
 	ID, Serial, APIv3Key string
 	PublicKey            *rsa.PublicKey // of the merchant's API certificate
 	AppID                string
+	// SubMerchants makes the merchant a service provider: the numbers of its sub-merchants with the app ID that each is
+	// bound to, empty for none.
+	SubMerchants map[string]string
 
 	wanted string // which of WeChat Pay's keys it verifies with, as its last request said
 }
@@ -44,6 +47,7 @@ type Server struct {
 	stable    map[string]*token // by app ID
 	orders    map[string]*Order
 	refunds   map[string]*Refund
+	bills     map[string]bill // by the token of their address
 	media     map[string]upload
 	cloudIDs  map[string]cloudID
 	wrote     map[string]time.Time // app ID and openid: when a user last wrote
@@ -82,7 +86,7 @@ func New() *Server {
 	s := &Server{
 		client: &http.Client{Timeout: 70 * time.Second}, now: time.Now, identity: sync.OnceValues(makeIdentity),
 		apps: map[string]*App{}, merchants: map[string]*Merchant{}, tokens: map[string]*token{}, stable: map[string]*token{},
-		orders: map[string]*Order{}, refunds: map[string]*Refund{}, media: map[string]upload{}, cloudIDs: map[string]cloudID{}, wrote: map[string]time.Time{},
+		orders: map[string]*Order{}, refunds: map[string]*Refund{}, bills: map[string]bill{}, media: map[string]upload{}, cloudIDs: map[string]cloudID{}, wrote: map[string]time.Time{},
 	}
 	s.routes()
 	return s
