@@ -1,6 +1,7 @@
 'use strict'
 
-const { failure, unsupported } = require('../core/errors')
+const { failure } = require('../core/errors')
+const { serveModels } = require('./models')
 
 // What the official packages for data models call; it belongs to the platform they were made for, not to any project.
 const DATA_MODELS = 'lowcode-datasource'
@@ -63,9 +64,9 @@ class Platform {
 
   /** Runs another function of the app; its data is plain JSON, not extended JSON. */
   async invoke (name, data) {
-    const { result } = await this.call('functions.invoke', { name, data: data === undefined ? {} : data }).catch(error => {
+    const { result } = await this.call('functions.invoke', { name, data: data === undefined ? {} : data }).catch(async error => {
       if (name !== DATA_MODELS || error.reason !== 'function_not_found') throw error
-      throw unsupported('models', 'data models are not available here: use database() instead')
+      return { result: await serveModels(this, Object(data)) }
     })
     return { result: result === undefined ? null : result, requestId: this.requestId() }
   }

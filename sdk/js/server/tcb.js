@@ -7,6 +7,7 @@ const { unsupported } = require('../core/errors')
 const { fileRequests, requireString } = require('../core/files')
 const { upload, download } = require('./transfer')
 const { parseContext } = require('./context')
+const { createModels } = require('./models')
 const { callPlain } = require('./wechat')
 
 const SYMBOL_CURRENT_ENV = Symbol('SYMBOL_CURRENT_ENV')
@@ -35,6 +36,7 @@ function createApp (platform, dialect) {
     deleteFile: api('deleteFile', ({ fileList }) =>
       platform.call('files.delete', { fileIds: fileRequests('deleteFile', fileList).map(file => file.fileId) })),
     callWxOpenApi: api('callWxOpenApi', async ({ apiName, requestData }) => ({ result: await callPlain(platform, 'callWxOpenApi', apiName, requestData) })),
+    models: createModels(platform, dialect),
     registerExtension () {}
   }
   for (const name of missing) app[name] = () => Promise.reject(tcbError(unsupported(name)))

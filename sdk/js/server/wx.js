@@ -5,6 +5,7 @@ const { wxDialect } = require('../core/dialect-wx')
 const { run } = require('../core/run')
 const { fileRequests, requireString } = require('../core/files')
 const { upload, download } = require('./transfer')
+const { createModels } = require('./models')
 const { missing, rejecting } = require('./unsupported')
 const { createOpenAPI, createCloudPay, getOpenData, callPlain } = require('./wechat')
 
@@ -49,7 +50,7 @@ function createWxServerSdk (platform) {
     cloudPay: createCloudPay(platform),
     getOpenData: api('getOpenData', options => getOpenData(platform, options)),
     callOpenAPI: api('callOpenAPI', async ({ api, data }) => ({ result: await callPlain(platform, 'callOpenAPI', api, data) })),
-    models: missing('models', 'use database() instead'),
+    models: createModels(platform, dialect),
     extend: missing('extend'),
     callContainer: rejecting('callContainer'),
     getVoIPSign: rejecting('getVoIPSign'),

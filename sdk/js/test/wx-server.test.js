@@ -172,16 +172,9 @@ test('callFunction of a function that throws', async () => {
   assert.equal(error.errCode, -504002)
   assert.equal(error.errMsg, 'callFunction:fail -504002 functions execute fail. thrown at once')
 })
-test('the function behind the data-model packages says what it is', async () => {
-  const { cloud } = wxServer({ 'functions.invoke': failure('function_not_found', 'no such function') })
-  const error = await rejection(cloud.callFunction({ name: 'lowcode-datasource' }))
-  assert.equal(error.reason, 'unsupported_call')
-  assert.match(error.errMsg, /data models are not available here/)
-  assert.equal((await rejection(cloud.callFunction({ name: 'f' }))).reason, 'function_not_found')
-})
-
 const unsupported = {
-  'models.post.list': cloud => cloud.models.post.list(),
+  'models.post.mermaid': cloud => cloud.models.post.mermaid(),
+  'models.$runSQL': cloud => cloud.models.$runSQL('select 1'),
   'extend.AI.createModel': cloud => cloud.extend.AI.createModel('x'),
   callContainer: cloud => cloud.callContainer({}),
   listCollections: cloud => cloud.database().listCollections(),
