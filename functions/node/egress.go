@@ -19,13 +19,17 @@ import (
 // resolved to and that is going to be used, so a name cannot point elsewhere afterwards.
 type EgressPolicy func(address netip.AddrPort) bool
 
+// publicIPv6 is all that is given out of IPv6: what lies outside are local networks and forms that carry an IPv4 address.
+var publicIPv6 = netip.MustParsePrefix("2000::/3")
+
 // closedNetworks are the ranges, besides those that netip knows, which are not the public internet: carrier and
-// benchmark networks, protocol assignments, documentation, and IPv6 forms that carry an IPv4 address inside.
+// benchmark networks, protocol assignments, documentation, IPv6 forms that carry an IPv4 address inside, and the one
+// public address at which a cloud (Azure) tells its machines their secrets.
 var closedNetworks = func() []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+		"168.63.129.16/32", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 	} {
 		all = append(all, netip.MustParsePrefix(text))
 	}
@@ -35,7 +39,7 @@ var closedNetworks = func() []netip.Prefix {
 // PublicOnly is the policy unless another one is set: public addresses that are not this machine's own.
 func PublicOnly(address netip.AddrPort) bool {
 	a := address.Addr().Unmap().WithZone("")
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() {
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() || a.Is6() && !publicIPv6.Contains(a) {
 		return false
 	}
 	if slices.ContainsFunc(closedNetworks, func(p netip.Prefix) bool { return p.Contains(a) }) {
@@ -71,8 +75,9 @@ type egress struct {
 }
 
 const (
-	dialLimit = 15 * time.Second
-	anyPort   = 443 // where an address is judged for itself
+	dialLimit    = 15 * time.Second
+	anyPort      = 443 // where an address is judged for itself
+	maxAddresses = 16  // of a name that count: an answer can have thousands, and each would be tried
 )
 
 // enter connects to the platform itself, if code may and that is what the address names; nil otherwise.
@@ -176,7 +181,7 @@ func (e *egress) resolve(ctx context.Context, network, host string) ([]netip.Add
 	}
 	// IPv4 first, as Node.js code mostly expects; the rest in the resolver's order.
 	slices.SortStableFunc(found, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	return found, nil
+	return found[:min(len(found), maxAddresses)], nil
 }
 
 // parseHost reads what is an address in some spelling, or a name of this machine.

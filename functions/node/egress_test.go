@@ -25,6 +25,7 @@ func TestPublicOnly(t *testing.T) {
 		"192.168.1.1": false, "169.254.169.254": false, "100.64.0.1": false, "100.100.100.200": false, "198.18.0.1": false, "224.0.0.1": false, "239.1.1.1": false,
 		"240.0.0.1": false, "255.255.255.255": false, "192.0.0.192": false, "::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::127.0.0.1": false, "fe80::1": false,
 		"fe80::1%eth0": false, "fc00::1": false, "fd00:ec2::254": false, "ff02::1": false, "64:ff9b::a00:1": false, "2002:7f00:1::": false, "2001:0:1::1": false, "fec0::1": false,
+		"168.63.129.16": false, "::ffff:0:a00:1": false, "64:ff9b:1::a00:1": false, "100::1": false, "4000::1": false, "3fff::1": false, "5f00::1": false,
 	} {
 		if got := node.PublicOnly(netip.AddrPortFrom(netip.MustParseAddr(address), 443)); got != allowed {
 			t.Errorf("%s: %v", address, got)

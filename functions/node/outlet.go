@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,14 @@ func (o *outlet) close() {
 }
 
 func (o *outlet) serve(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	// A connection counts before it says what for: one that says nothing costs the server as much.
+	t, patience := o.traffic.Load(), time.Second
+	entered := t != nil && t.enter()
+	if entered {
+		defer t.leave()
+		patience = 10 * time.Second
+	}
+	conn.SetDeadline(time.Now().Add(patience))
 	in := bufio.NewReaderSize(conn, maxOutletLine)
 	line, err := in.ReadSlice('\n')
 	if err != nil {
@@ -99,12 +107,10 @@ func (o *outlet) serve(conn net.Conn) {
 		return
 	}
 	conn.SetDeadline(time.Time{})
-	t := o.traffic.Load()
-	if t == nil || !t.enter() {
+	if !entered {
 		o.reply(conn, failed(errTooMany))
 		return
 	}
-	defer t.leave()
 	switch request.Op {
 	case "connect":
 		o.connect(conn, in, t, request)
@@ -219,8 +225,15 @@ func (o *outlet) resolve(t *traffic, request outletRequest) (any, error) {
 		return nil, errDenied // the names of the host's network
 	}
 	r := o.egress.resolver
+	if request.Type != "PTR" && !strings.HasSuffix(request.Host, ".") {
+		request.Host += "." // as in Node.js: the host's own domain is not searched
+	}
 	switch request.Type {
 	case "CNAME":
+		// A name of the host's network has another one that is to be told as little.
+		if _, err := o.egress.lookup(ctx, t, "ip", request.Host, &o.known); err != nil {
+			return nil, err
+		}
 		name, err := r.LookupCNAME(ctx, request.Host)
 		return []string{trimDot(name)}, err
 	case "TXT":

@@ -115,6 +115,7 @@ func TestRebinding(t *testing.T) {
 		"meta.example.com":   {"169.254.169.254"},
 		"mixed.example.com":  {"127.0.0.1,10.0.0.1"},
 		"many.example.com":   {"127.0.0.1,93.184.216.34"},
+		"flood.example.com":  {strings.TrimSuffix(strings.Repeat("93.184.216.34,", 60), ",")},
 	}}
 	r := limited(t, node.WithResolver(node.Options{Sandbox: node.SandboxRequire}, n.resolver(t)))
 	reached := make(chan struct{}, 16)
@@ -123,7 +124,8 @@ func TestRebinding(t *testing.T) {
 		"looked up, then connected to by name": {`const a = await dns.promises.lookup('rebind.example.com'); return [a.address, await connect('rebind.example.com', e.port)]`, `["93.184.216.34","EACCES"]`},
 		"in the code's own lookup":             {`return connect('any', e.port, { lookup: (h, o, done) => done(null, '127.0.0.1', 4) })`, `"EACCES"`},
 		"to a private place":                   {`return [await connect('inner.example.com', e.port), await connect('meta.example.com', 80), await connect('mixed.example.com', e.port)]`, `["EACCES","EACCES","EACCES"]`},
-		"names of the inner network":           {`return [await dns.promises.lookup('inner.example.com').catch(x => x.code), await dns.promises.resolve4('inner.example.com').catch(x => x.code), await dns.promises.reverse('10.0.0.5').catch(x => x.code)]`, `["EACCES","EACCES","EACCES"]`},
+		"names of the inner network":           {`return [await dns.promises.lookup('inner.example.com').catch(x => x.code), await dns.promises.resolve4('inner.example.com').catch(x => x.code), await dns.promises.reverse('10.0.0.5').catch(x => x.code), await dns.promises.resolveCname('inner.example.com').catch(x => x.code)]`, `["EACCES","EACCES","EACCES","EACCES"]`},
+		"more addresses than count":            {`return (await dns.promises.resolve4('flood.example.com')).length`, `16`},
 		"only the open ones are told":          {`return dns.promises.resolve4('many.example.com')`, `["93.184.216.34"]`},
 		"unknown":                              {`return [await connect('none.example.com', 80), await dns.promises.lookup('none.example.com').catch(x => x.code + ' ' + x.syscall)]`, `["ENOTFOUND","ENOTFOUND getaddrinfo"]`},
 	} {
@@ -186,6 +188,12 @@ for (let i = 0; i < 7; i++) await new Promise(done => { const s = net.connect(e.
 const first = open[0]; first.destroy(); await new Promise(done => setTimeout(done, 200))
 outcomes.push(await connect('127.0.0.1', e.port)); for (const s of open) s.destroy(); return outcomes`
 	if got, want := event(t, r, "a", code, echo), `["connected","connected","connected","connected","connected","EMFILE","EMFILE","connected"]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	// Those that say nothing count, too.
+	code = `const silent = Array.from({ length: 5 }, () => net.connect({ path: '/run/out' })); await Promise.all(silent.map(s => new Promise(done => s.on('connect', done))))
+let outcome; do outcome = await connect('127.0.0.1', e.port); while (outcome === 'connected'); for (const s of silent) s.destroy(); return outcome`
+	if got, want := event(t, r, "c", code, echo), `"EMFILE"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	// Four times the rate is saved up; what is sent beyond it, and comes back, has to wait for more than a second.

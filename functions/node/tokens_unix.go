@@ -13,6 +13,9 @@ import (
 // canShare says that processes may run several requests at once, because untouched ones can be taken back.
 const canShare = true
 
+// maxTokens is how many fit into a pipe.
+const maxTokens = 64 << 10
+
 // tokens is a pipe that both the host and the process read.
 type tokens struct {
 	read, write int
@@ -56,20 +59,22 @@ func (t *tokens) put(n int) {
 	}
 }
 
-// takeAll takes every token that is left and returns their number.
+// takeAll takes every token that is left and returns their number. Code that can write to the pipe, where it has the
+// server's user, could go on doing so: nobody waits for that.
 func (t *tokens) takeAll() int {
 	var buffer [512]byte
 	total := 0
-	for {
+	for total < maxTokens {
 		n, err := unix.Read(t.read, buffer[:])
 		if err == unix.EINTR {
 			continue
 		}
 		if n <= 0 || err != nil {
-			return total
+			break
 		}
 		total += n
 	}
+	return total
 }
 
 func (t *tokens) close() {

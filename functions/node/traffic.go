@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,8 +173,7 @@ func (m *memory) add(name string, addresses []netip.Addr) {
 		m.names = map[netip.Addr][]string{}
 	}
 	for _, a := range addresses {
-		known := m.names[a]
-		if len(known) < 8 {
+		if known := m.names[a]; len(known) < 8 && !slices.Contains(known, name) {
 			m.names[a] = append(known, name)
 		}
 	}
