@@ -69,7 +69,10 @@ func inField(field string, err error) error {
 	return yunduo.Wrap(e.Cause, e.Reason, "field %q: %s", field, e.Message)
 }
 
-// rows streams a cursor, if there is one, into one JSON array and closes it.
+// maxRows is how many bytes the documents of one answer may have, as text: it is made, kept and sent as a whole.
+const maxRows = 64 << 20
+
+// rows streams a cursor, if there is one, into one JSON array and closes it. query_too_expensive beyond maxRows.
 func rows(ctx context.Context, cursor driver.Cursor, err error) (*wire.DocumentsResponse, error) {
 	if err != nil {
 		return nil, err
@@ -80,7 +83,9 @@ func rows(ctx context.Context, cursor driver.Cursor, err error) (*wire.Documents
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = ejson.Append(out, cursor.Current())
+		if out = ejson.Append(out, cursor.Current()); len(out) > maxRows {
+			return nil, yunduo.Errorf(yunduo.ReasonQueryTooExpensive, "the documents have more than %d MiB together: ask for fewer of them, or for some of their fields", maxRows>>20)
+		}
 	}
 	if err := cursor.Err(); err != nil {
 		return nil, err

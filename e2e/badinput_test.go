@@ -22,6 +22,7 @@ func TestBadInput_IsNamedAndDisturbsNothing(t *testing.T) {
 	w.insert(t, "owner", "notes", `{"_id":"kept","n":1}`)
 	w.deployMain(t, "echo", "return event")
 	w.fill["deep"] = strings.Repeat("[", 300) + strings.Repeat("]", 300)
+	w.fill["long"] = strings.Repeat("x", 1<<20)
 	documents, functions := "/v1/apps/{app}/documents/notes", "/v1/apps/{app}/functions"
 	w.run(t, []exchange{
 		{name: "malformed JSON", path: documents + "/find", as: "owner", body: `{"filter":`, status: 400, reason: yunduo.ReasonMalformedJSON},
@@ -53,6 +54,7 @@ func TestBadInput_IsNamedAndDisturbsNothing(t *testing.T) {
 		{name: "invalid query operator", path: documents + "/find", as: "owner", body: `{"filter":{"n":{"$near2":1}}}`, status: 400, reason: yunduo.ReasonUnknownOperator, want: []string{"$near2"}},
 		{name: "invalid update operator", path: documents + "/update", as: "owner", body: `{"filter":{"_id":"kept"},"update":{"$explode":{"n":1}}}`, status: 400, reason: yunduo.ReasonUnknownOperator, want: []string{"$explode"}},
 		{name: "invalid stage", path: documents + "/aggregate", as: "owner", body: `{"pipeline":[{"$out2":"x"}]}`, status: 400, reason: yunduo.ReasonUnknownOperator, want: []string{"$out2"}},
+		{name: "answer beyond all measure", path: documents + "/aggregate", as: "owner", body: `{"pipeline":[{"$addFields":{"long":"{long}","list":{"$range":[0,100]}}},{"$unwind":"$list"}]}`, status: 429, reason: yunduo.ReasonQueryTooExpensive, want: []string{"64 MiB"}},
 		{name: "filter that is no object", path: documents + "/find", as: "owner", body: `{"filter":"n"}`, status: 400, reason: yunduo.ReasonMalformedJSON, want: []string{"filter"}},
 		{name: "update that does not apply", path: documents + "/update", as: "owner", body: `{"filter":{"_id":"kept"},"update":{"$push":{"n":1}}}`, status: 400, reason: yunduo.ReasonUpdateNotApplicable},
 		{name: "update without a change", path: documents + "/update", as: "owner", body: `{"filter":{"_id":"kept"}}`, status: 400, reason: yunduo.ReasonInvalidRequest, want: []string{"update"}},

@@ -14,11 +14,17 @@ import (
 // claimPatience is how long a process may be silent before its untouched invocations are taken back.
 const claimPatience = 50 * time.Millisecond
 
+// manyOffers is from how many on the answered ones among them are looked for.
+const manyOffers = 64
+
 // offer puts a token for the run, which is about to be sent. p.mu is held.
 func (p *process) offer(r *run) (flags uint8) {
 	for len(p.offers) > 0 && p.offers[0].answered {
 		p.offers[0] = nil
 		p.offers = p.offers[1:]
+	}
+	if len(p.offers) >= max(manyOffers, 2*p.busy) { // behind one that takes long
+		p.offers = slices.DeleteFunc(p.offers, func(r *run) bool { return r.answered })
 	}
 	p.offers = append(p.offers, r)
 	p.offered = now()

@@ -99,3 +99,16 @@ func KeepForms(dir, nodePath string, budget int64, names []string, size int) (le
 	}
 	return left, nil
 }
+
+// Kept returns how many invocations the processes of a program keep because of their tokens.
+func Kept(program runtime.Program) (kept int) {
+	p := program.(*Program)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, rep := range p.replicas {
+		rep.proc.mu.Lock()
+		kept += len(rep.proc.offers)
+		rep.proc.mu.Unlock()
+	}
+	return kept
+}

@@ -162,7 +162,16 @@ func (p *process) call(h frameHeader, payload []byte) error {
 			p.replyError(h.id, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "%s: there is no platform to call here", c.operation))
 			return
 		}
-		response, attachment, err := r.invocation.Host.Call(r.callContext(), r.invocation, c.operation, c.request, c.attachment)
+		ctx := r.callContext()
+		end, err := p.answers.begin(ctx, c.operation)
+		if err != nil {
+			p.replyError(h.id, yunduo.AsError(err))
+			return
+		}
+		response, attachment, err := r.invocation.Host.Call(ctx, r.invocation, c.operation, c.request, c.attachment)
+		size := len(response) + len(attachment)
+		p.answers.expect(size)
+		defer end()
 		if err != nil {
 			p.replyError(h.id, yunduo.AsError(err))
 			return

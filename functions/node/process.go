@@ -39,6 +39,7 @@ type process struct {
 	owner   atomic.Pointer[owner]
 	task    *eventloop.Task // that reads; nil if a goroutine does
 	calls   sync.WaitGroup
+	answers answers
 	lastID  atomic.Uint32
 
 	mu        sync.Mutex
@@ -96,7 +97,7 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	if err != nil {
 		return nil, err
 	}
-	p := &process{rt: r, child: c, spec: spec, started: time.Now(), pace: int64(2 * quickPace), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}}
+	p := &process{rt: r, child: c, spec: spec, started: time.Now(), pace: int64(2 * quickPace), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}, answers: newAnswers()}
 	conn, err := c.conn()
 	if err != nil {
 		c.process.Kill()

@@ -212,7 +212,9 @@ func (p *Program) wait(ctx context.Context, r *run, first time.Duration) (outcom
 func (p *Program) park(ctx context.Context, r *run, look time.Time) (outcome, ending) {
 	for first := true; ; first = false {
 		if r.settled.Load() {
-			return r.outcome, ending{}
+			o := r.outcome
+			r.outcome = outcome{} // the run is kept for the grace period; its result need not be
+			return o, ending{}
 		}
 		if err := ctx.Err(); err != nil {
 			return outcome{}, ending{why: yunduo.AsError(err), cause: callerLeft}

@@ -165,7 +165,7 @@ func (s *stream) Close() error {
 		s.mu.Unlock()
 		return nil
 	}
-	s.closed = true
+	s.closed, s.in = true, nil
 	started, done := s.started, s.done
 	s.changed.Broadcast()
 	s.mu.Unlock()
