@@ -96,6 +96,18 @@ func (p *program) hide(text string) string {
 	return p.secrets.Replace(text)
 }
 
+// hideFields takes the secrets out of the fields of a line.
+func (p *program) hideFields(fields json.RawMessage) json.RawMessage {
+	if p.secrets == nil || fields == nil {
+		return fields
+	}
+	clean := json.RawMessage(p.hide(string(fields)))
+	if !json.Valid(clean) { // what was replaced was not a value but JSON itself
+		return nil
+	}
+	return clean
+}
+
 // hideIn takes the secrets out of an error of the code.
 func (p *program) hideIn(err error) error {
 	if err == nil || p.secrets == nil {

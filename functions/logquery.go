@@ -28,7 +28,9 @@ type LogQuery struct {
 type LogFilter struct {
 	Level  string // only those that printed a line of this level or a graver one: debug, info, warn, error. Failures are errors
 	Failed bool   // only failures
-	Text   string // only those that have this text in a line, their message, reason, user, ID or request ID, in any case
+	// Text wants only those that have it in a line, their message, reason, user, ID or request ID, in any case. One like
+	// order.id:4711 also wants those with a line whose fields have that value there.
+	Text string
 }
 
 // logLevels are the levels, the gravest last.
@@ -59,6 +61,7 @@ func (f LogFilter) Wants() (func(*Invocation) bool, error) {
 		return nil, nil
 	}
 	least, text := slices.Index(logLevels, f.Level), strings.ToLower(f.Text)
+	field, byField := parseField(text)
 	return func(i *Invocation) bool {
 		switch {
 		case f.Failed && i.Reason == "", least > 0 && i.gravest() < least:
@@ -67,7 +70,7 @@ func (f LogFilter) Wants() (func(*Invocation) bool, error) {
 			return true
 		}
 		for _, l := range i.Lines {
-			if strings.Contains(strings.ToLower(l.Message), text) {
+			if strings.Contains(strings.ToLower(l.Message), text) || byField && field.in(l.Fields) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"sync"
@@ -56,9 +57,10 @@ type logRecord struct {
 }
 
 type lineRecord struct {
-	Time    time.Time `bson:"time"`
-	Level   string    `bson:"level"`
-	Message string    `bson:"message"`
+	Time    time.Time       `bson:"time"`
+	Level   string          `bson:"level"`
+	Message string          `bson:"message"`
+	Fields  json.RawMessage `bson:"fields,omitempty"`
 }
 
 func newLogRecord(i *Invocation) logRecord {

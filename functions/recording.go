@@ -46,11 +46,11 @@ func (r *recording) function() string { return r.invocation.Caller.Function }
 
 // line takes what the code prints, also after the reply.
 func (r *recording) line(l runtime.LogLine) {
-	l.Message = cut(r.program.hide(l.Message), maxLineBytes)
+	l.Message, l.Fields = cut(r.program.hide(l.Message), maxLineBytes), r.program.hideFields(l.Fields)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
-	r.bytes += len(l.Message)
+	r.bytes += len(l.Message) + len(l.Fields)
 	full := r.count > maxLines || r.bytes > maxLogBytes
 	if full && r.count > maxLines+1 {
 		return

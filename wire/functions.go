@@ -339,7 +339,8 @@ type TracePlan struct {
 
 // LogLine is one line that a function printed.
 type LogLine struct {
-	Time    time.Time `json:"time"`
-	Level   string    `json:"level"`
-	Message string    `json:"message"`
+	Time    time.Time       `json:"time"`
+	Level   string          `json:"level"`
+	Message string          `json:"message"`
+	Fields  json.RawMessage `json:"fields,omitempty"` // of an object that was printed at its end
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -220,13 +221,34 @@ func (p *process) print(h frameHeader, payload []byte) error {
 	if r == nil || r.invocation.Log == nil {
 		return nil
 	}
-	level := levels[min(int(h.flags), len(levels)-1)]
+	level := levels[min(int(h.flags&^flagFields), len(levels)-1)]
 	at := time.Now()
 	if ms := math.Float64frombits(binary.LittleEndian.Uint64(payload)); math.Abs(ms-float64(at.UnixMilli())) < 60_000 {
 		at = time.UnixMilli(int64(ms))
 	}
-	r.invocation.Log(runtime.LogLine{Time: at, Level: level, Message: string(payload[8:])})
+	line := runtime.LogLine{Time: at, Level: level}
+	text := payload[8:]
+	if h.flags&flagFields != 0 {
+		if len(text) < 4 || uint64(binary.LittleEndian.Uint32(text)) > uint64(len(text)-4) {
+			return errors.New("log frame with fields that are longer than it")
+		}
+		end := 4 + binary.LittleEndian.Uint32(text)
+		line.Fields, text = fieldsIn(text[4:end]), text[end:]
+	}
+	line.Message = string(text)
+	r.invocation.Log(line)
 	return nil
+}
+
+// maxFields is how many bytes of fields a line may have. Our runner sends less, in any script.
+const maxFields = 32 << 10
+
+// fieldsIn returns the fields that a process sent, nil if they are no JSON object or too large.
+func fieldsIn(sent []byte) json.RawMessage {
+	if len(sent) > maxFields || len(sent) == 0 || sent[0] != '{' || !json.Valid(sent) {
+		return nil
+	}
+	return bytes.Clone(sent)
 }
 
 // logBudget slows down a process that prints too fast: nothing is read from it until its next second begins. Our

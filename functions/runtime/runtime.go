@@ -121,6 +121,8 @@ type LogLine struct {
 	Time    time.Time
 	Level   string // debug, info, warn, error
 	Message string
+	// Fields is a JSON object, if the code printed one at the line's end; nil if not.
+	Fields json.RawMessage
 }
 
 // Result is what an invocation gave.

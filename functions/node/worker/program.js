@@ -8,6 +8,7 @@ const { Slot } = require('./slot')
 const { Modules, compile } = require('./loader')
 const { HandlerContext, withUserInfo } = require('./context')
 const { LogGate } = require('./log')
+const { fieldsOf } = require('./fields')
 const { Connection } = require('./connection')
 
 const RESULT_LIMIT = 6 * 1024 * 1024
@@ -70,7 +71,7 @@ class Program {
         const invocation = this.current(slot)
         return { ...this.idleContext(), ...(invocation && invocation.meta) }
       },
-      log: (level, message) => this.log(slot, LEVELS[level] === undefined ? LEVELS.info : LEVELS[level], String(message))
+      log: (level, message, value) => this.log(slot, LEVELS[level] === undefined ? LEVELS.info : LEVELS[level], String(message), fieldsOf(value))
     }
   }
 
@@ -79,9 +80,9 @@ class Program {
     return { requestId: '', functionName: settings.function, functionVersion: settings.version, env: settings.app, source: '', deadline: 0, caller: {} }
   }
 
-  log (slot, level, text) {
+  log (slot, level, text, fields = null) {
     const invocation = this.current(slot)
-    this.gate.write(slot.number, invocation ? invocation.id : 0, level, this.failures.translate(text))
+    this.gate.write(slot.number, invocation ? invocation.id : 0, level, this.failures.translate(text), fields)
   }
 
   /** Starts an invocation. */

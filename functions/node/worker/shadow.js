@@ -3,6 +3,7 @@
 const { Console } = require('node:console')
 const { Writable } = require('node:stream')
 const process = require('node:process')
+const { fieldsOf } = require('./fields')
 
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 }
 
@@ -48,20 +49,23 @@ function environment (values, refresh) {
   })
 }
 
-/** Builds a console that gives every message to log(level, text). */
+/** Builds a console that gives every message to log(level, text, fields): fields are JSON of an object that it ends with, or null. */
 function slotConsole (log) {
   let level = LEVELS.info
-  const stdout = { write: text => { log(level, chomp(text)); return true }, on () {}, once () {}, removeListener () {}, listenerCount: () => 0 }
-  const stderr = { ...stdout, write: text => { log(level === LEVELS.info ? LEVELS.error : level, chomp(text)); return true } }
+  let fields = null
+  const stdout = { write: text => { log(level, chomp(text), fields); return true }, on () {}, once () {}, removeListener () {}, listenerCount: () => 0 }
+  const stderr = { ...stdout, write: text => { log(level === LEVELS.info ? LEVELS.error : level, chomp(text), fields); return true } }
   const console = new Console({ stdout, stderr, colorMode: false })
-  for (const [name, value] of [['debug', LEVELS.debug], ['warn', LEVELS.warn], ['error', LEVELS.error], ['trace', LEVELS.error]]) {
+  for (const [name, value] of [['log', LEVELS.info], ['info', LEVELS.info], ['debug', LEVELS.debug], ['warn', LEVELS.warn], ['error', LEVELS.error], ['trace', LEVELS.error]]) {
     const plain = console[name]
     console[name] = (...args) => {
       level = value
+      fields = fieldsOf(args[args.length - 1])
       try {
         plain.apply(console, args)
       } finally {
         level = LEVELS.info
+        fields = null
       }
     }
   }

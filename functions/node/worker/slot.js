@@ -25,7 +25,7 @@ class Slot {
     this.onListen = null
     this.server = null // of what the code exports
     this.awaited = null // a server that does not listen yet
-    const log = (level, text) => program.log(this, level, text)
+    const log = (level, text, fields) => program.log(this, level, text, fields)
     this.console = slotConsole(log)
     this.process = slotProcess({
       env: platformVariables(program.settings),

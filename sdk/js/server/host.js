@@ -73,7 +73,7 @@ class Platform {
 
   /** A logger as cloud.logger() and app.logger() give it. */
   logger () {
-    const write = level => value => this.host.log(level, text(value))
+    const write = level => value => this.host.log(level, text(value), value)
     return { log: write('info'), info: write('info'), warn: write('warn'), error: write('error') }
   }
 }
