@@ -143,8 +143,12 @@ func TestPay_Refusals(t *testing.T) {
 	_, err := w.Pay(t.Context(), code("o1"), app, "unifiedOrder", w.own, order("order-1"))
 	requireReason(t, err, yunduo.ReasonWechatNotConfigured)
 	w.merchant(t, true)
-	_, err = w.Pay(t.Context(), yunduo.Caller{App: app, Role: yunduo.RoleUser, OpenID: "o1"}, app, "unifiedOrder", w.own, order("order-1"))
-	requireReason(t, err, yunduo.ReasonPermissionDenied)
+	for _, stranger := range []yunduo.Caller{{App: app, Role: yunduo.RoleUser, OpenID: "o1"}, {App: "mall", Role: yunduo.RoleFunction, OpenID: "o1"}} {
+		for _, api := range []string{"unifiedOrder", "micropay", "downloadBill", "downloadFundflow"} {
+			_, err = w.Pay(t.Context(), stranger, app, api, w.own, order("order-1"))
+			requireReason(t, err, yunduo.ReasonPermissionDenied)
+		}
+	}
 	_, err = w.Pay(t.Context(), code("o1"), app, "profitSharing", w.own, nil)
 	requireReason(t, err, yunduo.ReasonUnsupportedCall)
 	for name, change := range map[string]map[string]any{
@@ -237,8 +241,13 @@ func TestPay_AnswerOfAnImpostor(t *testing.T) {
 	impostor.stand.AddMerchant(wechatserver.Merchant{ID: mchID, Serial: serial, APIv3Key: strings.Repeat("?", 32), PublicKey: &key.PublicKey, AppID: appID}) // whose API v3 key it does not know
 	w := open(t, func(o *wechat.Options) { o.PayEndpoint = impostor.url })
 	w.merchant(t, true)
-	_, err = w.Pay(t.Context(), code("o1"), app, "unifiedOrder", w.own, order("order-1"))
-	requireReason(t, err, yunduo.ReasonWechatUnavailable)
+	for api, data := range map[string]map[string]any{
+		"unifiedOrder": order("order-1"), "micropay": byCode("order-2", "134567890123456701"), "reverse": {"out_trade_no": "order-2"},
+		"downloadBill": {"bill_date": "20260309"}, "downloadFundflow": {"bill_date": "20260309"},
+	} {
+		_, err = w.Pay(t.Context(), code("o1"), app, api, w.own, data)
+		requireReason(t, err, yunduo.ReasonWechatUnavailable)
+	}
 }
 
 func TestSettings_AreSealedAndKept(t *testing.T) {

@@ -73,6 +73,7 @@ type standInOrder struct {
 	Total       int64     `json:"total"`
 	OpenID      string    `json:"openid"`
 	State       string    `json:"trade_state"`
+	NotifyURL   string    `json:"notify_url,omitempty"`
 	Notified    string    `json:"notified,omitempty"`
 	CreatedAt   time.Time `json:"createdAt"`
 }
@@ -96,7 +97,11 @@ func standInPay(l language) *cobra.Command {
 		if err := d.ask(cmd.Context(), http.MethodPost, "/standin/pay", map[string]string{"outTradeNo": args[0], "on": on}, &paid); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(wechatTexts.paid, paid.Order.OutTradeNo))
+		said := wechatTexts.paid
+		if paid.Order.NotifyURL == "" {
+			said = wechatTexts.paidByCode
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), l.say(said, paid.Order.OutTradeNo))
 		return err
 	})
 	cmd.Flags().StringVar(&on, "on", "", "pay on a day of the past, as 2026-03-09, to have the payment in its bill")

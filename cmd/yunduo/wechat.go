@@ -14,20 +14,21 @@ import (
 )
 
 var wechatTexts = struct {
-	wechat, show, set, orders, pay, message, sent, cloudID, label, standIn, paid, stale text
+	wechat, show, set, orders, pay, message, sent, cloudID, label, standIn, paid, paidByCode, stale text
 }{
-	wechat:  text{"Set up WeChat services, and play WeChat in development", "设置微信服务；开发时代替微信"},
-	show:    text{"Show what is set, without secrets", "查看设置（不含密钥）"},
-	set:     text{"Change settings; what is not given stays", "修改设置，未给出的保持不变"},
-	orders:  text{"List the orders at the stand-in", "列出替身处的订单"},
-	pay:     text{"Pay an order at the stand-in, which tells the function", "在替身处支付订单并通知云函数"},
-	message: text{"Write to the app as a user does, at the stand-in", "以用户身份向应用发消息"},
-	sent:    text{"List what the app sent to users, at the stand-in", "列出应用发给用户的消息"},
-	cloudID: text{"Make a cloud ID for some open data, at the stand-in", "为一份开放数据生成 cloudID"},
-	label:   text{"WeChat", "微信"},
-	standIn: text{"a stand-in plays it, as the app has no secret: %s", "应用未设置密钥，由替身代替：%s"},
-	paid:    text{"%s is paid and the function was told", "%s 已支付，云函数已收到通知"},
-	stale:   text{"no stand-in plays WeChat for this app: it has a secret, or this is no \"yunduo dev\"", "此应用没有微信替身：已设置密钥，或不是 yunduo dev"},
+	wechat:     text{"Set up WeChat services, and play WeChat in development", "设置微信服务；开发时代替微信"},
+	show:       text{"Show what is set, without secrets", "查看设置（不含密钥）"},
+	set:        text{"Change settings; what is not given stays", "修改设置，未给出的保持不变"},
+	orders:     text{"List the orders at the stand-in", "列出替身处的订单"},
+	pay:        text{"Pay an order at the stand-in, which tells the function", "在替身处支付订单并通知云函数"},
+	message:    text{"Write to the app as a user does, at the stand-in", "以用户身份向应用发消息"},
+	sent:       text{"List what the app sent to users, at the stand-in", "列出应用发给用户的消息"},
+	cloudID:    text{"Make a cloud ID for some open data, at the stand-in", "为一份开放数据生成 cloudID"},
+	label:      text{"WeChat", "微信"},
+	standIn:    text{"a stand-in plays it, as the app has no secret: %s", "应用未设置密钥，由替身代替：%s"},
+	paid:       text{"%s is paid and the function was told", "%s 已支付，云函数已收到通知"},
+	paidByCode: text{"%s is paid; nobody is told of payments by code", "%s 已支付；付款码支付没有通知"},
+	stale:      text{"no stand-in plays WeChat for this app: it has a secret, or this is no \"yunduo dev\"", "此应用没有微信替身：已设置密钥，或不是 yunduo dev"},
 }
 
 func wechatCommand(l language) *cobra.Command {
