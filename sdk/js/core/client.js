@@ -9,6 +9,7 @@ const { randomKey } = require('./random')
 const { Realtime } = require('./realtime')
 const { containerRequest, containerReply } = require('./container')
 const { fileRequests, requireString } = require('./files')
+const { DATA_MODELS, serveModels } = require('./models')
 const { wireError, local, unsupported } = require('./errors')
 
 const expired = new Set(['token_expired', 'token_invalid', 'session_revoked'])
@@ -96,7 +97,12 @@ class Client {
       requireString('callFunction', 'name', name)
       if (idempotencyKey !== undefined) requireString('callFunction', 'idempotencyKey', idempotencyKey)
       const event = await this.prepare(data === undefined ? {} : data)
-      const { reply, requestId } = await this.exchange('functions.invoke', { name, data: event }, { timeout, key: idempotencyKey })
+      const { reply, requestId } = await this.exchange('functions.invoke', { name, data: event }, { timeout, key: idempotencyKey }).catch(async error => {
+        const wire = wireError(error)
+        if (name !== DATA_MODELS || !wire || wire.reason !== 'function_not_found') throw error
+        const reply = await serveModels({ call: this.call, requestId: () => wire.requestId || '' }, event)
+        return { reply, requestId: reply.requestId }
+      })
       return { result: reply === undefined ? null : reply, requestId }
     })
   }

@@ -1,10 +1,7 @@
 'use strict'
 
 const { failure } = require('../core/errors')
-const { serveModels } = require('./models')
-
-// What the official packages for data models call; it belongs to the platform they were made for, not to any project.
-const DATA_MODELS = 'lowcode-datasource'
+const { DATA_MODELS, serveModels } = require('../core/models')
 
 /**
  * What the function's process gives the SDK.

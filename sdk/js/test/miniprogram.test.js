@@ -49,6 +49,19 @@ test('the first call logs in by itself, the next ones use the token', async () =
   assert.deepEqual(paths(), ['POST /auth/wechat', 'POST /functions/echo', 'POST /functions/echo'])
 })
 
+test('the vendor\'s package for data models works on collections, under their rules', async () => {
+  const it = started()
+  server.replies['POST /v1/apps/app1/documents/order/find'] = () => ({ json: { documents: [{ _id: 'a' }] } })
+  const ask = methodName => it.callFunction({ name: 'lowcode-datasource', data: { dataSourceName: 'order', methodName, params: { filter: { where: { _openid: { $eq: 'o' } } }, pageSize: 5 }, envType: 'prod', mode: undefined } })
+  assert.deepEqual((await ask('wedaGetRecordsV2')).result.data, { records: [{ _id: 'a' }] })
+  const sent = server.taken().filter(({ path }) => path.includes('/documents/'))
+  assert.deepEqual(sent.map(({ body }) => body), [{ filter: { _openid: { $eq: 'o' } }, skip: 0, limit: 5 }])
+  assert.equal((await rejection(ask('callWedaApi'))).reason, 'unsupported_call')
+  assert.equal((await rejection(it.callFunction({ name: 'nobody' }))).reason, 'function_not_found')
+  server.replies['POST /v1/apps/app1/documents/order/find'] = () => problem(403, 'permission_denied', 'forbidden')
+  assert.equal((await rejection(ask('wedaGetRecordsV2'))).reason, 'permission_denied')
+})
+
 test('calls at the same time share one login', async () => {
   const it = started()
   await Promise.all(Array.from({ length: 10 }, () => it.callFunction({ name: 'echo' })))
