@@ -101,6 +101,20 @@ func TestBadInput_OversizedBodyIsRefused(t *testing.T) {
 	})
 }
 
+// Headers are kept while they come, by anybody.
+func TestBadInput_OversizedHeadersAreRefused(t *testing.T) {
+	w := shared.open(t)
+	for size, status := range map[int]int{32 << 10: http.StatusUnauthorized, 80 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/v1/manage/apps", http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("X-Long", strings.Repeat("x", size))
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode)
+	}
+}
+
 func named(e exchange, name string) exchange {
 	e.name = name
 	return e

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"yunduo"
 	"yunduo/functions/runtime"
@@ -52,7 +53,7 @@ func (p *process) next(in *bufio.Reader) error {
 	}
 	switch h.kind {
 	case frameResult:
-		if len(payload) == 0 || !jsontext.Valid(payload) {
+		if len(payload) == 0 || !utf8.Valid(payload) || !jsontext.Valid(payload) {
 			return fmt.Errorf("result of %d bytes that is not JSON", len(payload))
 		}
 		if !p.answer(h.id, outcome{result: payload}, h.flags&flagLinger != 0) {

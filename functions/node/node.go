@@ -5,7 +5,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -128,7 +127,7 @@ type Inside struct {
 type Runtime struct {
 	opts       Options
 	log        *slog.Logger
-	ownDir     bool
+	release    func()      // lets go of the scratch folder; nil if that is not the runtime's own
 	runner     string      // folder of the JavaScript that runs inside the processes
 	compiled   atomic.Bool // V8's compiled form of it is there, or on its way
 	forms      *forms
@@ -157,13 +156,12 @@ func New(opts Options) (*Runtime, error) {
 	}
 	r := &Runtime{opts: opts, log: opts.Logger, programs: map[*Program]struct{}{}}
 	if opts.Dir == "" {
-		if r.opts.Dir, err = os.MkdirTemp("", "yunduo-node-"); err != nil {
-			return nil, fmt.Errorf("make the scratch folder: %w", err)
+		if r.opts.Dir, r.release, err = newScratch(); err != nil {
+			return nil, err
 		}
-		r.ownDir = true
 	}
 	if r.runner, err = writeRunner(r.opts.Dir, opts.ServerSDK); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.removeDir())
 	}
 	if r.forms, err = newForms(r.opts.Dir, r.opts.NodePath); err != nil {
 		return nil, errors.Join(err, r.removeDir())
@@ -222,9 +220,10 @@ func (r *Runtime) Close(ctx context.Context) error {
 }
 
 func (r *Runtime) removeDir() error {
-	if !r.ownDir {
+	if r.release == nil {
 		return nil
 	}
+	defer r.release()
 	return os.RemoveAll(r.opts.Dir)
 }
 

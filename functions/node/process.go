@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"strings"
@@ -242,12 +243,23 @@ func (p *process) classify(cause, waitErr error) *yunduo.Error {
 		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the %s was stopped: it used more memory than its limit of %d MiB", name, heap)
 	case p.child.group != nil && p.child.group.outOfMemory():
 		return yunduo.Wrap(waitErr, yunduo.ReasonFunctionKilled, "the %s was stopped: with what lies beside its heap of %d MiB it used more memory than a process may", name, heap)
+	case broken(cause):
+		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the process of the %s was stopped: it wrote to the connection of the platform", name)
 	case errors.As(waitErr, &exit) && exit.ExitCode() == -1:
 		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the process of the %s was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", name, exit.String(), heap)
 	case errors.As(waitErr, &exit):
 		return yunduo.Wrap(cause, yunduo.ReasonFunctionError, "the process of the %s ended with code %d", name, exit.ExitCode())
 	}
 	return yunduo.Wrap(errors.Join(cause, waitErr), yunduo.ReasonFunctionError, "the process of the %s ended before it answered", name)
+}
+
+// broken reports whether what ended the reading of frames is what was read.
+func broken(cause error) bool {
+	if cause == nil || errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF) {
+		return false
+	}
+	_, lost := errors.AsType[*net.OpError](cause)
+	return !lost
 }
 
 // kill ends the process at once. why is what its running requests are told; nil lets the exit speak for itself.
