@@ -197,6 +197,7 @@ func (f *functionFigures) add(started time.Time, end *ending) (quiet bool) {
 	c := f.minute(unix)
 	c.calls++
 	c.latency[bucket]++
+	c.took += end.took
 	c.queue += end.queued
 	c.queueMax = max(c.queueMax, end.queued)
 	if end.cold {

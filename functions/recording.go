@@ -60,17 +60,26 @@ func (r *recording) line(l runtime.LogLine) {
 		l = runtime.LogLine{Time: l.Time, Level: "warn", Message: "further output of this invocation is left out"}
 	}
 	r.service.feed.publish(r.app(), Entry{Function: r.function(), InvocationID: r.invocation.ID, Line: &l})
-	switch {
-	case !r.ended:
+	if !r.ended {
 		r.lines = append(r.lines, l)
-	case r.kept:
-		r.service.logs.add(logEntry{id: logID(r.app(), r.invocation.ID), line: lineRecord(l)})
-	default: // it seemed not worth keeping until now
-		late := r.record()
-		late.Lines = []runtime.LogLine{l}
-		record := newLogRecord(late)
-		r.kept = r.service.logs.add(logEntry{record: &record})
+		return
 	}
+	export := r.service.options.ExportLate
+	if r.kept && export == nil {
+		r.service.logs.add(logEntry{id: logID(r.app(), r.invocation.ID), line: lineRecord(l)})
+		return
+	}
+	late := r.record()
+	late.Lines = []runtime.LogLine{l}
+	if export != nil {
+		export(late)
+	}
+	if r.kept {
+		r.service.logs.add(logEntry{id: logID(r.app(), r.invocation.ID), line: lineRecord(l)})
+		return
+	}
+	record := newLogRecord(late) // it seemed not worth keeping until now
+	r.kept = r.service.logs.add(logEntry{record: &record})
 }
 
 // ending is how an invocation ended.

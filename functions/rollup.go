@@ -37,6 +37,7 @@ type counts struct {
 	cpu                 time.Duration
 	memory              int64 // the most that was seen, in bytes
 	latency             histogram
+	took                time.Duration // what is in latency, all together; it is not stored
 }
 
 func (c *counts) empty() bool { return c.calls == 0 && c.cpu == 0 && c.memory == 0 }
@@ -50,6 +51,7 @@ func (c *counts) merge(other *counts) {
 	c.cpu += other.cpu
 	c.memory = max(c.memory, other.memory)
 	c.latency.merge(&other.latency)
+	c.took += other.took
 }
 
 // minute returns the counts for a time. What an earlier minute has left, because storing is late, goes along. f.mu is
@@ -223,6 +225,9 @@ func (s *Service) storeFigures(before int64) {
 			taken := own.take(before)
 			for i := range taken {
 				store(app, function, taken[i].number, &taken[i].counts)
+				if count := s.options.Count; count != nil {
+					count(taken[i].counted(app, function))
+				}
 			}
 			together = append(together, taken...)
 		}

@@ -73,8 +73,11 @@ type Options struct {
 	TapeKey []byte
 	// LogAge returns how long the invocation records of an app are kept; 0 is the limit's. nil is that for all apps.
 	LogAge func(ctx context.Context, app yunduo.AppID) (time.Duration, error)
-	// Export takes the invocations that are recorded, as they end, for tracing elsewhere. It must not block, nor change them.
-	Export func(*Invocation)
+	// Export takes the invocations that are recorded, as they end, for tracing elsewhere; ExportLate one with a line that it
+	// printed afterwards, and no other. Neither may block, nor change them.
+	Export, ExportLate func(*Invocation)
+	// Count takes what functions did on this machine, at the end of each minute, for metrics elsewhere. It must not block.
+	Count func(Counted)
 	// Observe is called at the end of every invocation, for metrics. It must not block.
 	Observe func(Observation)
 }

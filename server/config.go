@@ -59,9 +59,9 @@ type Config struct {
 	// CaptchaPage is the address of a page with the widget, to which clients of the official SDKs are sent.
 	CaptchaPage string
 
-	// OTLPEndpoint is the base address of an OpenTelemetry collector that gets traces, with OTLPHeaders (name=value, separated
-	// by commas); empty sends none.
-	OTLPEndpoint, OTLPHeaders string
+	// OTLPEndpoint is the base address of an OpenTelemetry collector that gets traces, metrics and logs of functions, or what
+	// OTLPSignals names of them (separated by commas), with OTLPHeaders (name=value, separated by commas); empty sends none.
+	OTLPEndpoint, OTLPHeaders, OTLPSignals string
 
 	ShutdownGrace time.Duration // how long running requests may take once the server stops
 

@@ -267,12 +267,12 @@ func (s *Server) buildFunctions(ctx context.Context, keys auth.Keys, db *documen
 	settings := functions.Options{Logger: s.logger, CacheDir: filepath.Join(s.config.DataDir, "cache"), TrustSources: s.config.Dev != nil, Credentials: s.credentials,
 		Environment: s.rooms.Apps.Environment, EnvironmentCollection: apps.VariablesCollection, LogAge: s.rooms.Apps.LogAge, TapeKey: keys.Derive("sealing of recorded calls")}
 	if s.config.OTLPEndpoint != "" {
-		exporter, err := telemetry.New(ctx, telemetry.Options{Endpoint: s.config.OTLPEndpoint, Headers: s.config.OTLPHeaders, Version: s.config.Version, Logger: s.logger})
+		exporter, err := telemetry.New(ctx, telemetry.Options{Endpoint: s.config.OTLPEndpoint, Headers: s.config.OTLPHeaders, Signals: s.config.OTLPSignals, Version: s.config.Version, Logger: s.logger})
 		if err != nil {
 			return err
 		}
 		s.later("telemetry", exporter.Close)
-		settings.Export = exporter.Export
+		settings.Export, settings.ExportLate, settings.Count = exporter.Export, exporter.ExportLate, exporter.Count
 	}
 	s.rooms.Functions, err = functions.New(db, bucket, s.runtime, settings)
 	if err != nil {

@@ -39,8 +39,9 @@ func serverFlags(flags *pflag.FlagSet, c *server.Config) {
 	flags.Int64Var(&c.UserExamines, "user-examines", c.UserExamines, "how many documents one operation of an end user may examine; negative: no limit")
 	flags.Int64Var(&c.FunctionExamines, "function-examines", c.FunctionExamines, "how many documents one operation of a function may examine; negative: no limit")
 	flags.Int64Var(&c.CacheBytes, "cache-bytes", c.CacheBytes, "memory of the database's cache; default: a quarter of the machine's, up to 4 GiB")
-	flags.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "base address of an OpenTelemetry collector that gets traces of functions, such as http://127.0.0.1:4318")
+	flags.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "base address of an OpenTelemetry collector that gets traces, metrics and logs of functions, such as http://127.0.0.1:4318")
 	flags.StringVar(&c.OTLPHeaders, "otlp-headers", c.OTLPHeaders, "headers for the collector: name=value, several separated by commas")
+	flags.StringVar(&c.OTLPSignals, "otlp-signals", c.OTLPSignals, "what the collector gets, separated by commas: traces, metrics, logs; default: all")
 	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long running requests may take when the server stops")
 }
 

@@ -31,9 +31,9 @@ const (
 	plan           = attribute.Key("yunduo.plan")
 )
 
-// send gives an invocation to the SDK as spans: itself, and below it gateway, queue, run, and below that the calls of the
+// sendTrace gives an invocation to the SDK as spans: itself, and below it gateway, queue, run, and below that the calls of the
 // platform.
-func (e *Exporter) send(i *functions.Invocation) {
+func (e *Exporter) sendTrace(i *functions.Invocation) {
 	id, parent, own, sampled := i.TraceID()
 	if !sampled {
 		return

@@ -8,11 +8,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	logcollector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	metriccollector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	logpb "go.opentelemetry.io/proto/otlp/logs/v1"
+	metricpb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -30,22 +35,41 @@ type receiver struct {
 	*httptest.Server
 	mu       sync.Mutex
 	spans    []*tracepb.Span
+	lines    []*logpb.LogRecord
+	metrics  map[string]*metricpb.Metric // as they came last
 	keys     []string
 	services []string
 }
 
 func newReceiver(t *testing.T) *receiver {
-	r := &receiver{}
+	r := &receiver{metrics: map[string]*metricpb.Metric{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(request.Body)
-		var message collector.ExportTraceServiceRequest
-		if err != nil || request.URL.Path != "/v1/traces" || proto.Unmarshal(body, &message) != nil {
-			http.Error(w, "not a trace", http.StatusBadRequest)
-			return
-		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		var reply proto.Message
+		if err == nil {
+			reply, err = r.take(request.URL.Path, body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 		r.keys = append(r.keys, request.Header.Get("X-Key"))
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		if text, err := proto.Marshal(reply); err == nil {
+			_, _ = w.Write(text)
+		}
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) take(path string, body []byte) (reply proto.Message, err error) {
+	switch path {
+	case "/v1/traces":
+		var message collector.ExportTraceServiceRequest
+		err = proto.Unmarshal(body, &message)
 		for _, of := range message.ResourceSpans {
 			for _, a := range of.Resource.Attributes {
 				if a.Key == "service.name" {
@@ -56,14 +80,29 @@ func newReceiver(t *testing.T) *receiver {
 				r.spans = append(r.spans, scope.Spans...)
 			}
 		}
-		w.Header().Set("Content-Type", "application/x-protobuf")
-		reply, err := proto.Marshal(&collector.ExportTraceServiceResponse{})
-		if err == nil {
-			_, _ = w.Write(reply)
+		return &collector.ExportTraceServiceResponse{}, err
+	case "/v1/logs":
+		var message logcollector.ExportLogsServiceRequest
+		err = proto.Unmarshal(body, &message)
+		for _, of := range message.ResourceLogs {
+			for _, scope := range of.ScopeLogs {
+				r.lines = append(r.lines, scope.LogRecords...)
+			}
 		}
-	}))
-	t.Cleanup(r.Close)
-	return r
+		return &logcollector.ExportLogsServiceResponse{}, err
+	case "/v1/metrics":
+		var message metriccollector.ExportMetricsServiceRequest
+		err = proto.Unmarshal(body, &message)
+		for _, of := range message.ResourceMetrics {
+			for _, scope := range of.ScopeMetrics {
+				for _, m := range scope.Metrics {
+					r.metrics[m.Name] = m
+				}
+			}
+		}
+		return &metriccollector.ExportMetricsServiceResponse{}, err
+	}
+	return nil, errors.New("nothing is taken at " + path)
 }
 
 // of returns the spans of a trace by their names.
@@ -106,11 +145,11 @@ func TestMain(m *testing.M) {
 }
 
 // start runs a server with one app until stop, and returns a client and key of the app.
-func start(t *testing.T, endpoint, headers string) (c *client.Client, key string, url string, stop func() error) {
+func start(t *testing.T, endpoint, headers string, signals ...string) (c *client.Client, key string, url string, stop func() error) {
 	t.Helper()
 	config := server.DefaultConfig()
 	config.DataDir, config.Listen, config.Dev = t.TempDir(), "127.0.0.1:0", &server.Dev{App: app}
-	config.OTLPEndpoint, config.OTLPHeaders = endpoint, headers
+	config.OTLPEndpoint, config.OTLPHeaders, config.OTLPSignals = endpoint, headers, strings.Join(signals, ",")
 	s, err := server.New(t.Context(), config)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -209,7 +248,7 @@ func TestTracesReachACollector(t *testing.T) {
 }
 
 func TestNew_RefusesWhatCannotWork(t *testing.T) {
-	for _, o := range []telemetry.Options{{Endpoint: "collector:4318"}, {Endpoint: "ftp://collector"}, {Endpoint: ":"}, {Endpoint: "http://collector:4318", Headers: "nonsense"}, {Endpoint: "http://collector:4318", Headers: "=x"}} {
+	for _, o := range []telemetry.Options{{Endpoint: "collector:4318"}, {Endpoint: "ftp://collector"}, {Endpoint: ":"}, {Endpoint: "http://collector:4318", Headers: "nonsense"}, {Endpoint: "http://collector:4318", Headers: "=x"}, {Endpoint: "http://collector:4318", Signals: "traces,profiles"}} {
 		_, err := telemetry.New(t.Context(), o)
 		require.ErrorContains(t, err, "otlp-", o)
 	}
