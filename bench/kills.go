@@ -67,5 +67,5 @@ func killing(ctx context.Context, b *bench) error {
 		}
 		fmt.Printf("| %s | %.1f | %.1f | %.1f | max <= 50: %s | %d of %d | %s |\n", k.name, slices.Min(late), late.median(), slices.Max(late), verdict(slices.Max(late), 50, true), named, b.rounds, line)
 	}
-	return nil
+	return burning(ctx, b)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // resident returns the memory of a process, without its children, in bytes.
@@ -48,6 +49,17 @@ func descendants(pid int) (all []int, err error) {
 		}
 	}
 	return all, nil
+}
+
+// computed returns the processor time that the first thread of a process has used.
+func computed(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	ns, err := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns), err
 }
 
 // proportional returns how many processes descend from one, and their memory in bytes, of which they share some: each

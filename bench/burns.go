@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// exchangeBudget is what an HTTP function with killLimit may compute since something has moved on its connection.
+	exchangeBudget = 2 * killLimit
+	// idleBudget is what any function may compute after its last reply.
+	idleBudget = time.Second
+)
+
+// burning measures the limits of processor time that come before any of time: of HTTP functions that have begun to reply, and
+// of what goes on after a reply. For other calls it is twice the time limit for all threads together, which takes more than
+// two processors to come first.
+func burning(ctx context.Context, b *bench) error {
+	if runtime.GOOS != "linux" {
+		return nil // what a process has used is not to be seen
+	}
+	fmt.Printf("\n## Ends of functions that compute\n\n%d calls of each, one after the other. Milliseconds of time, or of the process's processor time, beyond the limit until the process is gone. Load %s.\n\n| code | limit | min | median | max | target |\n|---|---|---|---|---|---|\n", b.rounds, loadAverage())
+	for _, kind := range []struct {
+		what, name, code string
+		limit            time.Duration
+		once             func(context.Context, *bench, string) (time.Duration, error)
+	}{
+		{"HTTP, after the first bytes", "burns-exchange", `require('http').createServer((request, response) => {
+  if (request.url === '/warm') return response.end('warm')
+  response.write('begun')
+  setTimeout(() => { for (;;); }, 1)
+}).listen(9000)`, exchangeBudget, burnExchange},
+		{"after the reply", "burns-later", `exports.main = async event => {
+  if (!event.warm) setTimeout(() => { for (;;); }, 1)
+  return 'a reply'
+}`, idleBudget, burnLater},
+	} {
+		files := []map[string]string{{"path": "index.js", "content": base64.StdEncoding.EncodeToString([]byte(kind.code))}}
+		settings := map[string]any{"timeoutSeconds": killLimit.Seconds()}
+		if err := call(ctx, "PUT", b.URL+"/v1/manage/apps/"+b.App+"/functions/"+kind.name, b.APIKey, map[string]any{"files": files, "settings": settings}, nil); err != nil {
+			return err
+		}
+		var late spread
+		for range b.rounds {
+			took, err := kind.once(ctx, b, kind.name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", kind.what, err)
+			}
+			late = append(late, microseconds(took-kind.limit)/1000)
+		}
+		fmt.Printf("| %s | %s | %.1f | %.1f | %.1f | max <= 50: %s |\n", kind.what, kind.limit, slices.Min(late), late.median(), slices.Max(late), verdict(slices.Max(late), 50, true))
+	}
+	return nil
+}
+
+// burnExchange returns how long after the first bytes of the reply the connection ended.
+func burnExchange(ctx context.Context, b *bench, name string) (time.Duration, error) {
+	get := func(path string) (*http.Response, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL+"/http/"+b.App+"/"+name+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set("Authorization", "Bearer "+b.token)
+		return http.DefaultClient.Do(r)
+	}
+	warm, err := get("/warm")
+	if err != nil {
+		return 0, err
+	}
+	if text, err := io.ReadAll(warm.Body); err != nil || string(text) != "warm" {
+		return 0, fmt.Errorf("the reply is %.200q: %w", text, err)
+	}
+	warm.Body.Close()
+	response, err := get("/")
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	first := make([]byte, len("begun"))
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "begun" {
+		return 0, fmt.Errorf("the first bytes are %q: %w", first, err)
+	}
+	begun := time.Now()
+	if rest, err := io.ReadAll(response.Body); err == nil {
+		return 0, fmt.Errorf("the reply ended well, with %.200q", rest)
+	}
+	return time.Since(begun), nil
+}
+
+// burnLater returns how much processor time the process used after the reply until it was gone.
+func burnLater(ctx context.Context, b *bench, name string) (time.Duration, error) {
+	path := "/v1/apps/" + b.App + "/functions/" + name
+	if err := b.post(ctx, path, b.token, map[string]bool{"warm": true}, nil); err != nil {
+		return 0, err
+	}
+	all, err := descendants(b.PID)
+	if err != nil {
+		return 0, err
+	}
+	if err := b.post(ctx, path, b.token, struct{}{}, nil); err != nil {
+		return 0, err
+	}
+	from := map[int]time.Duration{}
+	for _, pid := range all {
+		if used, err := computed(pid); err == nil {
+			from[pid] = used
+		}
+	}
+	busy, used := 0, time.Duration(0)
+	for begun := time.Now(); time.Since(begun) < 20*time.Second; {
+		for pid := range from {
+			now, err := computed(pid)
+			switch {
+			case err == nil && now-from[pid] > used:
+				busy, used = pid, now-from[pid]
+			case err != nil && pid == busy:
+				return used, b.wasTold(ctx, name)
+			case err != nil:
+				delete(from, pid)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return 0, fmt.Errorf("process %d of %s computes on, %s so far", busy, name, used)
+}
+
+// wasTold looks for the line that tells the author why the process is gone.
+func (b *bench) wasTold(ctx context.Context, name string) error {
+	var reply struct {
+		Invocations []struct{ Lines []struct{ Message string } }
+	}
+	for begun := time.Now(); ; {
+		if err := b.post(ctx, "/v1/manage/apps/"+b.App+"/logs", b.APIKey, map[string]any{"function": name, "search": "went on computing after its reply"}, &reply); err != nil {
+			return err
+		}
+		if len(reply.Invocations) > 0 && len(reply.Invocations[0].Lines) > 0 && strings.Contains(reply.Invocations[0].Lines[0].Message, "after its reply") {
+			return nil
+		}
+		if time.Since(begun) > 10*time.Second {
+			return fmt.Errorf("the logs of %s do not tell that its process was ended", name)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
