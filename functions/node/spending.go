@@ -45,12 +45,17 @@ func (p *Program) spent(r *run) (next time.Duration, over *yunduo.Error) {
 	proc.mu.Lock()
 	defer proc.mu.Unlock()
 	each, ok := proc.charge()
-	switch {
-	case !ok || r.answered:
+	if !ok || r.answered {
 		return blindLook, nil
-	case !r.metered, r.stream != nil && r.stream.progressed():
-		// What a connection may use counts from when something last moved on it: it can last for hours.
+	}
+	if !r.metered {
 		r.metered, r.paid = true, each
+	}
+	if r.stream != nil {
+		// What a connection may use counts from when something last moved on it: it can last for hours.
+		if used, moved := r.stream.progressed(); moved {
+			r.paid = each - max(0, proc.meter.total-used)/time.Duration(max(1, proc.busy))
+		}
 	}
 	left := p.bundle.Limits.CPU - (each - r.paid)
 	if left > 0 {
@@ -66,12 +71,14 @@ const idleBudget = time.Second
 type idler struct {
 	request uint32        // the last one before
 	from    time.Duration // processor time then
+	due     bool          // it is looked at once more, soon
 }
 
-// burns reports whether the process has used up what it may use between two requests. p.mu is held.
+// burns reports whether the process has used up what it may use between two requests. If it is about to, it is looked at
+// again in time. p.mu is held.
 func (p *process) burns() bool {
 	if p.busy > 0 || p.frozen || p.retired || p.dead || p.lastID.Load() == 0 {
-		p.idler = idler{}
+		p.idler = idler{due: p.idler.due}
 		return false
 	}
 	total, ok := processTime(p.child.process)
@@ -79,9 +86,32 @@ func (p *process) burns() bool {
 		return false
 	}
 	if last := p.lastID.Load(); p.idler.request != last {
-		p.idler = idler{request: last, from: total}
+		p.idler = idler{request: last, from: total - p.sinceReply(), due: p.idler.due}
 	}
-	return total-p.idler.from > idleBudget
+	used := total - p.idler.from
+	if used > idleBudget/10 && used <= idleBudget && !p.idler.due {
+		p.idler.due = true
+		time.AfterFunc(max(closeLook, (idleBudget-used)/time.Duration(goruntime.NumCPU())), func() {
+			p.mu.Lock()
+			p.idler.due = false
+			p.mu.Unlock()
+			p.tend(time.Now())
+		})
+	}
+	return used > idleBudget
+}
+
+// sinceReply returns what the process's main thread has used since its last reply, as far as its use was looked at then.
+// p.mu is held.
+func (p *process) sinceReply() time.Duration {
+	if p.use.at == 0 || p.use.at < p.answered-int64(usageWindow) || p.use.at > p.answered {
+		return 0
+	}
+	ran, _, ok := processorTime(p.child.process)
+	if !ok {
+		return 0
+	}
+	return max(0, ran-p.use.ran)
 }
 
 // errBurnt ends a process that goes on computing after its replies.

@@ -33,16 +33,18 @@ type stream struct {
 	started bool
 	proc    *process // that has begun the invocation
 	id      uint32
-	in      []byte // read by the next Read
-	taken   int    // bytes read that the process has not been told of
-	ended   bool   // the process sends no more
-	room    int    // bytes that the process has room for
-	closed  bool   // by our side
-	done    bool   // the invocation is over
-	failure error  // why
-	replied bool   // the process has sent something
-	moved   int64  // when a byte came or went last
-	looked  int64  // the same when progressed was called last
+	in      []byte        // read by the next Read
+	taken   int           // bytes read that the process has not been told of
+	ended   bool          // the process sends no more
+	room    int           // bytes that the process has room for
+	closed  bool          // by our side
+	done    bool          // the invocation is over
+	failure error         // why
+	replied bool          // the process has sent something
+	moved   int64         // when a byte came or went last
+	looked  int64         // the same when progressed was called last
+	gauged  int64         // when used was looked at
+	used    time.Duration // processor time of the process then
 }
 
 var _ net.Conn = (*stream)(nil)
@@ -83,7 +85,8 @@ func (r *run) attach() {
 		return
 	}
 	s.mu.Lock()
-	s.proc, s.id, s.room, s.moved = r.proc, r.id, 0, now()
+	s.proc, s.id, s.room = r.proc, r.id, 0
+	s.move()
 	closed := s.closed
 	s.mu.Unlock()
 	if closed {
@@ -147,7 +150,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		}
 		piece := p[sent:min(len(p), sent+streamPiece, sent+s.room)]
 		s.room -= len(piece)
-		s.moved = now()
+		s.move()
 		proc, id := s.proc, s.id
 		s.mu.Unlock()
 		proc.out.send(frameData, 0, 0, id, piece)
@@ -229,13 +232,28 @@ func (s *stream) deadline(first time.Time) (last time.Time, replied bool) {
 	return clock.Add(time.Duration(s.moved)).Add(max(s.invocation.Idle, s.program.bundle.Limits.Timeout)), true
 }
 
-// progressed reports whether something has moved since it was asked last, after the first byte of a reply.
-func (s *stream) progressed() bool {
+// gaugeEvery is how exact it is known what a process had used when something moved.
+const gaugeEvery = 20 * time.Millisecond
+
+// move notes that a byte comes or goes. s.mu is held.
+func (s *stream) move() {
+	s.moved = now()
+	if s.moved-s.gauged < int64(gaugeEvery) {
+		return
+	}
+	if used, ok := processTime(s.proc.child.process); ok {
+		s.gauged, s.used = s.moved, used
+	}
+}
+
+// progressed reports whether something has moved since it was asked last, after the first byte of a reply, and what
+// processor time the process had used then.
+func (s *stream) progressed() (used time.Duration, moved bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	moved := s.replied && s.moved != s.looked
+	moved = s.replied && s.moved != s.looked
 	s.looked = s.moved
-	return moved
+	return s.used, moved
 }
 
 // take takes a frame of the process.
@@ -249,7 +267,7 @@ func (s *stream) take(kind frameType, payload []byte) error {
 			return fmt.Errorf("%d bytes of a stream that has no room for them", len(payload))
 		}
 		s.replied = true
-		s.moved = now()
+		s.move()
 		switch {
 		case s.closed: // nobody reads it: as good as read
 		case len(s.in) == 0:
