@@ -63,13 +63,16 @@ func (d *door) Close() error {
 // Addr implements net.Listener.
 func (d *door) Addr() net.Addr { return &net.TCPAddr{} }
 
+// maxHeaders is how many bytes the headers of a request may have: they are kept while they come, whoever sends them.
+const maxHeaders = 64 << 10
+
 // behindDoor are the paths that functions may call; a trailing slash stands for all below.
 var behindDoor = []string{"/admin", "/web", "/auth/v1/", "/v1/"}
 
 // open lets functions in to the endpoints of the SDKs, until the returned function is called.
 func (d *door) open(handler http.Handler, logger *slog.Logger) func(context.Context) error {
 	server := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeaders, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !slices.ContainsFunc(behindDoor, func(p string) bool {
 				return r.URL.Path == p || strings.HasSuffix(p, "/") && strings.HasPrefix(r.URL.Path, p)

@@ -193,7 +193,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.gateway = gateway.New(options)
 	s.later("door", s.door.open(s.gateway, s.logger))
 	s.http = fastlane.New(&http.Server{
-		Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeaders,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}, fastlane.Options{Logger: s.logger, Loop: s.loop, Quick: s.gateway.Quick()})
 	return nil

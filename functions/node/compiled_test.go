@@ -105,3 +105,23 @@ func TestCompiledFormsStayWithinTheirBudget(t *testing.T) {
 		t.Errorf("%v, %v", left, err)
 	}
 }
+
+// The runner's compiled form, which a process may have sent before it got its function, is not taken for the function's.
+func TestCompiledForms_TheRunnersIsAnother(t *testing.T) {
+	r := newRuntime(t, node.Options{})
+	t.Cleanup(func() { r.Close(context.Background()) })
+	for flag, kept := range map[string]bool{"1": false, "0": true} {
+		b := big(`{ const b = Buffer.alloc(16, 'r'); b.writeUInt32LE(4, 0); b[4] = 15; b[5] = ` + flag + `; b.writeUInt16LE(0, 6); b.writeUInt32LE(0, 8); require('fs').writeSync(3, b); return 1 }`)
+		b.Function = "f" + flag
+		p, err := r.Load(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Invoke(t.Context(), &runtime.Invocation{ID: "i", Event: json.RawMessage(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(node.Compiled(p)) == "rrrr"; got != kept {
+			t.Errorf("a form with the flag %s is kept: %v", flag, got)
+		}
+	}
+}

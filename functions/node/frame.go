@@ -45,6 +45,7 @@ const (
 	flagFailed  = 1 // reply: the call failed
 	flagLinger  = 1 // result, error: started calls are still running
 	flagFatal   = 2 // error: the process must be replaced
+	flagRunner  = 1 // cache: it is of the runner, and not of the function
 	flagFields  = 4 // log: the line has fields; the bits below are its level
 )
 

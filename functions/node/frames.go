@@ -74,7 +74,9 @@ func (p *process) next(in *bufio.Reader) error {
 			o.looked(string(payload))
 		}
 	case frameCache:
-		o.cache(payload)
+		if h.flags&flagRunner == 0 { // else it was on its way when the process got its function
+			o.cache(payload)
+		}
 	case frameLoaded:
 		if o.loaded != nil {
 			select {

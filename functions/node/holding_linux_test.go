@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,5 +64,42 @@ exports.main = async () => { require('fs').writeSync(3, Buffer.concat(Array.from
 	}
 	if n := host.calls.Load(); n == 0 || n > 30 {
 		t.Errorf("%d of 100 calls were answered for a process that read nothing", n)
+	}
+}
+
+// Code that makes its copy of the tokens' pipe wait does not make the host wait, for which everybody would have to.
+func TestTokens_DoNotMakeTheHostWait(t *testing.T) {
+	for name, o := range map[string]node.Options{"root": {Sandbox: node.SandboxRequire}, "others": node.Rootless(node.Options{Sandbox: node.SandboxRequire})} {
+		t.Run(name, func(t *testing.T) {
+			r := limited(t, o)
+			p := load(t, r, runtime.Bundle{Limits: runtime.Limits{Timeout: 30 * time.Second}, Code: []byte(`exports.main = async e => { if (!e.hog) return 'ok'
+const { Pipe, constants } = process.binding('pipe_wrap'), tokens = new Pipe(constants.SOCKET); tokens.open(4); tokens.setBlocking(true)
+console.log('set'); await new Promise(setImmediate); const until = Date.now() + 400; while (Date.now() < until); return 'hogged' }`)})
+			others := make(chan error, 8)
+			result, err := p.Invoke(t.Context(), &runtime.Invocation{ID: "i", Event: json.RawMessage(`{"hog":true}`), Log: func(runtime.LogLine) {
+				for range cap(others) {
+					go func() {
+						result, err := p.Invoke(t.Context(), &runtime.Invocation{ID: "o", Event: json.RawMessage(`{}`)})
+						if err == nil && string(result.JSON) != `"ok"` {
+							err = errors.New(string(result.JSON))
+						}
+						others <- err
+					}()
+				}
+			}})
+			if err != nil || string(result.JSON) != `"hogged"` {
+				t.Errorf("%s, %v", result.JSON, err)
+			}
+			for range cap(others) {
+				select {
+				case err := <-others:
+					if err != nil {
+						t.Error(err)
+					}
+				case <-time.After(time.Minute):
+					t.Fatal("the host waits")
+				}
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ const maxTokens = 64 << 10
 // tokens is a pipe that both the host and the process read.
 type tokens struct {
 	read, write int
-	file        *os.File // another handle of the read end, for the process to inherit
+	file        *os.File // the read end once more, for the process to inherit
 }
 
 func newTokens() (*tokens, error) {
@@ -35,20 +35,21 @@ func newTokens() (*tokens, error) {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
 	t := &tokens{read: fds[0], write: fds[1]}
-	inherited, err := unix.FcntlInt(uintptr(t.read), unix.F_DUPFD_CLOEXEC, 0)
+	inherited, err := reopen(t.read)
 	if err != nil {
 		t.close()
 		return nil, fmt.Errorf("copy a pipe: %w", err)
 	}
 	t.file = os.NewFile(uintptr(inherited), "tokens")
+	unix.SetNonblock(t.read, true)
+	unix.SetNonblock(t.write, true)
 	return t, nil
 }
 
-// started makes the pipe ready for use: handing a file to a process makes it blocking.
+// started lets go of the process's end. Handing a file to a process makes it blocking, which this takes back.
 func (t *tokens) started() {
+	unix.SetNonblock(int(t.file.Fd()), true)
 	t.file.Close()
-	unix.SetNonblock(t.read, true)
-	unix.SetNonblock(t.write, true)
 }
 
 // put adds n tokens. A pipe takes thousands, far more than a process has slots.

@@ -13,6 +13,7 @@ const { parseMeta } = require('./meta')
 const boot = JSON.parse(process.env.YUNDUO_BOOT)
 for (const name of Object.keys(process.env)) if (name !== 'TZ') delete process.env[name]
 
+const FLAG_RUNNER = 1
 const parse = JSON.parse
 const now = Date.now
 
@@ -48,7 +49,7 @@ exports.start = function start (runner) {
   leisure = setTimeout(() => {
     leisure = null
     network.open()
-    if (runner.compiled !== null) channel.bytes(Type.CACHE, 0, 0, 0, runner.compiled())
+    if (runner.compiled !== null) channel.bytes(Type.CACHE, FLAG_RUNNER, 0, 0, runner.compiled())
   }, LEISURE)
 }
 
