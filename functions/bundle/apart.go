@@ -119,21 +119,37 @@ func (b *Builder) BuildApart(ctx context.Context, dir string, o Options) (*Bundl
 	}
 	limited, cancel := context.WithTimeout(ctx, apartTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(limited, program)
+	stdout, stderr, err := runApart(limited, program, request)
+	if killed(err) && limited.Err() == nil { // by the kernel, for memory that others took as well as it did
+		stdout, stderr, err = runApart(limited, program, request)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, yunduo.Wrap(fmt.Errorf("%w: %s", err, stderr), yunduo.ReasonInvalidBundle, "the code cannot be compiled: it is nested too deep, or takes too much time or memory")
+	}
+	return readReply(stdout, b.limits)
+}
+
+// killed reports whether a signal has ended the process.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == -1
+}
+
+// runApart runs the compiler's process once, and returns what it wrote.
+func runApart(ctx context.Context, program string, request []byte) (stdout *bytes.Buffer, stderr []byte, err error) {
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Args = []string{apartName}
 	cmd.Env = withoutOwn(os.Environ())
 	cmd.Stdin = bytes.NewReader(request)
 	cmd.WaitDelay = 5 * time.Second
-	var stdout bytes.Buffer
-	stderr := &headWriter{limit: 4 << 10}
-	cmd.Stdout, cmd.Stderr = &stdout, stderr
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, yunduo.Wrap(fmt.Errorf("%w: %s", err, stderr.data), yunduo.ReasonInvalidBundle, "the code cannot be compiled: it is nested too deep, or takes too much time or memory")
-	}
-	return readReply(&stdout, b.limits)
+	stdout = &bytes.Buffer{}
+	head := &headWriter{limit: 4 << 10}
+	cmd.Stdout, cmd.Stderr = stdout, head
+	err = cmd.Run()
+	return stdout, head.data, err
 }
 
 func readReply(r *bytes.Buffer, limits Limits) (bundle *Bundle, err error) {

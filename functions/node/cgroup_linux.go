@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,8 @@ type cgroups struct {
 	fs       groupFS
 	mu       sync.Mutex
 	apps     map[string]int // processes in each app's group
+	calm     *time.Timer    // until starts stand back; nil while they do
+	adopted  atomic.Bool    // the spawner is where its children are to begin
 	last     uint64
 	released bool
 }
@@ -52,9 +55,6 @@ func (kernelGroups) mkdir(path string) error { return unix.Mkdir(path, 0o755) }
 func (kernelGroups) rmdir(path string) error { return unix.Rmdir(path) }
 
 var instances atomic.Int64
-
-// blankGroup holds processes that belong to no app yet.
-const blankGroup = "blank"
 
 // openCgroups prepares what this machine gives. It never fails: what does not work is told in missing.
 func openCgroups(appCPUs float64) *cgroups {
@@ -98,6 +98,11 @@ func newCgroups(mounts, own string, pid int, fs groupFS, appCPUs float64) *cgrou
 			g.missing = everyController(err.Error())
 		}
 	}
+	if err := errors.Join(g.standBack(true), g.standBack(false)); err != nil { // whether both can be had
+		g.missing[controllerCPU] = err.Error()
+		delete(g.base, controllerCPU)
+	}
+	g.crowd() // a server that starts has no calls yet that could feel it
 	for _, c := range controllers {
 		if g.base[c] == "" && g.missing[c] == "" {
 			g.missing[c] = "the kernel offers no such control group here"
@@ -165,18 +170,11 @@ func (g *cgroups) makeV1(controller, folder, name string) error {
 	if err := writeGroup(base, "cpu.shares", strconv.Itoa(max(2, functionsWeight*threadWeight()*goruntime.NumCPU()))); err != nil {
 		return err
 	}
-	blank := filepath.Join(base, blankGroup)
-	if err := g.makeFolder(blank); err != nil {
-		return err
-	}
-	return writeGroup(blank, "cpu.shares", strconv.Itoa(blankWeight*1024))
+	return g.makeFolder(base + startingGroup)
 }
 
 // functionsWeight is how many threads of the server all functions weigh on each processor.
 const functionsWeight = 4
-
-// blankWeight is how many apps the processes that are just starting weigh: everybody waits for them.
-const blankWeight = 2
 
 // threadWeight is what a thread of the server weighs for the scheduler: 1024, and a fifth less with each step of nice.
 func threadWeight() int {
@@ -227,7 +225,7 @@ func (g *cgroups) makeV2(folder, name string, pid int) error {
 	}
 	g.unified = true
 	base := filepath.Join(folder, name)
-	for _, step := range []string{folder, base, filepath.Join(base, blankGroup)} {
+	for _, step := range []string{folder, base, base + startingGroup} {
 		if step != folder {
 			if err := g.makeFolder(step); err != nil {
 				return err
@@ -238,9 +236,6 @@ func (g *cgroups) makeV2(folder, name string, pid int) error {
 		}
 	}
 	if err := optional(writeGroup(base, "cpu.weight", strconv.Itoa(functionsWeight*100))); err != nil {
-		return err
-	}
-	if err := optional(writeGroup(filepath.Join(base, blankGroup), "cpu.weight", strconv.Itoa(blankWeight*100))); err != nil {
 		return err
 	}
 	for _, c := range wanted {
@@ -302,8 +297,12 @@ func (g *cgroups) removeTree(folder string) {
 func (g *cgroups) close() {
 	g.mu.Lock()
 	g.released = true
+	if g.calm != nil {
+		g.calm.Stop()
+	}
 	g.mu.Unlock()
 	for _, base := range g.base {
 		g.removeTree(base)
+		g.removeTree(base + startingGroup)
 	}
 }

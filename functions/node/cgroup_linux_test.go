@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,13 +25,13 @@ type tree struct {
 var v1Files = map[string][]string{
 	controllerMemory: {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.oom_control"},
 	controllerTasks:  {"pids.max"},
-	controllerCPU:    {"cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us"},
+	controllerCPU:    {"cpu.shares", "cpu.idle", "cpu.cfs_period_us", "cpu.cfs_quota_us"},
 }
 
 var v2Files = map[string][]string{
 	controllerMemory: {"memory.max", "memory.swap.max", "memory.oom.group", "memory.events"},
 	controllerTasks:  {"pids.max"},
-	controllerCPU:    {"cpu.weight", "cpu.max"},
+	controllerCPU:    {"cpu.weight", "cpu.idle", "cpu.max"},
 }
 
 func (f tree) mkdir(path string) error {
@@ -134,15 +137,22 @@ func TestCgroups_Version1(t *testing.T) {
 	f.want(base(controllerMemory)+"/p1", "cgroup.procs", "1234")
 	f.want(base(controllerTasks)+"/p1", "pids.max", "64")
 	f.want(base(controllerTasks)+"/p1", "cgroup.procs", "1234")
-	f.want(base(controllerCPU)+"/blank", "cgroup.procs", "1234")
-	f.want(base(controllerCPU)+"/blank", "cpu.shares", "2048")
+	starting := base(controllerCPU) + "-starting"
+	f.want(starting, "cgroup.procs", "1234")
+	f.want(starting, "cpu.shares", strconv.Itoa(startingWeight*threadWeight()*runtime.NumCPU()))
+	f.want(starting, "cpu.idle", "0")
 	if err := c.belong("a/../b"); err != nil {
 		t.Fatal(err)
 	}
 	app := base(controllerCPU) + "/app-a%2F..%2Fb"
 	f.want(app, "cgroup.procs", "1234")
 	f.want(app, "cpu.cfs_quota_us", "150000")
+	if err := g.adopt(7777); err != nil {
+		t.Fatal(err)
+	}
+	f.want(starting, "cgroup.procs", "7777")
 	second, err := g.place(1235, someLimits)
+	f.want(starting, "cgroup.procs", "7777") // whose child the second one was
 	if err != nil || second.belong("a/../b") != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +172,7 @@ func TestCgroups_Version1(t *testing.T) {
 	g.close()
 	f.gone(base(controllerMemory))
 	f.gone(base(controllerCPU))
+	f.gone(starting)
 }
 
 // unifiedTree makes a tree of version 2 with a group for the server.
@@ -196,23 +207,29 @@ func TestCgroups_Version2(t *testing.T) {
 	if !strings.HasPrefix(g.root(), folder+"/yunduo-42-") {
 		t.Errorf("in %s", g.root())
 	}
-	f.want(g.root()+"/blank", "cpu.weight", "200")
+	starting := g.root() + "-starting"
+	f.want(starting, "cpu.weight", "200")
+	f.want(starting, "cpu.idle", "0")
+	if err := g.adopt(7777); err != nil {
+		t.Fatal(err)
+	}
+	f.want(starting+"/spawner", "cgroup.procs", "7777")
 	f.want(folder, "cgroup.subtree_control", "+memory +pids +cpu")
 	c, err := g.place(1234, someLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	blank := g.root() + "/blank/p1"
-	f.want(blank, "memory.max", strconv.Itoa(500<<20))
-	f.want(blank, "memory.swap.max", "0")
-	f.want(blank, "memory.oom.group", "1")
-	f.want(blank, "pids.max", "64")
-	f.want(blank, "cgroup.procs", "1234")
-	f.write(blank, "cgroup.procs", "")
+	leaf := starting + "/p1"
+	f.want(leaf, "memory.max", strconv.Itoa(500<<20))
+	f.want(leaf, "memory.swap.max", "0")
+	f.want(leaf, "memory.oom.group", "1")
+	f.want(leaf, "pids.max", "64")
+	f.want(leaf, "cgroup.procs", "1234")
+	f.write(leaf, "cgroup.procs", "")
 	if err := c.belong("shop"); err != nil {
 		t.Fatal(err)
 	}
-	f.gone(blank)
+	f.gone(leaf)
 	app := g.root() + "/app-shop"
 	f.want(app, "cpu.max", "50000 100000")
 	f.want(app+"/p1", "memory.max", strconv.Itoa(500<<20))
@@ -228,8 +245,44 @@ func TestCgroups_Version2(t *testing.T) {
 		t.Error(err)
 	}
 	f.gone(app)
+	f.write(starting+"/spawner", "cgroup.procs", "")
 	g.close()
 	f.gone(g.root())
+	f.gone(starting)
+}
+
+// Starts stand back, but for a while after one that took long, and after the server's own.
+func TestCgroups_StartsStandBack(t *testing.T) {
+	f, _, mounts := unifiedTree(t, "memory pids cpu", 42)
+	synctest.Test(t, func(t *testing.T) {
+		g := newCgroups(mounts, ownUnified, 42, f, 0)
+		pass := func(d time.Duration, idle string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			f.want(g.root()+"-starting", "cpu.idle", idle)
+			f.want(g.root()+"-starting", "cpu.weight", "200")
+		}
+		pass(crowdedFor-1, "0")
+		pass(1, "1")
+		first, second, third := g.starts(), g.starts(), g.starts()
+		third() // in time
+		pass(startsQuietly-1, "1")
+		second()
+		pass(1, "0")
+		first()
+		pass(crowdedFor-startsQuietly, "0")
+		late := g.starts() // and they go on to take long
+		pass(startsQuietly, "0")
+		late()
+		pass(crowdedFor-1, "0")
+		pass(1, "1")
+		g.starts()
+		g.close()
+		time.Sleep(startsQuietly + crowdedFor)
+		synctest.Wait()
+		f.gone(g.root() + "-starting")
+	})
 }
 
 // What a machine does not give is told, and nothing else fails.

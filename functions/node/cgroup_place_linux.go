@@ -48,10 +48,13 @@ func (g *cgroups) place(pid int, limits groupLimits) (*cgroup, error) {
 func (c *cgroup) enter() error {
 	g := c.all
 	if g.unified {
-		return c.enterLeaf(filepath.Join(g.root(), blankGroup, c.name))
+		return c.enterLeaf(c.startingLeaf())
 	}
 	for controller, base := range g.base {
-		folder := filepath.Join(base, blankGroup)
+		folder := base + startingGroup
+		if controller == controllerCPU && g.adopted.Load() {
+			continue // it was born there
+		}
 		if controller != controllerCPU {
 			folder = filepath.Join(base, c.name)
 			if err := g.makeFolder(folder); err != nil {
@@ -67,6 +70,9 @@ func (c *cgroup) enter() error {
 	}
 	return nil
 }
+
+// startingLeaf is the process's group in the one tree until it belongs to an app.
+func (c *cgroup) startingLeaf() string { return filepath.Join(c.all.root()+startingGroup, c.name) }
 
 // root is the server's folder in the one tree.
 func (g *cgroups) root() string {
@@ -147,7 +153,7 @@ func (c *cgroup) belong(app string) error {
 	if err := c.enterLeaf(filepath.Join(folder, c.name)); err != nil {
 		return err
 	}
-	_ = g.fs.rmdir(filepath.Join(base, blankGroup, c.name)) // or with the tree, at the end
+	_ = g.fs.rmdir(c.startingLeaf()) // or with the tree, at the end
 	return nil
 }
 
@@ -190,10 +196,10 @@ func (c *cgroup) outOfMemory() bool {
 	}
 	file := filepath.Join(base, c.name, "memory.oom_control")
 	if c.all.unified {
-		if app == "" {
-			app = blankGroup
+		file = filepath.Join(c.startingLeaf(), "memory.events")
+		if app != "" {
+			file = filepath.Join(base, app, c.name, "memory.events")
 		}
-		file = filepath.Join(base, app, c.name, "memory.events")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -223,7 +229,7 @@ func (c *cgroup) remove() {
 			}
 		}
 	} else {
-		_ = g.fs.rmdir(filepath.Join(g.root(), blankGroup, c.name))
+		_ = g.fs.rmdir(c.startingLeaf())
 	}
 	if c.app == "" {
 		return

@@ -143,6 +143,7 @@ type child struct {
 	tokens  *tokens            // nil where there are none
 	closer  func()             // closes the connection
 	leave   func()             // closes the way out; nil where there is none
+	started func()             // takes note that it has booted, or never will; nil where nobody does
 	group   *cgroup            // nil where there are none
 	belong  func(yunduo.AppID) // tells the way out whose code the process runs; nil where there is none
 	inside  func()             // lets the way out lead to the platform itself; nil where there is none

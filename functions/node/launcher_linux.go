@@ -110,10 +110,18 @@ func (l *launcher) prepareRoot() error {
 		if err := l.layout.assemble(); err != nil {
 			return err
 		}
-		var err error
-		l.spawner, err = startSpawner()
-		return err
+		return l.startSpawner()
 	})
+}
+
+func (l *launcher) startSpawner() (err error) {
+	if l.spawner, err = startSpawner(); err != nil {
+		return err
+	}
+	if err := l.groups.adopt(l.spawner.cmd.Process.Pid); err != nil { // its children move there themselves
+		l.opts.Logger.Debug("the spawner is not in the group of what starts", "error", err)
+	}
+	return nil
 }
 
 func (l *launcher) endSpawner() {
@@ -149,9 +157,15 @@ func (l *launcher) isolation() (mode, why string) {
 	return "none", l.why
 }
 
-func (l *launcher) start(spec bootSpec) (*child, error) {
-	var c *child
-	var err error
+func (l *launcher) start(spec bootSpec) (c *child, err error) {
+	over := l.groups.starts()
+	defer func() {
+		if err != nil {
+			over()
+		} else {
+			c.started = over
+		}
+	}()
 	if l.sandboxed() {
 		c, err = l.startSandbox(spec, false)
 	} else {
@@ -182,8 +196,8 @@ func (l *launcher) close() {
 	if l.mounter != nil {
 		l.mounter.close()
 	}
-	l.groups.close()
 	l.endSpawner()
+	l.groups.close()
 	l.starter.close()
 	if l.outlets != "" {
 		os.RemoveAll(l.outlets)
@@ -260,7 +274,7 @@ func (l *launcher) spawn(c *child, s stage, binds map[string]string, files []*os
 		}
 		if l.spawner == nil || errors.Is(err, errSpawnerGone) {
 			l.endSpawner()
-			if l.spawner, err = startSpawner(); err == nil {
+			if err = l.startSpawner(); err == nil {
 				pid, err = l.spawner.spawn(request, files)
 			}
 		}

@@ -95,6 +95,10 @@ func (f loadFrame) send(p *process, cache, sourceMap []byte) error {
 	return nil
 }
 
+// loadsQuietly is how long a process that somebody had to wait for stays among those that start, which stand back: long
+// enough to load most code. There is a burst of first calls then, and one moment more is felt by nobody.
+const loadsQuietly = 40 * time.Millisecond
+
 // specialise takes a blank process and gives it the program's code. For a check, replies receives the outcome.
 func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*process, error) {
 	spec := bootSpec{heapBytes: p.bundle.Limits.HeapBytes}
@@ -129,6 +133,12 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 	}
 	if group := proc.child.group; group != nil {
 		p.rt.background.Go(func() { // a move takes a millisecond, for which nobody need wait
+			if proc.awaited {
+				select {
+				case <-time.After(loadsQuietly):
+				case <-proc.gone:
+				}
+			}
 			if err := group.belong(string(p.bundle.App)); err != nil {
 				p.rt.log.Debug("the process is not in its app's control group", "function", o.name, "error", err)
 			}

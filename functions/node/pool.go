@@ -34,9 +34,9 @@ const (
 	bootAttempts = 3
 )
 
-// maxStarting is how many processes boot at once: more would not come sooner, and each takes its turns from everybody
-// else's requests.
-func maxStarting() int { return parallelism() }
+// maxStarting is how many processes boot at once: more would not come sooner. One more than there are processors, since
+// each waits for the host now and then.
+func maxStarting() int { return parallelism() + 1 }
 
 func newPool(r *Runtime) *pool {
 	p := &pool{rt: r, target: r.opts.PoolSize}
@@ -80,6 +80,9 @@ func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*proc
 	p.mu.Unlock()
 	select {
 	case t := <-w.got:
+		if t.proc != nil {
+			t.proc.awaited = true
+		}
 		return t.proc, t.err
 	case <-ctx.Done():
 		p.leave(queue, w)

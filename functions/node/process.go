@@ -33,6 +33,7 @@ type process struct {
 	out     *writer
 	spec    bootSpec
 	started time.Time
+	awaited bool          // somebody had to wait until it had booted
 	hello   chan error    // the outcome of the handshake
 	gone    chan struct{} // closed when the process has been reaped and every run has its outcome
 	heard   atomic.Int64  // when the last frame came, in nanoseconds of the monotonic clock
@@ -97,6 +98,9 @@ func (r *Runtime) bootProcess(ctx context.Context, spec bootSpec) (*process, err
 	c, err := r.launcher.start(spec)
 	if err != nil {
 		return nil, err
+	}
+	if c.started != nil {
+		defer c.started()
 	}
 	p := &process{rt: r, child: c, spec: spec, started: time.Now(), pace: int64(2 * quickPace), hello: make(chan error, 1), gone: make(chan struct{}), runs: map[uint32]*run{}, answers: newAnswers()}
 	conn, err := c.conn()

@@ -1,0 +1,89 @@
+package node
+
+import (
+	"path/filepath"
+	goruntime "runtime"
+	"strconv"
+	"time"
+)
+
+// startingGroup is how the name of the group ends that holds the processes which belong to no app yet, and the spawner.
+// It stands beside the group of those that do: the kernel shares processors out among neighbours.
+const startingGroup = "-starting"
+
+const (
+	// startingWeight is how many threads of the server the processes that start weigh on each processor, where they do
+	// not stand back.
+	startingWeight = 2
+	// startsQuietly is how long a start may take that stands back: several times what it takes where some of the
+	// processors' time is left over. Where none is, whoever waits for it has waited long enough.
+	startsQuietly = 200 * time.Millisecond
+	// crowdedFor is how long no start stands back after one that took longer.
+	crowdedFor = 3 * time.Second
+)
+
+// standBack says whether the processes that start have only what everybody else leaves of the processors, so that calls
+// of functions that run do not feel a burst of first calls. A kernel older than Linux 5.15 does not know it, and the
+// processes have their weight (cpu.idle in the kernel's cgroup-v2.rst; version 1 has it too).
+func (g *cgroups) standBack(yes bool) error {
+	base, ok := g.base[controllerCPU]
+	if !ok {
+		return nil
+	}
+	folder := base + startingGroup
+	if yes {
+		return optional(writeGroup(folder, "cpu.idle", "1"))
+	}
+	if err := optional(writeGroup(folder, "cpu.idle", "0")); err != nil { // which takes the weight back as well
+		return err
+	}
+	if g.unified {
+		return writeGroup(folder, "cpu.weight", strconv.Itoa(startingWeight*100))
+	}
+	return writeGroup(folder, "cpu.shares", strconv.Itoa(max(2, startingWeight*threadWeight()*goruntime.NumCPU())))
+}
+
+// starts takes note that a process is being started; the caller tells when it is ready, or never will be.
+func (g *cgroups) starts() (over func()) {
+	patience := time.AfterFunc(startsQuietly, g.crowd)
+	return func() { patience.Stop() }
+}
+
+// crowd lets starts have their turns for a while.
+func (g *cgroups) crowd() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.released:
+	case g.calm != nil:
+		g.calm.Reset(crowdedFor)
+	default:
+		_ = g.standBack(false) // else they only take longer
+		g.calm = time.AfterFunc(crowdedFor, func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.calm = nil
+			if !g.released {
+				_ = g.standBack(true)
+			}
+		})
+	}
+}
+
+// adopt puts the spawner where its children are to begin.
+func (g *cgroups) adopt(pid int) error {
+	base, ok := g.base[controllerCPU]
+	if !ok {
+		return nil
+	}
+	folder := base + startingGroup
+	if g.unified { // a group that hands controllers on has no processes of its own
+		folder = filepath.Join(folder, "spawner")
+		if err := g.makeFolder(folder); err != nil {
+			return err
+		}
+	}
+	err := writeGroup(folder, "cgroup.procs", strconv.Itoa(pid))
+	g.adopted.Store(err == nil)
+	return err
+}
