@@ -15,6 +15,7 @@ import (
 	goruntime "runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"yunduo"
 )
@@ -149,9 +150,12 @@ type child struct {
 	inside  func()             // lets the way out lead to the platform itself; nil where there is none
 }
 
+// lastWords is how long what a process has printed may take to arrive once it is gone.
+const lastWords = 200 * time.Millisecond
+
 // run starts a command as the child.
 func (c *child) run(start func(func() error) error, cmd *exec.Cmd) error {
-	cmd.Stderr = c.stderr
+	cmd.Stderr, cmd.WaitDelay = c.stderr, lastWords // others may have got hold of it
 	if err := start(cmd.Start); err != nil {
 		return err
 	}

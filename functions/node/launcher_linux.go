@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -303,7 +304,14 @@ func (c *child) adopt(pid int, printed *os.File) error {
 	c.process = process
 	c.reap = func() (*os.ProcessState, error) {
 		state, err := process.Wait()
-		<-copied
+		limit := time.NewTimer(lastWords)
+		defer limit.Stop()
+		select {
+		case <-copied:
+		case <-limit.C: // another copy of the pipe's other end is on its way through a socket, or in one that nobody reads
+			printed.Close()
+			<-copied
+		}
 		if err == nil && !state.Success() {
 			err = &exec.ExitError{ProcessState: state}
 		}
