@@ -214,7 +214,7 @@ func (p *process) end(cause error) {
 	p.out.close()
 	if o := p.owner.Load(); o != nil {
 		if p.reason == nil {
-			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.String())
+			p.rt.log.Warn("function process ended by itself", "function", o.name, "pid", p.child.process.Pid, "cause", failure.Error(), "stderr", p.child.stderr.plain())
 		}
 		if o.loaded != nil {
 			select {
