@@ -37,7 +37,8 @@ type cgroups struct {
 	fs       groupFS
 	mu       sync.Mutex
 	apps     map[string]int // processes in each app's group
-	calm     *time.Timer    // until starts stand back; nil while they do
+	crowded  time.Time      // until when starts do not stand back
+	calm     *time.Timer    // looks whether it is over; nil while they do
 	adopted  atomic.Bool    // the spawner is where its children are to begin
 	last     uint64
 	released bool

@@ -53,21 +53,29 @@ func (g *cgroups) starts() (over func()) {
 func (g *cgroups) crowd() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.released:
-	case g.calm != nil:
-		g.calm.Reset(crowdedFor)
-	default:
-		_ = g.standBack(false) // else they only take longer
-		g.calm = time.AfterFunc(crowdedFor, func() {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.calm = nil
-			if !g.released {
-				_ = g.standBack(true)
-			}
-		})
+	if g.released {
+		return
 	}
+	g.crowded = time.Now().Add(crowdedFor)
+	if g.calm == nil {
+		_ = g.standBack(false) // else they only take longer
+		g.calm = time.AfterFunc(crowdedFor, g.calmDown)
+	}
+}
+
+// calmDown has starts stand back again, unless one took long meanwhile.
+func (g *cgroups) calmDown() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.released {
+		return
+	}
+	if left := time.Until(g.crowded); left > 0 {
+		g.calm.Reset(left)
+		return
+	}
+	g.calm = nil
+	_ = g.standBack(true)
 }
 
 // adopt puts the spawner where its children are to begin.
