@@ -73,7 +73,7 @@ func deployAll(cmd *cobra.Command, l language, c *client.Client, p *project.Proj
 		}
 		if err != nil {
 			failed++
-			fmt.Fprintln(out, l.say(texts.deployFailed, f.Name, sentence(err)))
+			fmt.Fprintln(out, l.say(texts.deployFailed, f.Name, withLines(err)))
 			continue
 		}
 		release.Functions[f.Name] = made.Version

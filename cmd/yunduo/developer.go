@@ -99,7 +99,7 @@ func (d *developer) removeOthers(ctx context.Context) {
 			err = rooms.Functions.Delete(ctx, caller, d.app, deployed.Name)
 		}
 		if err != nil {
-			d.say(texts.deployFailed, deployed.Name, sentence(err))
+			d.say(texts.deployFailed, deployed.Name, withLines(err))
 			continue
 		}
 		d.say(texts.removed, deployed.Name)
@@ -114,7 +114,7 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 		d.say(texts.configProblem, f.Name+": "+warning)
 	}
 	if f.Err != nil {
-		d.say(texts.deployFailed, f.Name, sentence(f.Err))
+		d.say(texts.deployFailed, f.Name, withLines(f.Err))
 	}
 	d.sources.Store(f.Name, f.Dir)
 	rooms, caller := d.server.Rooms(), yunduo.System(d.app)
@@ -122,7 +122,7 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 		Name: f.Name, Folder: f.Dir, Root: d.project.Dir, Settings: settings(f), KeepBroken: true,
 	})
 	if err != nil {
-		d.say(texts.deployFailed, f.Name, sentence(err))
+		d.say(texts.deployFailed, f.Name, withLines(err))
 		return
 	}
 	if version.Failure != nil {
@@ -137,7 +137,7 @@ func (d *developer) deploy(ctx context.Context, f project.Function) {
 	}
 	set, err := rooms.Triggers.Set(ctx, caller, d.app, f.Name, definitions(f))
 	if err != nil {
-		d.say(texts.deployFailed, f.Name, sentence(err))
+		d.say(texts.deployFailed, f.Name, withLines(err))
 	}
 	for _, t := range set {
 		if t.Warning != "" {

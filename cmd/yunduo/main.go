@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func main() {
 	err := rootCommand(speak()).ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "yunduo: "+plain(sentence(err)))
+		fmt.Fprintln(os.Stderr, "yunduo: "+plain(withLines(err)))
 		os.Exit(1)
 	}
 }
@@ -37,6 +38,18 @@ func sentence(err error) string {
 		return e.Message
 	}
 	return err.Error()
+}
+
+// withLines is the sentence with the lines of the author's code where it happened, if they are known.
+func withLines(err error) string {
+	var text strings.Builder
+	text.WriteString(sentence(err))
+	for line := range strings.Lines(yunduo.AsError(err).Stack) {
+		if frame := strings.TrimSpace(line); strings.HasPrefix(frame, "at ") {
+			text.WriteString("\n    " + frame)
+		}
+	}
+	return text.String()
 }
 
 func rootCommand(l language) *cobra.Command {
