@@ -44,6 +44,7 @@ generate: ## regenerate what is generated from wire/errors.json and data/query/l
 test: build go-test js-test sdk-test driver-test browser-test lint ## install what tests need and run everything
 
 go-test:
+	@scripts/check-disk 5000
 	@echo "== Go, with the race detector"
 	@cd $(MINGO) && $(NPM) ci
 	@go vet ./...
