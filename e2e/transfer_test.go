@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,12 +86,19 @@ func (f *slowFile) Read(p []byte) (int, error) {
 
 // An import whose server is killed in its midst goes on when it is begun again: nothing twice, nothing lost.
 func TestImport_GoesOnAfterAKill(t *testing.T) {
-	const lines = 12_000
+	const lines = 16_000
 	dir := t.TempDir()
 	c := startChild(t, dir)
 	request := wire.ImportRequest{Collection: "items", Format: "jsonl", Source: "the file"}
-	for _, at := range []int{4_000, 8_000} {
-		_, err := c.client.Import(context.Background(), request, &slowFile{lines: lines, after: map[int]func(){at: func() { c.kill(t) }}})
+	for _, at := range []int{7_000, 12_000} {
+		killed := func() {
+			require.Eventually(t, func() bool {
+				n, err := c.client.Count(t.Context(), "items", nil)
+				return err == nil && n > 0
+			}, 30*time.Second, 20*time.Millisecond, "nothing of it arrives")
+			c.kill(t)
+		}
+		_, err := c.client.Import(context.Background(), request, &slowFile{lines: lines, after: map[int]func(){at: killed}})
 		require.Error(t, err)
 		c = startChild(t, dir)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -24,7 +25,8 @@ func (p *process) offer(r *run) (flags uint8) {
 		p.offers = p.offers[1:]
 	}
 	if len(p.offers) >= max(manyOffers, 2*p.busy) { // behind one that takes long
-		p.offers = slices.DeleteFunc(p.offers, func(r *run) bool { return r.answered })
+		// Those that were only given up may still have their tokens in the pipe.
+		p.offers = slices.DeleteFunc(p.offers, func(r *run) bool { return r.answered && !r.expires.IsZero() })
 	}
 	p.offers = append(p.offers, r)
 	p.offered = now()
@@ -65,15 +67,41 @@ func (p *process) withdrawSilent() {
 	}
 	p.watching = false // without tokens there is nothing to watch: what is left has begun
 	taken := p.withdraw()
-	astray := p.busy == 0 && len(taken) > 0 && computes(p.child.process) // with something that no request waits for
+	astray := p.busy == 0 && len(taken) > 0 && computes(p.child.process)
 	p.mu.Unlock()
-	if astray {
-		p.owner.Load().leaves(p)
-	}
 	p.giveBack(taken)
 	if astray {
-		p.kill(errBurnt)
+		p.watchAstray()
 	}
+}
+
+// watchAstray ends the process if it goes on computing something that no request waits for. One that only waits for a
+// processor, on a machine that has too much to do, will read what it was sent. Until then it gets no requests.
+func (p *process) watchAstray() {
+	heard := p.heard.Load()
+	from, _, ok := processorTime(p.child.process)
+	if !ok {
+		return
+	}
+	time.AfterFunc(claimPatience, func() {
+		ran, _, ok := processorTime(p.child.process)
+		p.mu.Lock()
+		if !ok || p.dead || p.busy > 0 || p.heard.Load() != heard {
+			p.mu.Unlock()
+			return
+		}
+		computing := ran-from >= claimPatience/2
+		if computing {
+			p.retired = true // from now on nobody begins here who would share its end
+		}
+		p.mu.Unlock()
+		if !computing {
+			p.watchAstray()
+			return
+		}
+		p.owner.Load().leaves(p)
+		p.kill(errBurnt)
+	})
 }
 
 // withdraw takes all runs back that the process has not begun. They count as answered. p.mu is held.
@@ -108,12 +136,19 @@ func (p *process) giveBack(runs []*run) {
 }
 
 // dropped learns that the process has met an invocation without a token. As soon as it has met them all, it may get
-// new ones: their tokens cannot be mistaken any more.
-func (p *process) dropped(id uint32) {
+// new ones: their tokens cannot be mistaken any more. There was a token for one that was not taken back; that a process
+// says otherwise ends it, so that nobody waits in vain.
+func (p *process) dropped(id uint32) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r := p.runs[id]; r != nil && r.withdrawn {
-		delete(p.runs, id)
-		p.withdrawn--
+	r := p.runs[id]
+	if r == nil || r.answered && !r.withdrawn {
+		return nil
 	}
+	if !r.withdrawn {
+		return fmt.Errorf("invocation %d was dropped", id)
+	}
+	delete(p.runs, id)
+	p.withdrawn--
+	return nil
 }

@@ -64,7 +64,7 @@ func (p *process) next(in *bufio.Reader) error {
 	case frameDone:
 		p.quiet(h.id)
 	case frameDropped:
-		p.dropped(h.id)
+		return p.dropped(h.id)
 	case frameCall:
 		return p.call(h, payload)
 	case frameLog:

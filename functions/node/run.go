@@ -134,7 +134,8 @@ func (p *process) begin(r *run, meta []byte, task *eventloop.Task) bool {
 	r.id = p.lastID.Add(1)
 	r.fresh = r.id == 1
 	alone := p.busy == 0
-	if p.child.tokens != nil && (!alone || p.strays(thawed)) {
+	// While the process has not met all that was taken back, a token would be mistaken for one of theirs.
+	if p.child.tokens != nil && p.withdrawn == 0 && (!alone || p.strays(thawed)) {
 		flags |= p.offer(r)
 	}
 	p.busy++
