@@ -84,6 +84,7 @@ func startChild(t testing.TB, dir string) *child {
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
+	t.Cleanup(func() { _ = command.Process.Kill() }) // which it is already, unless the test failed before it came to that
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		_ = command.Wait()
