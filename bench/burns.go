@@ -189,6 +189,10 @@ func (b *bench) wasTold(ctx context.Context, name string) error {
 		if time.Since(begun) > 10*time.Second {
 			return fmt.Errorf("the logs of %s do not tell that its process was ended", name)
 		}
-		time.Sleep(50 * time.Millisecond)
+		select { // the server stores logs a moment later, and tells nobody when
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }

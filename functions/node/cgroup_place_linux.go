@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // groupLimits bound one process.
@@ -124,8 +126,15 @@ func optional(err error) error {
 	return err
 }
 
-// belong moves the process into the group of the app whose code it runs from now on.
+// belong moves the process into the group of the app whose code it runs from now on, unless it has ended.
 func (c *cgroup) belong(app string) error {
+	if err := c.move(app); !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func (c *cgroup) move(app string) error {
 	g := c.all
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -140,7 +140,8 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 				}
 			}
 			if err := group.belong(string(p.bundle.App)); err != nil {
-				p.rt.log.Debug("the process is not in its app's control group", "function", o.name, "error", err)
+				// It stays among those that stand back for everybody.
+				p.rt.log.Warn("the process is not in its app's control group; it is slow while others are busy", "function", o.name, "error", err)
 			}
 		})
 	}

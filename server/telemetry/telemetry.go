@@ -65,7 +65,7 @@ type ended struct {
 // part is what sends one kind of things, and has to be told to end.
 type part struct {
 	shut  func(context.Context) error // sends what is left
-	abort func(context.Context) error // ends what still waits for the collector; nil if shut does
+	abort func(context.Context) error // ends what still waits for the collector
 }
 
 // New returns an exporter. It connects to nothing yet: a collector that cannot be reached shows in the log.
