@@ -178,7 +178,7 @@ func TestChosen_LeavesWhatRunsAlone(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	for text, want := range map[string]string{
-		"": "invoke cold reads documents admin dialects frameworks release publish kills", "growth,invoke": "invoke growth", "peer": `-only: there is no measurement "peer"`,
+		"": "invoke cold reads documents admin dialects frameworks release publish kills bundles", "growth,invoke": "invoke growth", "peer": `-only: there is no measurement "peer"`,
 	} {
 		if got := names(text); got != want {
 			t.Errorf("%q chose %q", text, got)
