@@ -88,7 +88,7 @@ func (s *Service) Deploy(ctx context.Context, caller yunduo.Caller, app yunduo.A
 		App: app, Function: r.Name, Settings: r.Settings, Failure: newFailure(b.failure),
 		CreatedAt: s.options.Now().UTC().Truncate(time.Millisecond), CreatedBy: creator(caller),
 	}
-	v.Server = b.server
+	v.Server, v.Fetches = b.server, b.fetches
 	if b.Bundle != nil {
 		if err := s.store.put(ctx, app, r.Name, b.Bundle); err != nil {
 			return Version{}, err
@@ -210,6 +210,7 @@ type built struct {
 	failure error  // why a version that is kept all the same cannot run
 	loading string // what was seen when the code was loaded; empty if nothing special
 	server  bool   // the code takes HTTP requests by itself
+	fetches bool   // it loads the runtime's own fetch
 }
 
 // build makes the bundle.
@@ -257,21 +258,21 @@ func (s *Service) check(ctx context.Context, app yunduo.AppID, r DeployRequest, 
 	if r.KeepBroken && (b.Mode == bundle.ModeUnbundled || len(b.Packages) == 0) && !r.Settings.Serves && !mayListen(b) {
 		return built{Bundle: b}, nil
 	}
-	server, broken, err := s.tryLoad(ctx, app, r, b)
+	seen, broken, err := s.tryLoad(ctx, app, r, b)
 	if broken == nil || err != nil {
-		return built{Bundle: b, server: server}, err
+		return built{Bundle: b, server: seen.Server, fetches: seen.Fetches}, err
 	}
 	if b.Mode == bundle.ModeBundled && len(b.Packages) > 0 && unbundle != nil {
 		other, err := unbundle()
 		if err != nil {
 			return built{}, err
 		}
-		server, again, err := s.tryLoad(ctx, app, r, other)
+		seen, again, err := s.tryLoad(ctx, app, r, other)
 		if err != nil {
 			return built{}, err
 		}
 		if again == nil {
-			return built{Bundle: other, server: server, loading: "the code runs from its folder, because as one script it does not load: " + firstLine(yunduo.AsError(broken).Message)}, nil
+			return built{Bundle: other, server: seen.Server, fetches: seen.Fetches, loading: "the code runs from its folder, because as one script it does not load: " + firstLine(yunduo.AsError(broken).Message)}, nil
 		}
 	}
 	if !r.KeepBroken {
@@ -288,37 +289,37 @@ func mayListen(b *bundle.Bundle) bool {
 	return slices.ContainsFunc(b.Source(), func(f bundle.File) bool { return bytes.Contains(f.Data, []byte(".listen(")) })
 }
 
-// tryLoad tells whether the code is a server and what is wrong with it; err is what kept us from finding out.
-func (s *Service) tryLoad(ctx context.Context, app yunduo.AppID, r DeployRequest, b *bundle.Bundle) (server bool, broken, err error) {
+// tryLoad tells what was seen when the code was loaded, and what is wrong with it; err is what kept us from finding out.
+func (s *Service) tryLoad(ctx context.Context, app yunduo.AppID, r DeployRequest, b *bundle.Bundle) (seen runtime.CheckReport, broken, err error) {
 	v := versionRecord{App: app, Function: r.Name, Settings: r.Settings}
 	loaded, err := s.runtimeBundle(ctx, v, b)
 	if err != nil {
-		return false, nil, err
+		return seen, nil, err
 	}
 	var p program // for its secrets
 	if err := s.outfit(ctx, &p, &loaded); err != nil {
-		return false, nil, err
+		return seen, nil, err
 	}
-	report, err := s.runtime.Check(ctx, loaded)
+	seen, err = s.runtime.Check(ctx, loaded)
 	err = p.hideIn(err)
 	switch yunduo.ReasonOf(err) {
 	case "":
 	case yunduo.ReasonFunctionLoadFailed, yunduo.ReasonInvalidBundle:
-		return false, err, nil
+		return seen, err, nil
 	default:
-		return false, nil, err
+		return seen, nil, err
 	}
-	if report.Server {
-		return true, nil, nil
+	if seen.Server {
+		return seen, nil, nil
 	}
-	if handler := r.Settings.export(); !slices.Contains(report.Exports, handler) {
+	if handler := r.Settings.export(); !slices.Contains(seen.Exports, handler) {
 		exported := "nothing"
-		if len(report.Exports) > 0 {
-			exported = strings.Join(report.Exports[:min(len(report.Exports), 5)], ", ")
+		if len(seen.Exports) > 0 {
+			exported = strings.Join(seen.Exports[:min(len(seen.Exports), 5)], ", ")
 		}
-		return false, yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "%s does not export %s; it exports %s", b.Entry, handler, exported), nil
+		return seen, yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "%s does not export %s; it exports %s", b.Entry, handler, exported), nil
 	}
-	return false, nil, nil
+	return seen, nil, nil
 }
 
 // runtimeBundle gives a bundle the form that a runtime loads.
@@ -326,7 +327,7 @@ func (s *Service) runtimeBundle(ctx context.Context, v versionRecord, b *bundle.
 	loaded := runtime.Bundle{
 		App: v.App, Function: v.Function, Version: strconv.FormatInt(v.Number, 10),
 		Code: b.Code, SourceMap: b.SourceMap, Entry: b.Entry, Handler: v.Settings.export(), Env: v.Settings.Env,
-		Limits: runtime.Limits{Timeout: v.Settings.timeout()}, Exclusive: b.Exclusive, Concurrency: v.Settings.Concurrency, Official: v.Settings.OfficialSDK,
+		Limits: runtime.Limits{Timeout: v.Settings.timeout()}, Exclusive: b.Exclusive, Concurrency: v.Settings.Concurrency, Official: v.Settings.OfficialSDK, Fetches: v.Fetches,
 	}
 	if loaded.Serves = v.Settings.Serves; v.Server || v.Settings.Serves {
 		// One copy of the code serves all requests of a process, as it would anywhere else.

@@ -37,8 +37,9 @@ type versionRecord struct {
 	Content   string         `bson:"content"` // hash of bundle and settings
 	Bundle    string         `bson:"bundle"`  // hash of the bundle; empty if there is none
 	Mode      bundle.Mode    `bson:"mode"`
-	Server    bool           `bson:"server,omitempty"` // the code takes HTTP requests by itself
-	Reason    string         `bson:"reason,omitempty"` // why it is unbundled
+	Server    bool           `bson:"server,omitempty"`  // the code takes HTTP requests by itself
+	Fetches   bool           `bson:"fetches,omitempty"` // it loads the runtime's own fetch
+	Reason    string         `bson:"reason,omitempty"`  // why it is unbundled
 	Size      int64          `bson:"size"`
 	Settings  Settings       `bson:"settings"`
 	CreatedAt time.Time      `bson:"createdAt"`

@@ -10,7 +10,7 @@ import (
 // frameType is the second field of a frame header.
 type frameType uint8
 
-// The frames. Host to process: load, map, invoke, reply, stop, ping. The others go the other way.
+// The frames. Host to process: load, map, invoke, reply, stop, ping, prepare. The others go the other way.
 const (
 	frameHello   frameType = 1
 	frameLoad    frameType = 2
@@ -29,6 +29,7 @@ const (
 	frameCache   frameType = 15
 	frameLoaded  frameType = 16
 	frameInspect frameType = 21
+	framePrepare frameType = 22
 	// Both ways, for invocations that are streams.
 	frameData   frameType = 17
 	frameEnd    frameType = 18

@@ -108,7 +108,14 @@ func (p *Program) specialise(ctx context.Context, replies chan loadReply) (*proc
 			spec.folder = p.bundle.Folder
 		}
 	}
-	proc, err := p.rt.pool.take(ctx, p.bundle.App, spec)
+	kind := anyBlank
+	switch {
+	case replies != nil:
+		kind = plainBlank // in which it shows what the code loads
+	case p.bundle.Fetches:
+		kind = fetchingBlank
+	}
+	proc, err := p.rt.pool.take(ctx, p.bundle.App, spec, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -165,10 +172,11 @@ func parseReport(raw json.RawMessage) (runtime.CheckReport, error) {
 		Exports      []string
 		Warnings     []string
 		Server       bool
+		Fetches      bool
 		Milliseconds float64
 	}
 	if err := json.Unmarshal(raw, &report); err != nil {
 		return runtime.CheckReport{}, yunduo.Wrap(err, yunduo.ReasonFunctionLoadFailed, "the function's process reported nonsense")
 	}
-	return runtime.CheckReport{Exports: report.Exports, Warnings: report.Warnings, Server: report.Server, Duration: time.Duration(report.Milliseconds * float64(time.Millisecond))}, nil
+	return runtime.CheckReport{Exports: report.Exports, Warnings: report.Warnings, Server: report.Server, Fetches: report.Fetches, Duration: time.Duration(report.Milliseconds * float64(time.Millisecond))}, nil
 }

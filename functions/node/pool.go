@@ -19,8 +19,9 @@ type pool struct {
 	starting int   // all that boot
 	ordinary int   // those of them that anybody can take
 	target   int
-	taken    int // since the last look
-	failures int // in a row
+	taken    int  // since the last look
+	fetching bool // there are functions that are better off with a process that has loaded fetch
+	failures int  // in a row
 	retry    time.Time
 	soon     *time.Timer // refills; nil if nothing asked for it
 	closed   bool
@@ -50,7 +51,7 @@ func (p *pool) spec() bootSpec { return bootSpec{heapBytes: p.rt.opts.HeapBytes}
 
 // take returns a process for a function of an app: a waiting one where the spec is the ordinary one, else one booted for
 // it. Apps take turns.
-func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*process, error) {
+func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec, kind blankKind) (*process, error) {
 	if _, room := p.rt.relieve(time.Now()); !room {
 		return nil, yunduo.Errorf(yunduo.ReasonFunctionBusy, "the server has no memory left for another function process; try again in a moment")
 	}
@@ -63,7 +64,8 @@ func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*proc
 	if spec == p.spec() {
 		queue = &p.waiting
 		p.taken++
-		if proc := p.alive(); proc != nil {
+		p.fetching = p.fetching || kind == fetchingBlank
+		if proc := p.alive(kind); proc != nil {
 			p.refillSoon()
 			p.mu.Unlock()
 			return proc, nil
@@ -88,20 +90,6 @@ func (p *pool) take(ctx context.Context, app yunduo.AppID, spec bootSpec) (*proc
 		p.leave(queue, w)
 		return nil, ctx.Err()
 	}
-}
-
-// alive takes a process that waits; nil if there is none. p.mu is held.
-func (p *pool) alive() *process {
-	for len(p.ready) > 0 {
-		proc := p.ready[0]
-		p.ready = p.ready[1:]
-		select {
-		case <-proc.gone: // died while it waited
-		default:
-			return proc
-		}
-	}
-	return nil
 }
 
 // leave lets somebody go who does not wait any longer. A process that has come, or is booting for it, goes to others.
@@ -155,6 +143,7 @@ func (p *pool) refillSoon() {
 
 // refill starts what is missing. p.mu is held.
 func (p *pool) refill() {
+	p.prepare()
 	if p.closed || (p.failures > 0 && time.Now().Before(p.retry)) {
 		return
 	}
@@ -253,15 +242,7 @@ func (p *pool) tend(short bool) {
 		p.target--
 	}
 	p.taken = 0
-	alive := p.ready[:0]
-	for _, proc := range p.ready {
-		select {
-		case <-proc.gone:
-		default:
-			alive = append(alive, proc)
-		}
-	}
-	p.ready = alive
+	p.bury()
 	p.endSpare()
 	p.refill()
 }

@@ -34,6 +34,7 @@ type process struct {
 	spec    bootSpec
 	started time.Time
 	awaited bool          // somebody had to wait until it had booted
+	fetches bool          // it has been told to load fetch; guarded by the pool's mutex
 	hello   chan error    // the outcome of the handshake
 	gone    chan struct{} // closed when the process has been reaped and every run has its outcome
 	heard   atomic.Int64  // when the last frame came, in nanoseconds of the monotonic clock

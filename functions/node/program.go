@@ -387,7 +387,11 @@ func (r *Runtime) Check(ctx context.Context, bundle runtime.Bundle) (runtime.Che
 			reply.err.Reason = yunduo.ReasonFunctionLoadFailed
 			return runtime.CheckReport{}, reply.err
 		}
-		return parseReport(reply.report)
+		report, err := parseReport(reply.report)
+		if report.Fetches {
+			r.pool.expectFetching()
+		}
+		return report, err
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return runtime.CheckReport{}, yunduo.Errorf(yunduo.ReasonFunctionLoadFailed, "loading the function's code took longer than %s", checkLimit)

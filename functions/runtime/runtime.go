@@ -65,6 +65,8 @@ type Bundle struct {
 	// Official says that the code brings the vendor's SDKs along: their names are not the platform's, and the platform
 	// itself can be reached over the network.
 	Official bool
+	// Fetches says that the code loads the runtime's own fetch, as CheckReport does: its first call is the sooner answered.
+	Fetches bool
 	// Concurrency is how many requests one slot may run at the same time; 0 means one.
 	Concurrency int
 }
@@ -82,6 +84,7 @@ type Limits struct {
 type CheckReport struct {
 	Exports  []string
 	Server   bool // the code takes HTTP requests by itself: it listens, or exports an application
+	Fetches  bool // it loads the runtime's own fetch, or is likely to in its first call
 	Duration time.Duration
 	Warnings []string
 }

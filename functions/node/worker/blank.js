@@ -8,6 +8,7 @@ const { Failures } = require('./failure')
 const { Program, FLAG_FATAL } = require('./program')
 const { guard } = require('./guard')
 const network = require('./network')
+const fetch = require('./fetch')
 const { parseMeta } = require('./meta')
 
 const boot = JSON.parse(process.env.YUNDUO_BOOT)
@@ -30,6 +31,7 @@ if (!boot.fd) channel.connect(boot.port)
 const calls = new HostCalls(channel)
 let sdk = null
 let leisure = null
+let fetching = false // it is to have fetch loaded before its function comes
 
 guard(boot, () => program)
 process.on('uncaughtException', error => uncaught(error, 'uncaughtException'))
@@ -49,6 +51,7 @@ exports.start = function start (runner) {
   leisure = setTimeout(() => {
     leisure = null
     network.open()
+    if (fetching) fetch.load()
     if (runner.compiled !== null) channel.bytes(Type.CACHE, FLAG_RUNNER, 0, 0, runner.compiled())
   }, LEISURE)
 }
@@ -82,6 +85,10 @@ function onFrame (type, flags, slot, id, buffer, start, end) {
       return channel.flush()
     case Type.MAP:
       return failures.setMap(buffer.utf8Slice(start, end))
+    case Type.PREPARE:
+      if (leisure === null) return fetch.load()
+      fetching = true
+      return
     case Type.LOAD:
       return load(flags, buffer, start, end)
   }

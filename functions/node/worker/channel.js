@@ -28,6 +28,7 @@ exports.Type = Object.freeze({
   CACHE: 15,
   LOADED: 16,
   INSPECT: 21,
+  PREPARE: 22,
   DATA: 17,
   END: 18,
   WINDOW: 19,

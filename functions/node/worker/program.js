@@ -10,6 +10,7 @@ const { HandlerContext, withUserInfo } = require('./context')
 const { LogGate } = require('./log')
 const { fieldsOf } = require('./fields')
 const { Connection } = require('./connection')
+const fetch = require('./fetch')
 
 const RESULT_LIMIT = 6 * 1024 * 1024
 const FLAG_LINGER = 1
@@ -29,6 +30,7 @@ class Program {
     this.slots = []
     this.running = new Map()
     this.gate = new LogGate(channel)
+    this.fetches = code !== null && settings.check && fetch.calledBy(code)
     this.filename = path.join(settings.folder, settings.entry)
     this.modules = new Modules(settings.folder, settings.source)
     this.wrapper = null
@@ -252,7 +254,7 @@ class Program {
     if (!server) slot.handler()
     await new Promise(setImmediate)
     if (this.wantsCache) this.channel.bytes(Type.CACHE, 0, 0, 0, this.script.createCachedData())
-    return { exports: Object.keys(slot.exports), server, milliseconds: now() - started }
+    return { exports: Object.keys(slot.exports), server, fetches: this.fetches || fetch.loaded(), milliseconds: now() - started }
   }
 }
 
