@@ -21,6 +21,8 @@ type ConnectOptions struct {
 	Public bool
 	// Upgrade says that the connection is meant to become another protocol, such as WebSocket, and to stay.
 	Upgrade bool
+	// Over is told what the code has printed until the invocation had ended, and why it failed; nil if nobody asks.
+	Over func(lines []runtime.LogLine, err error)
 }
 
 // Connect returns a connection to the live version of a function on which one HTTP/1.1 exchange takes place, with the
@@ -48,9 +50,23 @@ func (s *Service) Connect(ctx context.Context, caller yunduo.Caller, app yunduo.
 		invocation.Idle = socketIdle
 	}
 	rec := s.record(ctx, invocation, p)
-	return p.discreet(p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
+	if p.figures.wish.Load().take(rec.started) {
+		rec.taping = &taping{http: true}
+	}
+	conn := p.code.Open(ctx, invocation, func(result runtime.Result, err error) {
 		end(err == nil)
-		rec.finish(p, elapsed()-rec.begun, result, p.hideIn(err))
+		err = p.hideIn(err)
+		rec.finish(p, elapsed()-rec.begun, result, err)
+		if rec.taping != nil {
+			rec.half()
+		}
+		if o.Over != nil {
+			o.Over(rec.printed(), err)
+		}
 		p.release()
-	})), nil
+	})
+	if rec.taping != nil {
+		conn = &tapedConn{Conn: conn, recording: rec}
+	}
+	return p.discreet(conn), nil
 }

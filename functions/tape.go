@@ -20,6 +20,7 @@ import (
 // Bounds on recorded calls.
 const (
 	maxTapeBytes   = 4 << 20            // of one
+	maxTapeText    = 12 << 20           // as it is stored
 	tapeAge        = 7 * 24 * time.Hour // how long they are kept
 	maxTapes       = 200                // of an app; the oldest are dropped
 	maxTapeCalls   = 100                // that are recorded for one wish
@@ -44,7 +45,8 @@ type Tape struct {
 	// Env are the variables that were set for the function beside its deployment.
 	Env    map[string]string `json:"env,omitempty"`
 	Event  json.RawMessage   `json:"event"`
-	Calls  []TapeCall        `json:"calls"` // in the order in which they were answered
+	HTTP   *TapeExchange     `json:"http,omitempty"` // instead of event and result
+	Calls  []TapeCall        `json:"calls"`          // in the order in which they were answered
 	Result json.RawMessage   `json:"result,omitempty"`
 	Error  *TapeError        `json:"error,omitempty"`
 	// Truncated says that the invocation was told more than is kept: it cannot be replayed to its end.
@@ -189,6 +191,10 @@ func (s *Service) Tape(ctx context.Context, caller yunduo.Caller, app yunduo.App
 // keep stores a tape, and drops the oldest ones of its app that are too many.
 func (t *tapes) keep(ctx context.Context, tape *Tape) error {
 	text, err := json.Marshal(tape)
+	if err == nil && len(text) > maxTapeText && tape.HTTP != nil {
+		tape.HTTP.shrink()
+		text, err = json.Marshal(tape)
+	}
 	if err != nil {
 		return err
 	}
@@ -217,6 +223,9 @@ type taping struct {
 	calls     []TapeCall
 	bytes     int
 	truncated bool
+	http      bool // the invocation is an exchange
+	raw       taped
+	halves    atomic.Int32
 }
 
 func (t *taping) add(c TapeCall) {
@@ -230,10 +239,14 @@ func (t *taping) add(c TapeCall) {
 
 // tape returns what was gathered, without secrets. r.mu is held.
 func (r *recording) tape(result json.RawMessage) *Tape {
-	c := &r.invocation.Caller
+	c, hide := &r.invocation.Caller, r.program.hide
+	if r.taping.http {
+		hide = r.taping.raw.hiding(hide)
+	}
+	clean := func(text json.RawMessage) json.RawMessage { return redactText(text, hide) }
 	t := &Tape{
 		Format: tapeVersion, InvocationID: r.invocation.ID, App: r.app(), Function: r.function(), FunctionVersion: r.program.number, StartedAt: r.started.UTC(),
-		Source: r.invocation.Source, RequestID: r.invocation.RequestID, Event: r.clean(r.taping.event), Truncated: r.taping.truncated, Calls: slices.Clone(r.taping.calls),
+		Source: r.invocation.Source, RequestID: r.invocation.RequestID, Event: clean(r.taping.event), Truncated: r.taping.truncated, Calls: slices.Clone(r.taping.calls),
 		Caller: TapeCaller{UserID: c.UserID, OpenID: c.OpenID, UnionID: c.UnionID, WeChatAppID: c.WeChatAppID, Provider: c.Provider, Username: c.Username, ClientIP: c.ClientIP},
 	}
 	if len(r.program.set) > 0 {
@@ -241,15 +254,18 @@ func (r *recording) tape(result json.RawMessage) *Tape {
 	}
 	for i := range t.Calls {
 		c := &t.Calls[i]
-		c.Request, c.Response, c.Attachment = r.clean(c.Request), r.clean(c.Response), []byte(r.program.hide(string(c.Attachment)))
+		c.Request, c.Response, c.Attachment = clean(c.Request), clean(c.Response), []byte(hide(string(c.Attachment)))
 		if c.Error != nil {
-			c.Error = &TapeError{c.Error.Reason, r.program.hide(c.Error.Message)}
+			c.Error = &TapeError{c.Error.Reason, hide(c.Error.Message)}
 		}
 	}
 	if r.end.err != nil {
-		t.Error = &TapeError{r.end.err.Reason, cut(r.end.err.Message, maxLineBytes)}
+		t.Error = &TapeError{r.end.err.Reason, cut(hide(r.end.err.Message), maxLineBytes)}
 	} else if len(result) <= maxTapeBytes {
-		t.Result = r.clean(result)
+		t.Result = clean(result)
+	}
+	if r.taping.http {
+		t.HTTP = r.taping.raw.exchange(hide)
 	}
 	return t
 }
@@ -268,11 +284,6 @@ func (p *program) shown() map[string]string {
 		}
 	}
 	return shown
-}
-
-// clean returns JSON text without what is secret by its name, or is a secret of the function.
-func (r *recording) clean(text json.RawMessage) json.RawMessage {
-	return redactText(text, r.program.hide)
 }
 
 // keepTape stores the tape of an invocation that has ended, in the background.

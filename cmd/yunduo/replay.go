@@ -128,6 +128,9 @@ func functionsReplay(l language) *cobra.Command {
 // replay runs a recorded call on a platform of its own that has nothing but the one function, and whose answers are the
 // recorded ones.
 func replay(ctx context.Context, l language, in io.Reader, out io.Writer, tape *functions.Tape, o replayOptions) (err error) {
+	if tape.HTTP != nil && tape.HTTP.Unkept != "" {
+		return errors.New(l.say(exchangeTexts.unkept, tape.HTTP.Unkept))
+	}
 	p, err := project.Load(o.dir, project.Options{})
 	if err != nil {
 		return err
@@ -182,14 +185,23 @@ func replay(ctx context.Context, l language, in io.Reader, out io.Writer, tape *
 			return err
 		}
 	}
+	if tape.HTTP != nil {
+		now, lines, failed := exchange(ctx, room, tape)
+		printLines(out, f.Name, lines)
+		return answers.report(func() { answers.reportExchange(now) }, failed)
+	}
 	c := tape.Caller
 	result, failed := room.Invoke(ctx, owner, tape.App, f.Name, tape.Event, functions.InvokeOptions{Source: tape.Source, RequestID: tape.RequestID, Lines: true, AsUser: &yunduo.Caller{
 		App: tape.App, UserID: c.UserID, OpenID: c.OpenID, UnionID: c.UnionID, WeChatAppID: c.WeChatAppID, Provider: c.Provider, Username: c.Username, ClientIP: c.ClientIP,
 	}})
-	for _, line := range result.Lines {
-		fmt.Fprintf(out, "[%s] %s\n", f.Name, line.Message)
+	printLines(out, f.Name, result.Lines)
+	return answers.report(func() { answers.reportResult(result.JSON) }, failed)
+}
+
+func printLines(out io.Writer, function string, lines []runtime.LogLine) {
+	for _, line := range lines {
+		fmt.Fprintf(out, "[%s] %s\n", function, line.Message)
 	}
-	return answers.report(result.JSON, failed)
 }
 
 func awaitEnter(ctx context.Context, in io.Reader) error {
@@ -259,8 +271,8 @@ func (p *player) Call(_ context.Context, _ *runtime.Invocation, operation string
 
 func (p *player) say(t text, args ...any) { fmt.Fprintln(p.out, p.language.say(t, args...)) }
 
-// report tells how the replay ended, and fails if it was not as recorded.
-func (p *player) report(result json.RawMessage, failed error) error {
+// report tells how the replay ended, and fails if it was not as recorded. outcome tells what came of one that did not fail.
+func (p *player) report(outcome func(), failed error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, used := range p.used {
@@ -281,18 +293,25 @@ func (p *player) report(result json.RawMessage, failed error) error {
 			p.diverged = true
 			p.say(replayTexts.other, outcomeOf(p.tape))
 		}
+	case recorded != nil:
+		p.diverged = true
+		p.say(replayTexts.other, outcomeOf(p.tape))
 	default:
-		p.say(replayTexts.ended, result)
-		if recorded != nil || !sameJSON(p.tape.Result, functions.Redact(result)) {
-			p.diverged = true
-			p.say(replayTexts.other, outcomeOf(p.tape))
-		}
+		outcome()
 	}
 	if p.diverged {
 		return errors.New(p.language.say(replayTexts.diverged))
 	}
 	p.say(replayTexts.same, p.answered)
 	return nil
+}
+
+func (p *player) reportResult(result json.RawMessage) {
+	p.say(replayTexts.ended, result)
+	if !sameJSON(p.tape.Result, functions.Redact(result)) {
+		p.diverged = true
+		p.say(replayTexts.other, outcomeOf(p.tape))
+	}
 }
 
 func outcomeOf(t *functions.Tape) string {

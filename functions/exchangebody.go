@@ -1,0 +1,244 @@
+package functions
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"yunduo"
+)
+
+// cleanBody reads a body and takes out what is secret. more says that there was more of the exchange than is kept.
+func cleanBody(from io.Reader, h http.Header, more bool, hide func(string) string) TapeBody {
+	raw, err := io.ReadAll(from)
+	if err != nil {
+		if more {
+			return TapeBody{Left: leftLarge}
+		}
+		return TapeBody{Left: leftCut}
+	}
+	body, err := expanded(raw, h.Get("Content-Encoding"))
+	if err != nil {
+		digest := sha256.Sum256(raw)
+		return TapeBody{Left: err.Error(), Digest: hex.EncodeToString(digest[:])}
+	}
+	kind, parameters, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	clean, why := cleanText(body, kind, parameters["boundary"], hide)
+	switch {
+	case why != "":
+		return TapeBody{Left: why}
+	case utf8.ValidString(clean) && !strings.ContainsFunc(clean, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }):
+		return TapeBody{Text: clean}
+	}
+	return TapeBody{Bytes: []byte(clean)}
+}
+
+// cleanText takes out what is secret by its name, as far as the kind of text tells what names are, and the secrets of the
+// function. What has none stays as it is, to the byte.
+func cleanText(body []byte, kind, boundary string, hide func(string) string) (clean, why string) {
+	text := string(body)
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+	case json.Valid(body): // whatever it is called
+		return cleanJSON(text, hide), ""
+	case kind == "text/event-stream" || kind == "application/x-ndjson" || kind == "application/jsonl":
+		text = cleanLines(text, hide)
+	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
+		return "", leftSecret
+	case kind == "application/x-www-form-urlencoded":
+		text = cleanPairs(text, hide)
+	case kind == "multipart/form-data":
+		if text, why = cleanParts(body, boundary); why != "" {
+			return "", why
+		}
+	}
+	return hide(text), ""
+}
+
+// cleanJSON leaves text as it is that says nothing secret.
+func cleanJSON(text string, hide func(string) string) string {
+	clean := redactText(json.RawMessage(text), hide)
+	if plain, err := canonical(text); err == nil && bytes.Equal(clean, plain) {
+		return text
+	}
+	return string(clean)
+}
+
+// canonical returns JSON text as redactText writes it.
+func canonical(text string) ([]byte, error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+// cleanLines does it with lines of JSON text, which events of a stream have behind a name.
+func cleanLines(text string, hide func(string) string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		at := strings.IndexAny(line, "{[")
+		if at < 0 {
+			continue
+		}
+		if rest := strings.TrimRight(line[at:], "\r"); json.Valid([]byte(rest)) {
+			lines[i] = line[:at] + cleanJSON(rest, hide) + line[at+len(rest):]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// cleanPairs does it with the pairs of a query or of a form.
+func cleanPairs(text string, hide func(string) string) string {
+	pairs := strings.Split(text, "&")
+	for i, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			continue
+		}
+		plain, err := url.QueryUnescape(name)
+		if err != nil {
+			plain = name
+		}
+		if secretName.MatchString(plain) {
+			pairs[i] = name + "=" + url.QueryEscape(redacted)
+		} else if plain, err := url.QueryUnescape(value); err == nil && hide(plain) != plain {
+			pairs[i] = name + "=" + url.QueryEscape(hide(plain))
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// cleanURL does it with the query of an address, and with what stands behind its "#".
+func cleanURL(address string, hide func(string) string) string {
+	address, fragment, anchored := strings.Cut(address, "#")
+	if path, query, ok := strings.Cut(address, "?"); ok {
+		address = path + "?" + cleanPairs(query, hide)
+	}
+	if anchored {
+		address += "#" + cleanPairs(fragment, hide)
+	}
+	if clean := hide(address); clean != address { // in the path
+		return strings.ReplaceAll(clean, " ", "%20")
+	}
+	return address
+}
+
+func cleanHeaders(h http.Header, hide func(string) string) http.Header {
+	clean := make(http.Header, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			switch {
+			case secretName.MatchString(name):
+				value = redacted
+			case name == "Location" || name == "Content-Location" || name == "Referer":
+				value = cleanURL(value, hide)
+			default:
+				value = hide(value)
+			}
+			clean[name] = append(clean[name], value)
+		}
+	}
+	return clean
+}
+
+// cleanParts does it with the parts of a form.
+func cleanParts(body []byte, boundary string) (clean, why string) {
+	const damaged = "its parts cannot be told apart"
+	var out bytes.Buffer
+	parts, w := multipart.NewReader(bytes.NewReader(body), boundary), multipart.NewWriter(&out)
+	if w.SetBoundary(boundary) != nil {
+		return "", damaged
+	}
+	changed := false
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", damaged
+		}
+		to, err := w.CreatePart(part.Header)
+		if err != nil {
+			return "", damaged
+		}
+		var from io.Reader = part
+		if secretName.MatchString(part.FormName()) {
+			from, changed = strings.NewReader(redacted), true
+		}
+		if _, err := io.Copy(to, from); err != nil {
+			return "", damaged
+		}
+	}
+	if !changed {
+		return string(body), ""
+	}
+	if w.Close() != nil {
+		return "", damaged
+	}
+	return out.String(), ""
+}
+
+// expanded undoes a compression, as far as what comes is not too large.
+func expanded(body []byte, encoding string) ([]byte, error) {
+	var from io.Reader
+	var err error
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+		return body, nil
+	case "gzip", "x-gzip":
+		from, err = gzip.NewReader(bytes.NewReader(body))
+	case "deflate":
+		from, err = zlib.NewReader(bytes.NewReader(body))
+	default:
+		return nil, fmt.Errorf("it is compressed as %s, which is not read here", encoding)
+	}
+	if len(body) == 0 { // such as that of HEAD
+		return body, nil
+	}
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(from, maxTapeBytes+1))
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("it says that it is compressed as %s, and is not", encoding)
+	case len(body) > maxTapeBytes:
+		return nil, errors.New(leftLarge)
+	}
+	return body, nil
+}
+
+// compressed does it again.
+func compressed(body []byte, encoding string) ([]byte, error) {
+	var out bytes.Buffer
+	var to io.WriteCloser
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+		return body, nil
+	case "gzip", "x-gzip":
+		to = gzip.NewWriter(&out)
+	case "deflate":
+		to = zlib.NewWriter(&out)
+	default:
+		return nil, yunduo.Errorf(yunduo.ReasonInvalidRequest, "headers: the content encoding %q is not known", encoding)
+	}
+	if _, err := to.Write(body); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), to.Close()
+}
