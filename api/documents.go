@@ -246,7 +246,16 @@ func update(ctx context.Context, a *API, call *Call, req *wire.UpdateRequest) (*
 		return nil, err
 	}
 	u.Multi, u.Upsert = req.Multi, req.Upsert
-	r, err := s.Update(ctx, req.Collection, u)
+	made, err := a.document("create", req.Create)
+	if err != nil {
+		return nil, err
+	}
+	var r driver.UpdateResult
+	if made != nil {
+		r, err = s.UpdateOrCreate(ctx, req.Collection, u, made)
+	} else {
+		r, err = s.Update(ctx, req.Collection, u)
+	}
 	if err != nil {
 		return nil, err
 	}

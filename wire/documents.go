@@ -68,7 +68,8 @@ type InsertResponse struct {
 
 // UpdateRequest changes the first or all documents that match: by operators, by replacing the whole document when no
 // top-level key of Update starts with "$", or by a list of the stages $set, $unset and $replaceWith. ArrayFilters are
-// the conditions that $[name] in paths stands for.
+// the conditions that $[name] in paths stands for. Create is a document to insert if none matches: of callers who do so at
+// once, only one inserts.
 type UpdateRequest struct {
 	Collection   string            `json:"collection"`
 	Filter       json.RawMessage   `json:"filter,omitempty"`
@@ -76,6 +77,7 @@ type UpdateRequest struct {
 	ArrayFilters []json.RawMessage `json:"arrayFilters,omitempty"`
 	Multi        bool              `json:"multi,omitempty"`
 	Upsert       bool              `json:"upsert,omitempty"`
+	Create       json.RawMessage   `json:"create,omitempty"`
 	Collation    json.RawMessage   `json:"collation,omitempty"`
 	Transaction  string            `json:"transaction,omitempty"`
 	MaxTimeMS    int64             `json:"maxTimeMS,omitempty"`

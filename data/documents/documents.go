@@ -11,6 +11,7 @@ import (
 	"yunduo"
 	"yunduo/data/documents/driver"
 	"yunduo/data/rules"
+	"yunduo/internal/keylock"
 )
 
 // Limits that hold for every caller.
@@ -52,6 +53,7 @@ type DB struct {
 	open    *transactions
 	watches *watches
 
+	creations   keylock.Locks // of UpdateOrCreate
 	follower    *follower
 	definitions *definitions
 

@@ -143,9 +143,12 @@ const methods = {
   update: (call, collection, params) => change(call, collection, params, false),
   updateMany: (call, collection, params) => change(call, collection, params, true),
   async upsert (call, collection, params) {
-    const { matched } = await call('documents.update', { collection, filter: filterOf(params, true), update: changeOf(documentOf(params.update, 'update')) })
+    const request = { collection, filter: filterOf(params, true), update: changeOf(documentOf(params.update, 'update')) }
+    if (params.create !== undefined) request.create = stamped(documentOf(params.create, 'create'))
+    const { matched, upsertedId } = await call('documents.update', request)
     if (matched > 0) return { count: matched, id: '' }
-    return { count: 0, ...await methods.create(call, collection, { data: documentOf(params.create, 'create') }) }
+    documentOf(params.create, 'create') // there is nothing to update
+    return { count: 0, id: decode(upsertedId) }
   },
   delete: (call, collection, params) => remove(call, collection, params, false),
   deleteMany: (call, collection, params) => remove(call, collection, params, true),

@@ -67,8 +67,12 @@ test('records are made with their times, changed and removed', async () => {
   ])
   const upsert = { ...where({ n: { $eq: 1 } }), update: { n: 2 }, create: { n: 3 } }
   assert.deepEqual((await m.upsert(upsert)).data, { count: 2, id: '' })
-  host.replies['documents.update'] = { matched: 0, modified: 0 }
+  host.replies['documents.update'] = { matched: 0, modified: 0, upsertedId: 'id0' }
+  host.taken()
   assert.deepEqual((await m.upsert(upsert)).data, { count: 0, id: 'id0' })
+  const [[operation, request], ...more] = host.taken()
+  assert.deepEqual([operation, request.create.n, request.update.$set.n, more], ['documents.update', 3, 2, []])
+  await assert.rejects(m.upsert({ ...upsert, create: undefined }), /create must be an object/)
 })
 
 test('what would touch too much or nothing is refused before anything is sent', async () => {
