@@ -132,7 +132,7 @@ func (c *payCall) fetchBill(ctx context.Context, link billLink) ([]byte, error) 
 		return nil, unavailable(errors.New("the bill's address cannot be understood"))
 	}
 	path := address.RequestURI()
-	reply, _, err := c.service.payRaw(ctx, c.account, http.MethodGet, c.account.PayEndpoint+path, path, nil, maxBill+64)
+	reply, _, err := c.service.payRaw(ctx, c.account, http.MethodGet, c.account.PayEndpoint+path, path, c.account.Merchant.PublicKeyID, nil, maxBill+64)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, errBillTooLarge

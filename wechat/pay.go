@@ -32,6 +32,9 @@ type payCall struct {
 var payments = map[string]func(context.Context, *payCall) (map[string]any, error){
 	"unifiedOrder": unifiedOrder, "queryOrder": queryOrder, "closeOrder": closeOrder, "refund": refund, "queryRefund": queryRefund,
 	"micropay": micropay, "reverse": reverse, "downloadBill": downloadBill, "downloadFundflow": downloadFundflow,
+	"profitSharing": profitSharing, "multiProfitSharing": multiProfitSharing, "profitSharingFinish": profitSharingFinish, "profitSharingQuery": profitSharingQuery,
+	"profitSharingReturn": profitSharingReturn, "profitSharingReturnQuery": profitSharingReturnQuery, "profitSharingOrderAmountQuery": profitSharingOrderAmountQuery,
+	"profitSharingAddReceiver": profitSharingAddReceiver, "profitSharingRemoveReceiver": profitSharingRemoveReceiver,
 }
 
 // Pay runs a call of cloudPay. What WeChat Pay refuses is told in the reply (return_code, result_code, err_code,

@@ -149,7 +149,7 @@ func TestPay_Refusals(t *testing.T) {
 			requireReason(t, err, yunduo.ReasonPermissionDenied)
 		}
 	}
-	_, err = w.Pay(t.Context(), code("o1"), app, "profitSharing", w.own, nil)
+	_, err = w.Pay(t.Context(), code("o1"), app, "authCodeToOpenid", w.own, nil)
 	requireReason(t, err, yunduo.ReasonUnsupportedCall)
 	for name, change := range map[string]map[string]any{
 		"amount": {"total_fee": 0.0}, "half a fen": {"total_fee": 1.5}, "no amount": {"total_fee": nil}, "number": {"out_trade_no": "x y"}, "merchant": {"sub_mch_id": "1"},

@@ -91,13 +91,17 @@ type payReply struct {
 // pay sends a signed request to the payment API and verifies the signature of the answer.
 func (s *Service) pay(ctx context.Context, a Account, method, path string, body any) (payReply, error) {
 	var text []byte
+	serial := a.Merchant.PublicKeyID
+	if s, ok := body.(sealed); ok {
+		serial, body = s.serial, s.body
+	}
 	if body != nil {
 		var err error
 		if text, err = json.Marshal(body); err != nil {
 			return payReply{}, err
 		}
 	}
-	reply, header, err := s.payRaw(ctx, a, method, a.PayEndpoint+path, path, text, maxResponse)
+	reply, header, err := s.payRaw(ctx, a, method, a.PayEndpoint+path, path, serial, text, maxResponse)
 	if err != nil {
 		return payReply{}, err
 	}
@@ -116,8 +120,9 @@ func (s *Service) pay(ctx context.Context, a Account, method, path string, body 
 // errTooLarge says that an answer has more bytes than payRaw was to take.
 var errTooLarge = errors.New("the answer is too large")
 
-// payRaw signs and sends a request; signed is its path with query, limit how many bytes its answer may have.
-func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed string, text []byte, limit int64) (payReply, http.Header, error) {
+// payRaw signs and sends a request; signed is its path with query, serial which of WeChat Pay's keys it is meant for, limit
+// how many bytes its answer may have.
+func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed, serial string, text []byte, limit int64) (payReply, http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
 	if err != nil {
 		return payReply{}, nil, unavailable(err)
@@ -131,8 +136,8 @@ func (s *Service) payRaw(ctx context.Context, a Account, method, address, signed
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "yunduo")
-	if id := a.Merchant.PublicKeyID; id != "" {
-		request.Header.Set("Wechatpay-Serial", id)
+	if serial != "" {
+		request.Header.Set("Wechatpay-Serial", serial)
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
@@ -194,6 +199,14 @@ type certificates struct {
 	mu    sync.Mutex
 	known map[string]*rsa.PublicKey
 	asked map[string]time.Time
+
+	newest map[string]newestCertificate // by merchant
+}
+
+// certificate is a platform certificate.
+type certificate struct {
+	key   *rsa.PublicKey
+	since time.Time // when it begins to count
 }
 
 // askAgain is how long an unknown serial number is not asked for again: strangers may send any.
@@ -220,8 +233,8 @@ func (c *certificates) find(ctx context.Context, s *Service, a Account, serial s
 	if err != nil {
 		return nil, err
 	}
-	for number, key := range fresh {
-		c.known[owner+number] = key
+	for number, found := range fresh {
+		c.known[owner+number] = found.key
 	}
 	if key = c.known[owner+serial]; key == nil {
 		return nil, fmt.Errorf("WeChat Pay has no certificate %q for this merchant", clip(serial))
@@ -231,9 +244,9 @@ func (c *certificates) find(ctx context.Context, s *Service, a Account, serial s
 
 // fetchCertificates asks for the platform certificates. Only who has the merchant's API v3 key could have encrypted
 // them, and one of them must have signed the answer.
-func (s *Service) fetchCertificates(ctx context.Context, a Account) (map[string]*rsa.PublicKey, error) {
+func (s *Service) fetchCertificates(ctx context.Context, a Account) (map[string]certificate, error) {
 	const path = "/v3/certificates"
-	reply, header, err := s.payRaw(ctx, a, http.MethodGet, a.PayEndpoint+path, path, nil, maxResponse)
+	reply, header, err := s.payRaw(ctx, a, http.MethodGet, a.PayEndpoint+path, path, a.Merchant.PublicKeyID, nil, maxResponse)
 	if err != nil {
 		return nil, err
 	}
@@ -242,14 +255,15 @@ func (s *Service) fetchCertificates(ctx context.Context, a Account) (map[string]
 	}
 	var list struct {
 		Data []struct {
-			Serial    string   `json:"serial_no"`
-			Encrypted Resource `json:"encrypt_certificate"`
+			Serial    string    `json:"serial_no"`
+			Since     time.Time `json:"effective_time"`
+			Encrypted Resource  `json:"encrypt_certificate"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(reply.body, &list); err != nil {
 		return nil, err
 	}
-	fresh := map[string]*rsa.PublicKey{}
+	fresh := map[string]certificate{}
 	for _, element := range list.Data {
 		text, err := element.Encrypted.open(a.Merchant.APIv3Key)
 		if err != nil {
@@ -259,9 +273,9 @@ func (s *Service) fetchCertificates(ctx context.Context, a Account) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		fresh[element.Serial] = key
+		fresh[element.Serial] = certificate{key, element.Since}
 	}
-	signer := fresh[header.Get("Wechatpay-Serial")]
+	signer := fresh[header.Get("Wechatpay-Serial")].key
 	if signer == nil {
 		return nil, errors.New("certificates: signed by none of them")
 	}

@@ -29,6 +29,9 @@ type orderRequest struct {
 		Total    int64  `json:"total"`
 		Currency string `json:"currency"`
 	} `json:"amount"`
+	Settle struct {
+		Sharing bool `json:"profit_sharing"`
+	} `json:"settle_info"`
 	Payer struct {
 		OpenID    string `json:"openid"`
 		SpOpenID  string `json:"sp_openid"`
@@ -137,7 +140,7 @@ func (r *payRequest) payer(given *orderRequest, kind string) (openID string, sta
 }
 
 func (given *orderRequest) order(r *payRequest, kind string) *Order {
-	o := &Order{AppID: given.AppID, MerchantID: r.merchant.ID, OutTradeNo: given.OutTradeNo, Description: given.Description, Attach: given.Attach, Total: given.Amount.Total, Kind: kind}
+	o := &Order{AppID: given.AppID, MerchantID: r.merchant.ID, OutTradeNo: given.OutTradeNo, Description: given.Description, Attach: given.Attach, Total: given.Amount.Total, Kind: kind, sharing: given.Settle.Sharing}
 	if r.merchant.provider() {
 		o.AppID, o.SubAppID, o.SubID = given.SpAppID, given.SubAppID, given.SubID
 	}

@@ -41,6 +41,9 @@ type Order struct {
 	Notified      string    `json:"notified,omitempty"` // what became of the last notification
 	refunded      int64
 	code          string // of a payment by code
+	sharing       bool   // parts of it may go to others
+	shared        int64  // what went to others, and was not given back
+	unfrozen      bool   // the rest is the merchant's
 }
 
 // Refund is a refund of an order.
@@ -86,6 +89,15 @@ func (s *Server) payRoutes() {
 		"GET /v3/bill/fundflowbill":                s.fundBill,
 		"GET /v3/bill/sub-merchant-fundflowbill":   s.subFundBill,
 		"GET /v3/certificates":                     s.certificates,
+
+		"POST /v3/profitsharing/orders":                   s.share,
+		"POST /v3/profitsharing/orders/unfreeze":          s.unfreeze,
+		"GET /v3/profitsharing/orders/{number}":           s.querySharing,
+		"POST /v3/profitsharing/return-orders":            s.giveBack,
+		"GET /v3/profitsharing/return-orders/{number}":    s.queryGivenBack,
+		"GET /v3/profitsharing/transactions/{id}/amounts": s.leftToShare,
+		"POST /v3/profitsharing/receivers/add":            s.addReceiver,
+		"POST /v3/profitsharing/receivers/delete":         s.deleteReceiver,
 	} {
 		s.mux.HandleFunc(path, s.signed(handle))
 	}

@@ -47,6 +47,9 @@ type Server struct {
 	stable    map[string]*token // by app ID
 	orders    map[string]*Order
 	refunds   map[string]*Refund
+	receivers map[string]receiver // of parts of payments
+	sharings  map[string]*sharing
+	givenBack map[string]*givenBack
 	bills     map[string]bill // by the token of their address
 	media     map[string]upload
 	cloudIDs  map[string]cloudID
@@ -86,7 +89,7 @@ func New() *Server {
 	s := &Server{
 		client: &http.Client{Timeout: 70 * time.Second}, now: time.Now, identity: sync.OnceValues(makeIdentity),
 		apps: map[string]*App{}, merchants: map[string]*Merchant{}, tokens: map[string]*token{}, stable: map[string]*token{},
-		orders: map[string]*Order{}, refunds: map[string]*Refund{}, bills: map[string]bill{}, media: map[string]upload{}, cloudIDs: map[string]cloudID{}, wrote: map[string]time.Time{},
+		orders: map[string]*Order{}, refunds: map[string]*Refund{}, receivers: map[string]receiver{}, sharings: map[string]*sharing{}, givenBack: map[string]*givenBack{}, bills: map[string]bill{}, media: map[string]upload{}, cloudIDs: map[string]cloudID{}, wrote: map[string]time.Time{},
 	}
 	s.routes()
 	return s
