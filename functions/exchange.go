@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -78,7 +79,7 @@ type taped struct {
 // minHidden is how long a value must be to be looked for elsewhere.
 const minHidden = 6
 
-// hiding adds what the headers of the request keep secret to what is hidden: code may repeat it elsewhere.
+// hiding adds what is secret in the request to what is hidden: code may repeat it elsewhere.
 func (b taped) hiding(hide func(string) string) func(string) string {
 	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b.sent)))
 	if err != nil {
@@ -97,6 +98,13 @@ func (b taped) hiding(hide func(string) string) func(string) string {
 	}
 	for _, cookie := range request.Cookies() {
 		values = append(values, cookie.Value)
+	}
+	values = append(values, secretPairs(request.URL.RawQuery)...)
+	if body, err := io.ReadAll(request.Body); err == nil {
+		if body, err = expanded(body, request.Header.Get("Content-Encoding")); err == nil {
+			kind, parameters, _ := mime.ParseMediaType(request.Header.Get("Content-Type"))
+			values = append(values, secretsIn(body, kind, parameters["boundary"])...)
+		}
 	}
 	values = slices.DeleteFunc(values, func(v string) bool { return len(v) < minHidden || v == redacted })
 	if len(values) == 0 {

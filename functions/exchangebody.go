@@ -67,6 +67,68 @@ func cleanText(body []byte, kind, boundary string, hide func(string) string) (cl
 	return hide(text), ""
 }
 
+// secretsIn returns the values in text that cleanText would replace, as they are written and as they are read.
+func secretsIn(body []byte, kind, boundary string) (values []string) {
+	switch {
+	case json.Valid(body):
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.UseNumber()
+		var v any
+		if decoder.Decode(&v) == nil {
+			values = secretMembers(v, false, nil)
+		}
+	case kind == "application/x-www-form-urlencoded":
+		values = secretPairs(string(body))
+	case kind == "multipart/form-data":
+		parts := multipart.NewReader(bytes.NewReader(body), boundary)
+		for part, err := parts.NextRawPart(); err == nil; part, err = parts.NextRawPart() {
+			if text, err := io.ReadAll(part); err == nil && secretName.MatchString(part.FormName()) {
+				values = append(values, string(text))
+			}
+		}
+	}
+	return values
+}
+
+func secretMembers(v any, secret bool, values []string) []string {
+	switch v := v.(type) {
+	case string:
+		if secret {
+			values = append(values, v)
+		}
+	case json.Number:
+		if secret {
+			values = append(values, v.String())
+		}
+	case map[string]any:
+		for name, value := range v {
+			values = secretMembers(value, secret || secretName.MatchString(name), values)
+		}
+	case []any:
+		for _, value := range v {
+			values = secretMembers(value, secret, values)
+		}
+	}
+	return values
+}
+
+func secretPairs(text string) (values []string) {
+	for pair := range strings.SplitSeq(text, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if !secretName.MatchString(name) {
+			continue
+		}
+		values = append(values, value)
+		if plain, err := url.QueryUnescape(value); err == nil {
+			values = append(values, plain)
+		}
+	}
+	return values
+}
+
 // cleanJSON leaves text as it is that says nothing secret.
 func cleanJSON(text string, hide func(string) string) string {
 	clean := redactText(json.RawMessage(text), hide)
@@ -115,7 +177,7 @@ func cleanPairs(text string, hide func(string) string) string {
 			plain = name
 		}
 		if secretName.MatchString(plain) {
-			pairs[i] = name + "=" + url.QueryEscape(redacted)
+			pairs[i] = name + "=" + redacted // as it is, so that it is the same where code repeats it
 		} else if plain, err := url.QueryUnescape(value); err == nil && hide(plain) != plain {
 			pairs[i] = name + "=" + url.QueryEscape(hide(plain))
 		}
