@@ -198,7 +198,7 @@ func startFlood(ctx context.Context, address string, requests [][]byte) (*floodi
 		return nil, err
 	}
 	// The processors are the servers': what the client of a flood takes from them is not what is measured.
-	command := exec.CommandContext(ctx, "nice", "-n", "19", program)
+	command := exec.CommandContext(ctx, "chrt", "--idle", "0", program)
 	command.Env = append(os.Environ(), floodVariable+"="+address)
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,17 +28,24 @@ var controllers = []string{controllerMemory, controllerTasks, controllerCPU}
 // cgroups keeps the control groups of function processes, below the group that the server itself is in: for each process
 // one with its memory and number of tasks, and for each app one with its share of the processors. In version 2 of the
 // kernel's interface these are one tree, in version 1 a tree for each controller.
+//
+// The groups of apps stand side by side with the group of the server: what one of them has to do interrupts those that
+// stand back only where it is their neighbour.
 type cgroups struct {
 	base     map[string]string // the server's folder of each controller that works
 	missing  map[string]string // why the others do not
 	unified  bool
 	appCPUs  float64 // processors that an app may use; 0 for all
 	fs       groupFS
-	mu       sync.Mutex
-	apps     map[string]int // processes in each app's group
-	crowded  time.Time      // until when starts do not stand back
-	calm     *time.Timer    // looks whether it is over; nil while they do
-	adopted  atomic.Bool    // the spawner is where its children are to begin
+	tree     sync.Mutex           // held while groups of apps come and go, which may take the kernel long
+	mu       sync.Mutex           // guards the rest, and is never held for long
+	apps     map[string]*appGroup // changed with both held
+	ready    time.Time            // when a process has last started
+	crowded  time.Time            // until when starts do not stand back
+	calm     *time.Timer          // looks whether it is over; nil while they do
+	adopted  atomic.Bool          // the spawner is where its children are to begin
+	looked   time.Time            // when the apps' use of the processors was last measured
+	next     *time.Timer          // measures it again
 	last     uint64
 	released bool
 }
@@ -77,7 +83,7 @@ func everyController(why string) map[string]string {
 
 // newCgroups looks for the controllers in the trees that the texts of /proc/self/mountinfo and /proc/self/cgroup name.
 func newCgroups(mounts, own string, pid int, fs groupFS, appCPUs float64) *cgroups {
-	g := &cgroups{base: map[string]string{}, missing: map[string]string{}, apps: map[string]int{}, fs: fs, appCPUs: appCPUs}
+	g := &cgroups{base: map[string]string{}, missing: map[string]string{}, apps: map[string]*appGroup{}, fs: fs, appCPUs: appCPUs}
 	folders := ownGroups(mounts, own)
 	name := fmt.Sprintf("yunduo-%d-%d", pid, instances.Add(1)) // one program may have several runtimes
 	for _, c := range controllers {
@@ -103,7 +109,10 @@ func newCgroups(mounts, own string, pid int, fs groupFS, appCPUs float64) *cgrou
 		g.missing[controllerCPU] = err.Error()
 		delete(g.base, controllerCPU)
 	}
+	g.mu.Lock()
 	g.crowd() // a server that starts has no calls yet that could feel it
+	g.mu.Unlock()
+	g.watch()
 	for _, c := range controllers {
 		if g.base[c] == "" && g.missing[c] == "" {
 			g.missing[c] = "the kernel offers no such control group here"
@@ -156,6 +165,9 @@ func unescapeMount(path string) string {
 
 func (g *cgroups) makeV1(controller, folder, name string) error {
 	base := filepath.Join(folder, name)
+	if controller == controllerCPU {
+		base += startingGroup
+	}
 	if err := g.makeFolder(base); err != nil {
 		return err
 	}
@@ -164,18 +176,8 @@ func (g *cgroups) makeV1(controller, folder, name string) error {
 	if _, err := os.Stat(filepath.Join(base, probe)); err != nil {
 		return fmt.Errorf("no %s in the control group", probe)
 	}
-	if controller != controllerCPU {
-		return nil
-	}
-	// However many functions run, together they weigh no more than a few busy threads of the server on each processor.
-	if err := writeGroup(base, "cpu.shares", strconv.Itoa(max(2, functionsWeight*threadWeight()*goruntime.NumCPU()))); err != nil {
-		return err
-	}
-	return g.makeFolder(base + startingGroup)
+	return nil
 }
-
-// functionsWeight is how many threads of the server all functions weigh on each processor.
-const functionsWeight = 4
 
 // threadWeight is what a thread of the server weighs for the scheduler: 1024, and a fifth less with each step of nice.
 func threadWeight() int {
@@ -226,17 +228,11 @@ func (g *cgroups) makeV2(folder, name string, pid int) error {
 	}
 	g.unified = true
 	base := filepath.Join(folder, name)
-	for _, step := range []string{folder, base, base + startingGroup} {
-		if step != folder {
-			if err := g.makeFolder(step); err != nil {
-				return err
-			}
-		}
-		if err := handOn(step, wanted); err != nil {
-			return err
-		}
+	if err := errors.Join(handOn(folder, wanted), g.makeFolder(base+startingGroup), handOn(base+startingGroup, wanted)); err != nil {
+		return err
 	}
-	if err := optional(writeGroup(base, "cpu.weight", strconv.Itoa(functionsWeight*100))); err != nil {
+	// The root group has no group for the server, and without the controller there is no such file.
+	if err := optional(writeGroup(filepath.Join(folder, "server"), "cpu.weight", strconv.Itoa(serverWeight*100))); err != nil {
 		return err
 	}
 	for _, c := range wanted {
@@ -245,6 +241,9 @@ func (g *cgroups) makeV2(folder, name string, pid int) error {
 	}
 	return nil
 }
+
+// serverWeight is how many apps the server weighs.
+const serverWeight = 4
 
 func handOn(folder string, controllers []string) error {
 	return writeGroup(folder, "cgroup.subtree_control", "+"+strings.Join(controllers, " +"))
@@ -296,14 +295,22 @@ func (g *cgroups) removeTree(folder string) {
 
 // close removes the server's groups. All processes are gone.
 func (g *cgroups) close() {
+	g.tree.Lock()
+	defer g.tree.Unlock()
 	g.mu.Lock()
 	g.released = true
 	if g.calm != nil {
 		g.calm.Stop()
 	}
+	if g.next != nil {
+		g.next.Stop()
+	}
 	g.mu.Unlock()
 	for _, base := range g.base {
 		g.removeTree(base)
 		g.removeTree(base + startingGroup)
+		for _, a := range g.apps {
+			g.removeTree(a.folder(base))
+		}
 	}
 }

@@ -144,7 +144,7 @@ func TestCgroups_Version1(t *testing.T) {
 	if err := c.belong("a/../b"); err != nil {
 		t.Fatal(err)
 	}
-	app := base(controllerCPU) + "/app-a%2F..%2Fb"
+	app := base(controllerCPU) + "-app-a%2F..%2Fb"
 	f.want(app, "cgroup.procs", "1234")
 	f.want(app, "cpu.cfs_quota_us", "150000")
 	if err := g.adopt(7777); err != nil {
@@ -199,16 +199,21 @@ const ownUnified = "0::/machine/yunduo.service\n"
 
 func TestCgroups_Version2(t *testing.T) {
 	f, folder, mounts := unifiedTree(t, "memory pids cpu", 42)
+	if err := f.mkdir(folder + "/server"); err != nil { // left by another run
+		t.Fatal(err)
+	}
+	f.write(folder+"/server", "cpu.weight", "100") // which is there once the controller is handed on
 	g := newCgroups(mounts, ownUnified, 42, f, 0.5)
 	if len(g.missing) != 0 || !g.unified {
 		t.Fatalf("missing %v, unified %v", g.missing, g.unified)
 	}
 	f.want(folder+"/server", "cgroup.procs", "42")
+	f.want(folder+"/server", "cpu.weight", "400")
 	if !strings.HasPrefix(g.root(), folder+"/yunduo-42-") {
 		t.Errorf("in %s", g.root())
 	}
 	starting := g.root() + "-starting"
-	f.want(starting, "cpu.weight", "200")
+	f.want(starting, "cpu.weight", "100")
 	f.want(starting, "cpu.idle", "0")
 	if err := g.adopt(7777); err != nil {
 		t.Fatal(err)
@@ -230,7 +235,7 @@ func TestCgroups_Version2(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.gone(leaf)
-	app := g.root() + "/app-shop"
+	app := g.root() + "-app-shop"
 	f.want(app, "cpu.max", "50000 100000")
 	f.want(app+"/p1", "memory.max", strconv.Itoa(500<<20))
 	f.want(app+"/p1", "cgroup.procs", "1234")
@@ -261,19 +266,21 @@ func TestCgroups_StartsStandBack(t *testing.T) {
 			time.Sleep(d)
 			synctest.Wait()
 			f.want(g.root()+"-starting", "cpu.idle", idle)
-			f.want(g.root()+"-starting", "cpu.weight", "200")
+			f.want(g.root()+"-starting", "cpu.weight", "100")
 		}
 		pass(crowdedFor-1, "0")
 		pass(1, "1")
 		first, second, third := g.starts(), g.starts(), g.starts()
-		third() // in time
+		pass(startsQuietly/2, "1")
+		third() // so the others may take as long again
 		pass(startsQuietly-1, "1")
 		second()
+		pass(startsQuietly-1, "1")
 		pass(1, "0")
+		pass(crowdedFor, "1")
+		late := g.starts()
+		pass(startsQuietly, "0") // nothing has got on
 		first()
-		pass(crowdedFor-startsQuietly, "0")
-		late := g.starts() // and they go on to take long
-		pass(startsQuietly, "0")
 		late()
 		pass(crowdedFor-1, "0")
 		pass(1, "1")

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +29,7 @@ type cgroup struct {
 	limits groupLimits
 
 	mu      sync.Mutex
-	app     string // whose group of processor shares it is in
+	share   atomic.Pointer[appGroup] // of the processors, that of its app; nil while it has none. Changed with mu held
 	removed bool
 }
 
@@ -128,38 +130,42 @@ func optional(err error) error {
 
 // belong moves the process into the group of the app whose code it runs from now on, unless it has ended.
 func (c *cgroup) belong(app string) error {
-	if err := c.move(app); !errors.Is(err, unix.ESRCH) {
+	if err := c.join("app-" + url.PathEscape(app)); !errors.Is(err, unix.ESRCH) {
 		return err
 	}
 	return nil
 }
 
-func (c *cgroup) move(app string) error {
+func (c *cgroup) join(name string) error {
 	g := c.all
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	base, ok := g.base[controllerCPU]
-	if !ok || c.removed || c.app != "" {
+	if !ok || c.removed || c.share.Load() != nil {
 		return nil
 	}
-	name := "app-" + url.PathEscape(app)
-	folder := filepath.Join(base, name)
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.tree.Lock()
+	defer g.tree.Unlock()
 	if g.released {
 		return nil
 	}
-	if g.apps[name] == 0 {
-		if err := g.makeApp(folder); err != nil {
+	a := g.apps[name]
+	if a == nil {
+		a = &appGroup{name: name, processes: map[*cgroup]time.Duration{}}
+		if err := g.makeApp(a.folder(base)); err != nil {
 			return err
 		}
 	}
-	g.apps[name]++
-	c.app = name
+	used, _ := clockOf(c.pid) // until now, which was not for the app
+	g.mu.Lock()
+	g.apps[name] = a
+	a.processes[c] = used
+	g.mu.Unlock()
+	c.share.Store(a)
 	if !g.unified {
-		return writeGroup(folder, "cgroup.procs", strconv.Itoa(c.pid))
+		return writeGroup(a.folder(base), "cgroup.procs", strconv.Itoa(c.pid))
 	}
-	if err := c.enterLeaf(filepath.Join(folder, c.name)); err != nil {
+	if err := c.enterLeaf(filepath.Join(a.folder(base), c.name)); err != nil {
 		return err
 	}
 	_ = g.fs.rmdir(c.startingLeaf()) // or with the tree, at the end
@@ -196,9 +202,6 @@ func (g *cgroups) makeApp(folder string) error {
 
 // outOfMemory reports whether the kernel has ended the process because it used more memory than its group may.
 func (c *cgroup) outOfMemory() bool {
-	c.mu.Lock()
-	app := c.app
-	c.mu.Unlock()
 	base, ok := c.all.base[controllerMemory]
 	if !ok {
 		return false
@@ -206,8 +209,8 @@ func (c *cgroup) outOfMemory() bool {
 	file := filepath.Join(base, c.name, "memory.oom_control")
 	if c.all.unified {
 		file = filepath.Join(c.startingLeaf(), "memory.events")
-		if app != "" {
-			file = filepath.Join(base, app, c.name, "memory.events")
+		if a := c.share.Load(); a != nil {
+			file = filepath.Join(a.folder(base), c.name, "memory.events")
 		}
 	}
 	text, err := os.ReadFile(file)
@@ -240,17 +243,24 @@ func (c *cgroup) remove() {
 	} else {
 		_ = g.fs.rmdir(c.startingLeaf())
 	}
-	if c.app == "" {
+	a := c.share.Load()
+	if a == nil {
 		return
 	}
-	folder := filepath.Join(g.base[controllerCPU], c.app)
+	folder := a.folder(g.base[controllerCPU])
 	if g.unified {
 		_ = g.fs.rmdir(filepath.Join(folder, c.name))
 	}
+	g.tree.Lock()
+	defer g.tree.Unlock()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.apps[c.app]--; g.apps[c.app] == 0 {
-		delete(g.apps, c.app)
+	delete(a.processes, c)
+	empty := len(a.processes) == 0
+	if empty {
+		delete(g.apps, a.name)
+	}
+	g.mu.Unlock()
+	if empty {
 		_ = g.fs.rmdir(folder)
 	}
 }

@@ -8,17 +8,17 @@ import (
 )
 
 // startingGroup is how the name of the group ends that holds the processes which belong to no app yet, and the spawner.
-// It stands beside the group of those that do: the kernel shares processors out among neighbours.
 const startingGroup = "-starting"
 
 const (
 	// startingWeight is how many threads of the server the processes that start weigh on each processor, where they do
 	// not stand back.
-	startingWeight = 2
-	// startsQuietly is how long a start may take that stands back: several times what it takes where some of the
-	// processors' time is left over. Where none is, whoever waits for it has waited long enough.
-	startsQuietly = 200 * time.Millisecond
-	// crowdedFor is how long no start stands back after one that took longer.
+	startingWeight = 1
+	// startsQuietly is how long nothing that starts, and stands back, may become ready: several times what the few that
+	// start at a time take where some of the processors' time is left over. Where none is, whoever waits for them has
+	// waited long enough.
+	startsQuietly = 500 * time.Millisecond
+	// crowdedFor is how long no start stands back after one that did not get on.
 	crowdedFor = 3 * time.Second
 )
 
@@ -45,14 +45,28 @@ func (g *cgroups) standBack(yes bool) error {
 
 // starts takes note that a process is being started; the caller tells when it is ready, or never will be.
 func (g *cgroups) starts() (over func()) {
-	patience := time.AfterFunc(startsQuietly, g.crowd)
-	return func() { patience.Stop() }
-}
-
-// crowd lets starts have their turns for a while.
-func (g *cgroups) crowd() {
+	var patience *time.Timer
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	patience = time.AfterFunc(startsQuietly, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if left := startsQuietly - time.Since(g.ready); left > 0 {
+			patience.Reset(left)
+			return
+		}
+		g.crowd()
+	})
+	return func() {
+		patience.Stop()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.ready = time.Now()
+	}
+}
+
+// crowd lets starts have their turns for a while. g.mu is held.
+func (g *cgroups) crowd() {
 	if g.released {
 		return
 	}

@@ -216,7 +216,11 @@ func (p *Program) grow() {
 
 // wanted reports whether one process more than the total would help those who wait. p.mu is held.
 func (p *Program) wanted(total int, waited time.Duration) bool {
+	yields := p.yields()
 	few := total < 2*parallelism() || waited >= growPatience
+	if yields {
+		few = total < parallelism()
+	}
 	if p.capacity() == 1 { // requests are kept apart: processes are what they wait for
 		return few
 	}
@@ -225,9 +229,16 @@ func (p *Program) wanted(total int, waited time.Duration) bool {
 		return false
 	case code:
 		return total < parallelism()
+	case unknown:
+		return few && !yields
 	default:
 		return few
 	}
+}
+
+// yields reports whether the app's processes have only what others leave of the processors. p.mu is held.
+func (p *Program) yields() bool {
+	return slices.ContainsFunc(p.replicas, func(rep *replica) bool { return rep.proc.child.group.yielding() })
 }
 
 // size is the number of processes that take or will take requests. p.mu is held.

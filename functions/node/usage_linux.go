@@ -12,7 +12,11 @@ import (
 // processorTime reads how long the main thread of a process has run and how long it has waited for a processor
 // (proc(5), schedstat).
 func processorTime(process *os.Process) (ran, waited time.Duration, ok bool) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/schedstat")
+	return scheduled(process.Pid)
+}
+
+func scheduled(pid int) (ran, waited time.Duration, ok bool) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/schedstat")
 	if err != nil {
 		return 0, 0, false
 	}
@@ -27,10 +31,12 @@ func processorTime(process *os.Process) (ran, waited time.Duration, ok bool) {
 
 // processTime returns the processor time that a process has used with all its threads: the clock that
 // clock_getcpuclockid(3) names.
-func processTime(process *os.Process) (time.Duration, bool) {
+func processTime(process *os.Process) (time.Duration, bool) { return clockOf(process.Pid) }
+
+func clockOf(pid int) (time.Duration, bool) {
 	const schedulerClock = 2
 	var ts unix.Timespec
-	if unix.ClockGettime(int32(^process.Pid)<<3|schedulerClock, &ts) != nil {
+	if unix.ClockGettime(int32(^pid)<<3|schedulerClock, &ts) != nil {
 		return 0, false
 	}
 	return time.Duration(ts.Nano()), true

@@ -10,6 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	stretch    = 8 // tasks of a round that run without a look at what has got ready meanwhile
+	rareRounds = 4 // a task that has not run for so many rounds goes first
+	rareSteps  = 4 // how often what such tasks make ready goes first too
+)
+
 // patience is how long a coroutine may keep the loop before another goroutine takes the loop over.
 const patience = time.Millisecond
 
@@ -19,8 +25,9 @@ type Loop struct {
 	bell int // an eventfd that wakes the loop up
 
 	shift    atomic.Pointer[shift] // changed with mu held
-	sleeping atomic.Bool           // the bell must be rung for what is added to ready
-	guarding atomic.Bool           // guard is going to look
+	round    atomic.Int64
+	sleeping atomic.Bool // the bell must be rung for what is added to ready
+	guarding atomic.Bool // guard is going to look
 	guard    *time.Timer
 
 	mu      sync.Mutex
@@ -93,7 +100,12 @@ func (l *Loop) run(s *shift) {
 		}
 		tasks, l.ready = l.ready, tasks[:0]
 		l.mu.Unlock()
+		l.round.Add(1)
 		for n, t := range tasks {
+			if n%stretch == stretch-1 && !l.interpose(s, events) {
+				l.giveBack(tasks[n:])
+				return
+			}
 			if !t.resume(s) {
 				l.giveBack(tasks[n+1:])
 				return
@@ -104,6 +116,60 @@ func (l *Loop) run(s *shift) {
 		}
 		clear(tasks)
 	}
+}
+
+// interpose lets tasks run before the rest of a long round that have got ready meanwhile and have not run lately, and
+// what these make ready: many busy sockets must not be felt by a quiet one. It reports whether the shift goes on.
+func (l *Loop) interpose(s *shift, events []unix.EpollEvent) bool {
+	n, _ := unix.EpollWait(l.poll, events, 0)
+	l.take(events[:max(n, 0)])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.takeRare()
+	if len(first) == 0 {
+		return true
+	}
+	held := l.last // for the end of the round
+	l.last = nil
+	defer func() { l.last = append(held, l.last...) }()
+	for step := 0; len(first) > 0; step++ {
+		others := len(l.ready)
+		l.mu.Unlock()
+		for n, t := range first {
+			if !t.resume(s) {
+				l.giveBack(first[n+1:])
+				l.mu.Lock()
+				return false
+			}
+		}
+		l.endRound(s)
+		l.mu.Lock()
+		if l.shift.Load() != s {
+			return false
+		}
+		first = first[:0]
+		if step < rareSteps {
+			first = append(first, l.ready[min(others, len(l.ready)):]...)
+			l.ready = l.ready[:len(l.ready)-len(first)]
+		}
+	}
+	return true
+}
+
+// takeRare removes those from the list that have not run lately, and returns them. mu is held.
+func (l *Loop) takeRare() (rare []*Task) {
+	since := l.round.Load() - rareRounds
+	left := l.ready[:0]
+	for _, t := range l.ready {
+		if t.round < since {
+			rare = append(rare, t)
+		} else {
+			left = append(left, t)
+		}
+	}
+	clear(l.ready[len(left):])
+	l.ready = left
+	return rare
 }
 
 // endRound runs what tasks have left for the end of the round, and reports whether there was anything.

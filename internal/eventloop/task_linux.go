@@ -11,6 +11,7 @@ type Task struct {
 	loop  *Loop
 	state atomic.Int32
 	shift *shift // in which it was last resumed
+	round int64  // of the loop, in which it was
 	next  func() (struct{}, bool)
 	yield func(struct{}) bool
 
@@ -116,7 +117,7 @@ func (t *Task) Last(f func()) {
 
 // resume runs the task until it parks; false if the shift has ended meanwhile.
 func (t *Task) resume(s *shift) bool {
-	t.shift = s
+	t.shift, t.round = s, t.loop.round.Load()
 	t.state.Store(running)
 	s.steps.Add(1)
 	_, more := t.next()

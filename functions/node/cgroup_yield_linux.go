@@ -1,0 +1,164 @@
+package node
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"sync/atomic"
+	"time"
+)
+
+// An app that uses more of the processors than its share while others are there yields: its group has only what everybody
+// else leaves (cpu.idle in the kernel's cgroup-v2.rst; version 1 has it too), so that its flood is not felt by the calls of
+// others, which interrupt it at once. Among themselves the apps that yield share what is left evenly. No process is
+// moved: a move waits for every process that is just being started, and those stand back as well.
+
+const (
+	busyLook  = 10 * time.Millisecond  // how often the apps' use is measured
+	quietLook = 200 * time.Millisecond // and how often while there is next to none
+	quietUse  = 0.01                   // of one processor
+	useWindow = 20 * time.Millisecond  // over what time use is averaged
+	heavyUse  = 0.05                   // of one processor: such an app counts for what a share is
+	traceUse  = 200 * time.Microsecond // by which an app is seen to have been called
+	company   = 10 * time.Second       // how long an app that was called is there for the others
+	settled   = 250 * time.Millisecond // how long an app that yields uses little before it need not any longer
+	sparedFor = 3 * time.Second        // how long an app does not yield after it got next to nothing
+)
+
+// appGroup is the processes of one app.
+type appGroup struct {
+	name      string
+	processes map[*cgroup]time.Duration // and the processor time that each had used when last looked at
+
+	use    float64 // processors used lately
+	called time.Time
+	yields atomic.Bool
+	enough time.Time     // when it last had half its share; while it yields
+	waited time.Duration // for processors until then
+	spared time.Time     // it does not yield until then
+}
+
+// folder is the app's group.
+func (a *appGroup) folder(base string) string { return base + "-" + a.name }
+
+// waits returns for how long the processes have waited for a processor, all in all.
+func (a *appGroup) waits() (sum time.Duration) {
+	for c := range a.processes {
+		if _, waited, ok := scheduled(c.pid); ok {
+			sum += waited
+		}
+	}
+	return sum
+}
+
+// watch begins to measure what apps use, if the kernel can have some stand back.
+func (g *cgroups) watch() {
+	base, ok := g.base[controllerCPU]
+	if !ok {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(base+startingGroup, "cpu.idle")); err != nil {
+		return // older than Linux 5.15: every app has its weight, and no more
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.looked = time.Now()
+	g.next = time.AfterFunc(quietLook, g.look)
+}
+
+// look measures what every app has used since the last look, and has those yield that should.
+func (g *cgroups) look() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.released {
+		return
+	}
+	at := time.Now()
+	total := g.measure(at)
+	for _, a := range g.judge(at) {
+		yields := !a.yields.Load()
+		idle := "0" // which takes its weight back as well
+		if yields {
+			idle = "1"
+		}
+		if writeGroup(a.folder(g.base[controllerCPU]), "cpu.idle", idle) == nil { // else it stays as it is
+			a.yields.Store(yields)
+			a.enough, a.waited = at, a.waits()
+		}
+	}
+	if total < quietUse {
+		g.next.Reset(quietLook)
+		return
+	}
+	g.next.Reset(busyLook)
+}
+
+// measure brings every app's use up to date and returns the sum for the time since the last look, in processors.
+// g.mu is held.
+func (g *cgroups) measure(at time.Time) (total float64) {
+	elapsed := at.Sub(g.looked)
+	g.looked = at
+	if elapsed <= 0 {
+		return 0
+	}
+	weight := 1 - math.Exp(-float64(elapsed)/float64(useWindow))
+	for _, a := range g.apps {
+		var used time.Duration
+		for c, had := range a.processes {
+			if has, ok := clockOf(c.pid); ok {
+				used += has - had
+				a.processes[c] = has
+			}
+		}
+		if used >= traceUse {
+			a.called = at
+		}
+		now := float64(used) / float64(elapsed)
+		a.use += weight * (now - a.use)
+		total += now
+	}
+	return total
+}
+
+// judge returns the apps that are to yield from now on, or no longer. g.mu is held.
+func (g *cgroups) judge(at time.Time) (changed []*appGroup) {
+	heavy, called := 0, 0
+	for _, a := range g.apps {
+		if a.use > heavyUse {
+			heavy++
+		}
+		if at.Sub(a.called) < company {
+			called++
+		}
+	}
+	share := float64(goruntime.NumCPU()) / float64(heavy+2) // one is the server's, and one is for whoever comes next
+	for _, a := range g.apps {
+		switch {
+		case !a.yields.Load():
+			if a.use > share && called > 1 && at.After(a.spared) {
+				changed = append(changed, a)
+			}
+		case a.use >= share/2:
+			a.enough, a.waited = at, a.waits()
+		case at.Sub(a.enough) >= settled:
+			if a.waits()-a.waited > settled/2 { // it would use more
+				if a.use > share/8 {
+					continue
+				}
+				a.spared = at.Add(sparedFor) // but everybody else together leaves it next to nothing
+			}
+			changed = append(changed, a)
+		}
+	}
+	return changed
+}
+
+// yielding reports whether the process has only what others leave: another one like it would share just that.
+func (c *cgroup) yielding() bool {
+	if c == nil {
+		return false
+	}
+	a := c.share.Load()
+	return a != nil && a.yields.Load()
+}
