@@ -23,7 +23,8 @@ const (
 	traceUse  = 200 * time.Microsecond // by which an app is seen to have been called
 	company   = 10 * time.Second       // how long an app that was called is there for the others
 	settled   = 250 * time.Millisecond // how long an app that yields uses little before it need not any longer
-	sparedFor = 3 * time.Second        // how long an app does not yield after it got next to nothing
+	starving  = time.Second            // how long an app that yields may get next to nothing
+	sparedFor = 3 * time.Second        // how long it does not yield after that
 )
 
 // appGroup is the processes of one app.
@@ -76,6 +77,16 @@ func (g *cgroups) look() {
 	}
 	at := time.Now()
 	total := g.measure(at)
+	g.arrange(at)
+	if total < quietUse {
+		g.next.Reset(quietLook)
+		return
+	}
+	g.next.Reset(busyLook)
+}
+
+// arrange has apps yield that are to, and no longer those that need not. g.mu is held.
+func (g *cgroups) arrange(at time.Time) {
 	for _, a := range g.judge(at) {
 		yields := !a.yields.Load()
 		idle := "0" // which takes its weight back as well
@@ -87,11 +98,6 @@ func (g *cgroups) look() {
 			a.enough, a.waited = at, a.waits()
 		}
 	}
-	if total < quietUse {
-		g.next.Reset(quietLook)
-		return
-	}
-	g.next.Reset(busyLook)
 }
 
 // measure brings every app's use up to date and returns the sum for the time since the last look, in processors.
@@ -142,13 +148,13 @@ func (g *cgroups) judge(at time.Time) (changed []*appGroup) {
 		case a.use >= share/2:
 			a.enough, a.waited = at, a.waits()
 		case at.Sub(a.enough) >= settled:
-			if a.waits()-a.waited > settled/2 { // it would use more
-				if a.use > share/8 {
-					continue
-				}
-				a.spared = at.Add(sparedFor) // but everybody else together leaves it next to nothing
+			switch low := at.Sub(a.enough); {
+			case a.waits()-a.waited < low/2: // it wants no more
+				changed = append(changed, a)
+			case low >= starving && a.use < share/8: // everybody else together leaves it next to nothing
+				a.spared = at.Add(sparedFor)
+				changed = append(changed, a)
 			}
-			changed = append(changed, a)
 		}
 	}
 	return changed

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -207,6 +208,76 @@ func TestLast_RunsAfterWhatIsReady(t *testing.T) {
 	<-done
 	if len(order) != 4 || order[0] == "last" || order[3] != "last" {
 		t.Errorf("order %v", order)
+	}
+}
+
+// Of many that are busy nobody who has been quiet has to wait for all: who is woken in the middle of a round, and whom
+// that one wakes, run before its end.
+func TestLongRound_QuietOnesGoFirst(t *testing.T) {
+	l := newLoop(t)
+	const busy, rounds = 64, 2 * rareRounds
+	var mu sync.Mutex
+	var order []string
+	note := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, what)
+	}
+	quiet, far := pair(t, l)
+	woken := make(chan *Task, 1)
+	after := l.Go(func(task *Task) {
+		woken <- task
+		task.Park()
+		note("woken by the quiet one")
+	})
+	<-woken
+	answered := run(quiet, func(task *Task) {
+		if _, err := quiet.Read(make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		note("quiet")
+		task.Last(after.Unpark)
+	})
+	var tasks [busy]*Task
+	var left sync.WaitGroup // of a round
+	var ended sync.WaitGroup
+	ended.Add(busy)
+	left.Add(busy)
+	for n := range busy {
+		tasks[n] = l.Go(func(task *Task) {
+			defer ended.Done()
+			for round := range rounds + 1 {
+				if round == rounds {
+					note("busy")
+				}
+				if round == rounds && n == 0 {
+					far.Write([]byte("x"))
+				}
+				left.Done()
+				if round < rounds {
+					task.Park()
+				}
+			}
+		})
+	}
+	left.Wait()
+	for range rounds {
+		left.Add(busy)
+		l.Go(func(*Task) { // on the loop, so that all are ready in the same round
+			for _, task := range tasks {
+				task.Unpark()
+			}
+		})
+		left.Wait()
+	}
+	ended.Wait()
+	<-answered
+	mu.Lock()
+	defer mu.Unlock()
+	for _, who := range []string{"quiet", "woken by the quiet one"} {
+		if at := slices.Index(order, who); at < 0 || at > busy/2 {
+			t.Errorf("%s is number %d", who, at)
+		}
 	}
 }
 

@@ -129,28 +129,35 @@ func (l *Loop) interpose(s *shift, events []unix.EpollEvent) bool {
 	if len(first) == 0 {
 		return true
 	}
-	held := l.last // for the end of the round
+	last := l.last // of the round, whose end this is not
 	l.last = nil
-	defer func() { l.last = append(held, l.last...) }()
+	defer func() { l.last = append(last, l.last...) }()
 	for step := 0; len(first) > 0; step++ {
 		others := len(l.ready)
 		l.mu.Unlock()
-		for n, t := range first {
-			if !t.resume(s) {
-				l.giveBack(first[n+1:])
-				l.mu.Lock()
-				return false
-			}
+		more := l.runAll(first, s)
+		if more {
+			l.endRound(s)
 		}
-		l.endRound(s)
 		l.mu.Lock()
-		if l.shift.Load() != s {
+		if !more || l.shift.Load() != s {
 			return false
 		}
 		first = first[:0]
 		if step < rareSteps {
-			first = append(first, l.ready[min(others, len(l.ready)):]...)
-			l.ready = l.ready[:len(l.ready)-len(first)]
+			first = append(first, l.ready[others:]...)
+			l.ready = l.ready[:others]
+		}
+	}
+	return true
+}
+
+// runAll runs tasks one after another, and reports whether the shift goes on.
+func (l *Loop) runAll(tasks []*Task, s *shift) bool {
+	for n, t := range tasks {
+		if !t.resume(s) {
+			l.giveBack(tasks[n+1:])
+			return false
 		}
 	}
 	return true
