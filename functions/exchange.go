@@ -151,6 +151,7 @@ func (b taped) exchange(hide func(string) string) *TapeExchange {
 		if response.StatusCode != http.StatusSwitchingProtocols {
 			e.Response.TapeBody = cleanBody(response.Body, response.Header, b.receivedMore, hide)
 		}
+		response.Body.Close()
 		return e
 	}
 }
