@@ -23,8 +23,10 @@ const (
 	traceUse  = 200 * time.Microsecond // by which an app is seen to have been called
 	company   = 10 * time.Second       // how long an app that was called is there for the others
 	settled   = 250 * time.Millisecond // how long an app that yields uses little before it need not any longer
-	starving  = time.Second            // how long an app that yields may get next to nothing
-	sparedFor = 3 * time.Second        // how long it does not yield after that
+	starving  = time.Second            // how long an app that yields may get very little, an eighth of its share
+	nothing   = 0.02                   // of one processor: with so little it starves sooner
+	sparedFor = 3 * time.Second        // how long an app does not yield after it starved,
+	sparedMax = time.Minute            // and at the most, when that happens again and again
 )
 
 // appGroup is the processes of one app.
@@ -32,12 +34,13 @@ type appGroup struct {
 	name      string
 	processes map[*cgroup]time.Duration // and the processor time that each had used when last looked at
 
-	use    float64 // processors used lately
-	called time.Time
-	yields atomic.Bool
-	enough time.Time     // when it last had half its share; while it yields
-	waited time.Duration // for processors until then
-	spared time.Time     // it does not yield until then
+	use     float64 // processors used lately
+	called  time.Time
+	yields  atomic.Bool
+	enough  time.Time     // when it last had half its share; while it yields
+	waited  time.Duration // for processors until then
+	spared  time.Time     // it does not yield until then
+	sparing time.Duration // how long it is spared when it starves next
 }
 
 // folder is the app's group.
@@ -150,9 +153,11 @@ func (g *cgroups) judge(at time.Time) (changed []*appGroup) {
 		case at.Sub(a.enough) >= settled:
 			switch low := at.Sub(a.enough); {
 			case a.waits()-a.waited < low/2: // it wants no more
+				a.sparing = 0
 				changed = append(changed, a)
-			case low >= starving && a.use < share/8: // everybody else together leaves it next to nothing
-				a.spared = at.Add(sparedFor)
+			case a.use < nothing, a.use < share/8 && low >= starving: // nobody else leaves it anything
+				a.sparing = min(max(sparedFor, 2*a.sparing), sparedMax)
+				a.spared = at.Add(a.sparing)
 				changed = append(changed, a)
 			}
 		}

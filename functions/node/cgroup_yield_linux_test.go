@@ -84,27 +84,37 @@ func TestYield_EqualOnes(t *testing.T) {
 
 // An app to which all others together leave next to nothing has its weight again, for a while.
 func TestYield_Starving(t *testing.T) {
-	g, flood, victim, yields := yielders(t)
+	_, flood, victim, yields := yielders(t)
 	at := time.Now()
 	flood.use = float64(goruntime.NumCPU())
 	flood.called, victim.called = at, at
 	yields(at, "1")
+	starve := func(use float64, after, spared time.Duration) {
+		t.Helper()
+		flood.use, flood.waited = use, -2*starving // as if its processes had waited all the time
+		yields(at.Add(after-1), "1")
+		at = at.Add(after)
+		yields(at, "0")
+		flood.use = float64(goruntime.NumCPU())
+		yields(at.Add(spared), "0")
+		at = at.Add(spared + 1)
+		flood.called, victim.called = at, at
+		yields(at, "1")
+	}
+	starve(2*nothing, starving, sparedFor)
+	starve(0, settled, 2*sparedFor)
+	for spared := 4 * sparedFor; spared < sparedMax; spared *= 2 {
+		starve(0, settled, spared)
+	}
+	starve(0, settled, sparedMax)
+	starve(0, settled, sparedMax)
+	// It is forgotten once the app has had what it wanted.
 	flood.use = 0
-	flood.waited = -2 * starving // as if its processes had waited all the time
 	at = at.Add(settled)
-	yields(at, "1")
-	at = at.Add(starving)
 	yields(at, "0")
 	flood.use = float64(goruntime.NumCPU())
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	flood.called, victim.called = at, at
-	if changed := g.judge(at.Add(sparedFor)); len(changed) != 0 {
-		t.Error("it yields at once")
-	}
-	if changed := g.judge(at.Add(sparedFor + 1)); len(changed) != 1 {
-		t.Error("it never yields again")
-	}
+	yields(at, "1")
+	starve(0, settled, sparedFor)
 }
 
 // On this machine: of two apps the one that computes yields, and the kernel takes it.

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"yunduo/functions/node"
 	"yunduo/functions/runtime"
 )
@@ -42,13 +45,13 @@ func TestFetch_IsLoadedBeforehand(t *testing.T) {
 		b := script("f", tells)
 		b.Fetches = fetches
 		p, err := r.Load(t.Context(), b)
-		if err != nil {
-			t.Fatal(err)
+		if !assert.NoError(t, err) {
+			return false
 		}
 		defer p.Close(t.Context())
 		result, err := p.Invoke(t.Context(), &runtime.Invocation{ID: "i", Event: json.RawMessage(`{}`)})
-		if err != nil {
-			t.Fatal(err)
+		if !assert.NoError(t, err) {
+			return false
 		}
 		return string(result.JSON) == "true"
 	}
@@ -57,10 +60,6 @@ func TestFetch_IsLoadedBeforehand(t *testing.T) {
 			t.Fatal("it is loaded though nobody needs it")
 		}
 	}
-	for limit := time.Now().Add(time.Minute); !loaded(true); { // the first one tells that there are such functions
-		if time.Now().After(limit) {
-			t.Fatal("no process has it ready")
-		}
-		<-time.After(50 * time.Millisecond) // that it has happened is told to nobody
-	}
+	// The first one tells that there are such functions; when a process has it ready is told to nobody.
+	require.Eventually(t, func() bool { return loaded(true) }, time.Minute, 50*time.Millisecond, "no process has it ready")
 }
