@@ -16,6 +16,7 @@ import (
 
 const (
 	busyLook  = 10 * time.Millisecond  // how often the apps' use is measured
+	lookPart  = 200                    // it takes one part of these of the time at the most: with very many processes it is done less often
 	quietLook = 200 * time.Millisecond // and how often while there is next to none
 	quietUse  = 0.01                   // of one processor
 	useWindow = 20 * time.Millisecond  // over what time use is averaged
@@ -85,7 +86,7 @@ func (g *cgroups) look() {
 		g.next.Reset(quietLook)
 		return
 	}
-	g.next.Reset(busyLook)
+	g.next.Reset(max(busyLook, lookPart*time.Since(at)))
 }
 
 // arrange has apps yield that are to, and no longer those that need not. g.mu is held.
