@@ -3,6 +3,7 @@ package eventloop
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,13 +38,6 @@ type Loop struct {
 	serial  int32
 	closed  bool
 	ended   sync.WaitGroup
-}
-
-// shift is the time for which one goroutine runs the loop. A goroutine that comes back from a task when its shift is
-// over ends.
-type shift struct {
-	steps atomic.Int64 // odd while it is inside a task
-	seen  int64        // what guard saw last; used by guard alone
 }
 
 // New starts a loop. Errors are those of the system calls.
@@ -84,7 +78,10 @@ func (l *Loop) Close() {
 // begin gives the loop to another goroutine. mu is held, or nobody else knows the loop yet.
 func (l *Loop) begin() {
 	s := &shift{}
-	l.shift.Store(s)
+	if old := l.shift.Swap(s); old != nil {
+		l.ready = slices.Concat(old.first.takeOver(), old.round.takeOver(), l.ready)
+		l.last = append(old.last, l.last...)
+	}
 	l.ended.Go(func() { l.run(s) })
 }
 
@@ -99,15 +96,14 @@ func (l *Loop) run(s *shift) {
 			return
 		}
 		tasks, l.ready = l.ready, tasks[:0]
+		s.round.begin(tasks)
 		l.mu.Unlock()
 		l.round.Add(1)
-		for n, t := range tasks {
+		for n := range tasks {
 			if n%stretch == stretch-1 && !l.interpose(s, events) {
-				l.giveBack(tasks[n:])
 				return
 			}
-			if !t.resume(s) {
-				l.giveBack(tasks[n+1:])
+			if t := s.round.next(); t == nil || !t.resume(s) {
 				return
 			}
 		}
@@ -125,41 +121,35 @@ func (l *Loop) interpose(s *shift, events []unix.EpollEvent) bool {
 	l.take(events[:max(n, 0)])
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.shift.Load() != s {
+		l.ring() // that may just have been heard here
+		return false
+	}
 	first := l.takeRare()
 	if len(first) == 0 {
 		return true
 	}
-	last := l.last // of the round, whose end this is not
-	l.last = nil
-	defer func() { l.last = append(last, l.last...) }()
+	s.last, l.last = l.last, nil // this is not the end of the round
 	for step := 0; len(first) > 0; step++ {
+		s.first.begin(first)
 		others := len(l.ready)
 		l.mu.Unlock()
-		more := l.runAll(first, s)
-		if more {
+		for t := s.first.next(); t != nil && t.resume(s); t = s.first.next() {
+		}
+		if l.shift.Load() == s {
 			l.endRound(s)
 		}
 		l.mu.Lock()
-		if !more || l.shift.Load() != s {
+		if l.shift.Load() != s {
 			return false
 		}
-		first = first[:0]
-		if step < rareSteps {
-			first = append(first, l.ready[others:]...)
+		if first = nil; step < rareSteps {
+			first = slices.Clone(l.ready[others:])
 			l.ready = l.ready[:others]
 		}
 	}
-	return true
-}
-
-// runAll runs tasks one after another, and reports whether the shift goes on.
-func (l *Loop) runAll(tasks []*Task, s *shift) bool {
-	for n, t := range tasks {
-		if !t.resume(s) {
-			l.giveBack(tasks[n+1:])
-			return false
-		}
-	}
+	l.last = append(s.last, l.last...)
+	s.last = nil
 	return true
 }
 
@@ -194,17 +184,6 @@ func (l *Loop) endRound(s *shift) bool {
 	}
 	s.steps.Add(1)
 	return true
-}
-
-// giveBack returns what a goroutine had taken whose shift is over.
-func (l *Loop) giveBack(tasks []*Task) {
-	if len(tasks) == 0 {
-		return
-	}
-	l.mu.Lock()
-	l.ready = append(l.ready, tasks...)
-	l.mu.Unlock()
-	l.wake()
 }
 
 // wait sleeps until something happens to a socket, and makes ready who waits for it.
