@@ -66,6 +66,7 @@ type quickCall struct {
 	api.Call
 	name      string
 	token     string
+	ip        string
 	requestID string // of the client, empty if it has none
 	lines     []byte // of the reply, up to the request ID
 }
@@ -89,7 +90,7 @@ func (q *quick) read(x *fastlane.Exchange) *quickCall {
 	}
 	c := &quickCall{name: name, token: exchange.Bearer(&r), lines: []byte(quickLines)}
 	c.App, c.BaseURL, c.Device, c.Task = app, exchange.BaseURL(&r, q.options.PublicURL), exchange.Device(&r), x.Task()
-	c.Caller.ClientIP = q.gateway.echo.IPExtractor(&r)
+	c.ip = q.gateway.echo.IPExtractor(&r)
 	if id := r.Header.Get(echo.HeaderXRequestID); acceptableRequestID(id) {
 		c.requestID = id
 	}
@@ -135,16 +136,20 @@ func (q *quick) invoke(ctx context.Context, from *quickCall, event []byte) (resp
 			err = panicked(q.options.Logger, yunduo.RequestID(ctx), p)
 		}
 	}()
-	call := from.Call
+	call := &from.Call // one request at a time is answered on a connection, and nobody keeps it
+	call.Caller = yunduo.Caller{ClientIP: from.ip}
 	if from.token != "" {
 		caller, err := q.options.Rooms.Auth.Authenticate(ctx, call.App, from.token)
 		if err != nil {
 			return nil, err
 		}
-		caller.ClientIP = call.Caller.ClientIP
+		caller.ClientIP = from.ip
+		if caller.InvocationID != "" { // a function, whose own invocation takes note of its calls
+			call = &api.Call{App: call.App, BaseURL: call.BaseURL, Device: call.Device, Task: call.Task}
+		}
 		call.Caller = caller
 	}
-	return q.options.API.Invoke(ctx, &call, from.name, event)
+	return q.options.API.Invoke(ctx, call, from.name, event)
 }
 
 // fail answers with an error as the ordinary way does, which is by answer, and returns the status.
