@@ -32,9 +32,11 @@ var doctorTexts = struct {
 		node.WallMemory:     {"memory limit of the kernel", "内核内存上限"},
 		node.WallTasks:      {"thread limit of the kernel", "内核线程数上限"},
 		node.WallCPU:        {"equal processor shares for apps", "应用均分处理器时间"},
+		node.WallFlood:      {"an app that floods lets others go first", "占用过多的应用为其他应用让路"},
 	},
 	remedies: map[node.Remedy]text{
 		node.RemedyLinux:      {"run the server on Linux, for example in a virtual machine", "在 Linux（例如虚拟机）中运行服务器"},
+		node.RemedyKernel:     {"run a kernel of Linux 5.15 or later", "使用 Linux 5.15 或更高版本的内核"},
 		node.RemedyNode:       {"install Node.js 20 or later, or name its binary with --node", "安装 Node.js 20 或更高版本，或用 --node 指定其路径"},
 		node.RemedyUserLimit:  {"sysctl -w user.max_user_namespaces=65536", "执行 sysctl -w user.max_user_namespaces=65536"},
 		node.RemedyUserClone:  {"sysctl -w kernel.unprivileged_userns_clone=1, or start the server as root", "执行 sysctl -w kernel.unprivileged_userns_clone=1，或以 root 启动服务器"},

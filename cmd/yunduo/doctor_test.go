@@ -27,7 +27,7 @@ func TestDoctor(t *testing.T) {
 	out, err := doctor(t, "en", "--json")
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
-	require.Len(t, r.Walls, 8)
+	require.Len(t, r.Walls, 9)
 	require.Equal(t, node.WallNode, r.Walls[0].Name)
 	require.True(t, r.Walls[0].Given)
 	require.Equal(t, r.Safe, err == nil)
@@ -58,10 +58,10 @@ func TestDoctor_Texts(t *testing.T) {
 		require.NotEmpty(t, text.en)
 		require.NotEmpty(t, text.zh)
 	}
-	for _, w := range []node.WallName{node.WallNode, node.WallNamespaces, node.WallCalls, node.WallNetwork, node.WallUser, node.WallMemory, node.WallTasks, node.WallCPU} {
+	for _, w := range []node.WallName{node.WallNode, node.WallNamespaces, node.WallCalls, node.WallNetwork, node.WallUser, node.WallMemory, node.WallTasks, node.WallCPU, node.WallFlood} {
 		require.Contains(t, doctorTexts.walls, w)
 	}
-	for _, r := range []node.Remedy{node.RemedyLinux, node.RemedyNode, node.RemedyUserLimit, node.RemedyUserClone, node.RemedyAppArmor, node.RemedyContainer, node.RemedyDelegate, node.RemedyRoot, node.RemedySwitchedOn} {
+	for _, r := range []node.Remedy{node.RemedyLinux, node.RemedyKernel, node.RemedyNode, node.RemedyUserLimit, node.RemedyUserClone, node.RemedyAppArmor, node.RemedyContainer, node.RemedyDelegate, node.RemedyRoot, node.RemedySwitchedOn} {
 		require.Contains(t, doctorTexts.remedies, r)
 	}
 }

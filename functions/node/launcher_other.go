@@ -32,7 +32,7 @@ func (l *launcher) walls(probe) []Wall {
 	for _, name := range []WallName{WallNamespaces, WallCalls, WallNetwork} {
 		all = append(all, Wall{Name: name, Essential: true, Detail: why, Remedy: RemedyLinux})
 	}
-	for _, name := range []WallName{WallUser, WallMemory, WallTasks, WallCPU} {
+	for _, name := range []WallName{WallUser, WallMemory, WallTasks, WallCPU, WallFlood} {
 		all = append(all, Wall{Name: name, Detail: why, Remedy: RemedyLinux})
 	}
 	return all

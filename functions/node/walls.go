@@ -34,6 +34,7 @@ const (
 	WallMemory     WallName = "memory"     // the kernel's limit for memory of all kinds
 	WallTasks      WallName = "tasks"      // the kernel's limit for threads
 	WallCPU        WallName = "cpu"        // equal shares of the processors for apps
+	WallFlood      WallName = "flood"      // an app that uses more than its share lets others go first
 )
 
 // Remedy names something to change on a machine.
@@ -42,6 +43,7 @@ type Remedy string
 // The remedies.
 const (
 	RemedyLinux      Remedy = "linux"      // run on Linux
+	RemedyKernel     Remedy = "kernel"     // run on Linux 5.15 or later
 	RemedyNode       Remedy = "node"       // install Node.js 20 or later
 	RemedyUserLimit  Remedy = "userLimit"  // sysctl user.max_user_namespaces
 	RemedyUserClone  Remedy = "userClone"  // sysctl kernel.unprivileged_userns_clone

@@ -38,7 +38,15 @@ func (l *launcher) walls(seen probe) []Wall {
 		}
 		all = append(all, w)
 	}
-	return all
+	flood := Wall{Name: WallFlood, Given: l.groups.next != nil}
+	switch {
+	case flood.Given:
+	case l.groups.base[controllerCPU] == "":
+		flood.Detail, flood.Remedy = l.groups.missing[controllerCPU], RemedyDelegate
+	default:
+		flood.Detail, flood.Remedy = "the kernel has no cpu.idle", RemedyKernel
+	}
+	return append(all, flood)
 }
 
 // remedy guesses why the kernel refuses namespaces.
