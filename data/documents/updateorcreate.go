@@ -16,7 +16,8 @@ const guardCollection = "_creations"
 
 // UpdateOrCreate changes the first document that matches as Update does, or inserts another one if none does: of any
 // number of callers at once, only one inserts. A plain Insert meanwhile is none of them. u has neither Multi, Upsert nor
-// Return. Reasons: those of Update and of Insert.
+// Return. In a transaction, whoever else would insert collides with it until its end; so end users cannot have it there.
+// Reasons: those of Update and of Insert.
 func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Update, create bson.Raw) (result driver.UpdateResult, err error) {
 	if u.Multi || u.Upsert || u.Return != driver.ReturnNone {
 		return result, yunduo.Errorf(yunduo.ReasonInvalidRequest, "create: a document to insert goes with the update of one, and not with multi or upsert")
@@ -25,11 +26,19 @@ func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Updat
 	if err != nil {
 		return result, err
 	}
-	if s.tx != nil {
-		return s.updateElseInsert(ctx, ns, u, create)
+	if s.tx != nil && s.caller.EndUser() {
+		return result, yunduo.Errorf(yunduo.ReasonInvalidRequest, "create: not inside a transaction, except in functions")
 	}
 	if result, err = s.Update(ctx, collection, u); err != nil || result.Matched > 0 {
 		return result, err
+	}
+	// Before anybody has to wait for it.
+	made, ids, err := s.stamped(ctx, ns, []bson.Raw{create})
+	if err != nil {
+		return driver.UpdateResult{}, err
+	}
+	if s.tx != nil {
+		return s.updateElseInsert(ctx, ns, u, made, ids[0])
 	}
 	unlock, err := s.db.creations.Lock(ctx, string(ns.App)+"/"+collection) // those of one node wait, and do not collide
 	if err != nil {
@@ -37,7 +46,7 @@ func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Updat
 	}
 	defer unlock()
 	err = s.Transact(ctx, func(s *Session) error {
-		result, err = s.updateElseInsert(ctx, ns, u, create)
+		result, err = s.updateElseInsert(ctx, ns, u, made, ids[0])
 		return err
 	})
 	if err != nil {
@@ -46,8 +55,8 @@ func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Updat
 	return result, nil
 }
 
-// updateElseInsert does it inside a transaction.
-func (s *Session) updateElseInsert(ctx context.Context, ns driver.Namespace, u Update, create bson.Raw) (driver.UpdateResult, error) {
+// updateElseInsert does it inside a transaction, with a document that has been checked and stamped.
+func (s *Session) updateElseInsert(ctx context.Context, ns driver.Namespace, u Update, made []bson.Raw, id bson.RawValue) (driver.UpdateResult, error) {
 	if err := s.guardCreation(ctx, ns); err != nil {
 		return driver.UpdateResult{}, err
 	}
@@ -55,11 +64,10 @@ func (s *Session) updateElseInsert(ctx context.Context, ns driver.Namespace, u U
 	if err != nil || result.Matched > 0 {
 		return result, err
 	}
-	ids, err := s.Insert(ctx, ns.Collection, []bson.Raw{create})
-	if err != nil {
+	if err := s.insert(ctx, ns, made); err != nil {
 		return driver.UpdateResult{}, err
 	}
-	return driver.UpdateResult{UpsertedID: ids[0]}, nil
+	return driver.UpdateResult{UpsertedID: id}, nil
 }
 
 // guardCreation makes the transaction collide with others that may insert into a collection because nothing matches.

@@ -1,6 +1,7 @@
 package documents_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 
@@ -101,4 +102,27 @@ func TestUpdateOrCreate_UnderRules(t *testing.T) {
 	requireReason(t, yunduo.ReasonPermissionDenied, err)
 	_, err = db.As(owner).UpdateOrCreate(t.Context(), "notes", documents.Update{Filter: raw(t, d()), Multi: true}, raw(t, d("a", 1)))
 	requireReason(t, yunduo.ReasonInvalidRequest, err)
+}
+
+// What an end user does, or may not do, keeps nobody from creating.
+func TestUpdateOrCreate_HeldByNobody(t *testing.T) {
+	db := shop(t)
+	create := raw(t, d("key", "k", "n", 1))
+	begin := func(c yunduo.Caller) *documents.Session {
+		id, err := db.As(c).Begin(t.Context())
+		require.NoError(t, err)
+		inside, err := db.As(c).InTransaction(id)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.As(c).Abort(context.Background(), id)) })
+		return inside
+	}
+	_, err := db.As(owner).UpdateOrCreate(t.Context(), "notes", documents.Update{Filter: raw(t, d("key", "first")), Change: raw(t, d("$inc", d("n", 1)))}, raw(t, d("key", "first")))
+	require.NoError(t, err)
+	_, err = begin(li).UpdateOrCreate(t.Context(), "notes", visits(t), create)
+	requireReason(t, yunduo.ReasonInvalidRequest, err)
+	_, err = begin(owner).UpdateOrCreate(t.Context(), "notes", visits(t), raw(t, d("$no", 1)))
+	requireReason(t, yunduo.ReasonInvalidDocument, err)
+	result, err := db.As(wang).UpdateOrCreate(t.Context(), "notes", visits(t), create)
+	require.NoError(t, err)
+	require.NotZero(t, result.UpsertedID.Type)
 }
