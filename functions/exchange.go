@@ -3,6 +3,7 @@ package functions
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 	"mime"
 	"net"
@@ -62,12 +63,14 @@ const (
 	leftCut     = "it ended before it was whole"
 	leftSecret  = "it says that it is JSON, and is not"
 	leftUpgrade = "the exchange became one of another protocol: "
+	leftSecrets = "it holds more secrets than are looked for elsewhere"
 )
 
 // NewTapeExchange makes what is recorded of the bytes of an exchange: nil if there was no request.
 func NewTapeExchange(sent, received []byte) *TapeExchange {
 	b := taped{sent: sent, received: received}
-	return b.exchange(b.hiding(func(s string) string { return s }))
+	hide, ok := b.hiding(func(s string) string { return s })
+	return b.exchange(hide, ok)
 }
 
 // taped are the bytes of an exchange, and whether there were more of them.
@@ -76,14 +79,17 @@ type taped struct {
 	sentMore, receivedMore bool
 }
 
-// minHidden is how long a value must be to be looked for elsewhere.
-const minHidden = 6
+const (
+	minHidden = 6    // how long a value must be to be looked for elsewhere
+	maxHidden = 1000 // how many are looked for: strangers may send any number, and each takes memory
+)
 
-// hiding adds what is secret in the request to what is hidden: code may repeat it elsewhere.
-func (b taped) hiding(hide func(string) string) func(string) string {
+// hiding adds what is secret in the request to what is hidden: code may repeat it elsewhere. If that is too much to look
+// for, everything is hidden, and ok is false.
+func (b taped) hiding(hide func(string) string) (more func(string) string, ok bool) {
 	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b.sent)))
 	if err != nil {
-		return hide
+		return hide, true
 	}
 	var values []string
 	for name, list := range request.Header {
@@ -96,31 +102,41 @@ func (b taped) hiding(hide func(string) string) func(string) string {
 			values = append(values, credentials)
 		}
 	}
+	if _, password, ok := request.BasicAuth(); ok {
+		values = append(values, password)
+	}
 	for _, cookie := range request.Cookies() {
 		values = append(values, cookie.Value)
 	}
 	values = append(values, secretPairs(request.URL.RawQuery)...)
 	if body, err := io.ReadAll(request.Body); err == nil {
-		if body, err = expanded(body, request.Header.Get("Content-Encoding")); err == nil {
+		if body, err = expanded(body, encodingOf(request.Header)); err == nil {
 			kind, parameters, _ := mime.ParseMediaType(request.Header.Get("Content-Type"))
 			values = append(values, secretsIn(body, kind, parameters["boundary"])...)
 		}
 	}
 	values = slices.DeleteFunc(values, func(v string) bool { return len(v) < minHidden || v == redacted })
-	if len(values) == 0 {
-		return hide
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	values = slices.Compact(values)
+	switch {
+	case len(values) == 0:
+		return hide, true
+	case len(values) > maxHidden:
+		return func(string) string { return redacted }, false
 	}
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, value := range values {
 		pairs = append(pairs, value, redacted)
 	}
 	known := strings.NewReplacer(pairs...)
-	return func(text string) string { return hide(known.Replace(text)) }
+	return func(text string) string { return hide(known.Replace(text)) }, true
 }
 
-// exchange reads the bytes and takes out what is secret.
-func (b taped) exchange(hide func(string) string) *TapeExchange {
+// exchange reads the bytes and takes out what is secret, if all that is known.
+func (b taped) exchange(hide func(string) string, known bool) *TapeExchange {
+	if !known {
+		return &TapeExchange{Unkept: "the request: " + leftSecrets}
+	}
 	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b.sent)))
 	if err != nil {
 		if !b.sentMore {
@@ -170,7 +186,7 @@ func (r *TapeRequest) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	body, err := compressed(r.Body(), r.Headers.Get("Content-Encoding"))
+	body, err := compressed(r.Body(), encodingOf(r.Headers))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package functions_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +28,9 @@ func TestTapeExchange(t *testing.T) {
 	for name, c := range map[string]struct{ headers, body, text, left string }{
 		"json as it is":  {"Content-Type: application/json", `{"b": 1.50, "a": "云"}`, `{"b": 1.50, "a": "云"}`, ""},
 		"secret json":    {"Content-Type: text/plain", `{"b":1,"apiKey":"t0p"}`, `{"apiKey":"[redacted]","b":1}`, ""},
+		"said twice":     {"Content-Type: application/json", `{"a":{"token":"t0p"},"b":[{}], "a":1}`, `{"a":1,"b":[{}]}`, ""},
+		"deep json":      {"Content-Type: application/json", `[{"a":[{"b":"token"}], "c":{"d":"x"}}, "secret"]`, `[{"a":[{"b":"token"}], "c":{"d":"x"}}, "secret"]`, ""},
+		"zipped twice":   {"Content-Encoding: gzip\r\nContent-Encoding: gzip", zipped.String(), "", "it is compressed as gzip, gzip, which is not read here"},
 		"no json":        {"Content-Type: application/json", `{"apiKey":"t0p"`, "", "it says that it is JSON, and is not"},
 		"form":           {"Content-Type: application/x-www-form-urlencoded", "a=1&pass%77ord=t0p&b=%20", "a=1&pass%77ord=[redacted]&b=%20", ""},
 		"events":         {"Content-Type: text/event-stream", "event: x\ndata: {\"token\":\"t0p\"}\n\ndata: {half\n", "event: x\ndata: {\"token\":\"[redacted]\"}\n\ndata: {half\n", ""},
@@ -75,6 +79,23 @@ func TestTapeExchange_Repeated(t *testing.T) {
 		require.Equal(t, []string{"[redacted]"}, e.Response.Headers["X-A"], kind)
 		require.NotContains(t, e.Request.Text, "hunter2", kind)
 	}
+}
+
+// So is a password that code had to decode, and nothing at all is kept where there is too much to look for.
+func TestTapeExchange_RepeatedOtherwise(t *testing.T) {
+	request := func(headers, body string) []byte {
+		return []byte("POST / HTTP/1.1\r\nHost: x\r\n" + headers + "\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	}
+	e := functions.NewTapeExchange(request("Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("li:hunter2!")), ""), reply("X-A: 1", "hello hunter2!"))
+	require.Equal(t, "hello [redacted]", e.Response.Text)
+	var many []string
+	for n := range 1001 {
+		many = append(many, strconv.Itoa(100_000+n))
+	}
+	e = functions.NewTapeExchange(request("X-A: 1", `{"token":["`+strings.Join(many[:1000], `","`)+`"]}`), reply("X-A: 1", "hello 100001"))
+	require.Equal(t, "hello [redacted]", e.Response.Text)
+	e = functions.NewTapeExchange(request("X-A: 1", `{"token":["`+strings.Join(many, `","`)+`"]}`), reply("X-A: 1", "hello 100001"))
+	require.Equal(t, &functions.TapeExchange{Unkept: "the request: it holds more secrets than are looked for elsewhere"}, e)
 }
 
 // A request is made again as it was.

@@ -29,7 +29,7 @@ func cleanBody(from io.Reader, h http.Header, more bool, hide func(string) strin
 		}
 		return TapeBody{Left: leftCut}
 	}
-	body, err := expanded(raw, h.Get("Content-Encoding"))
+	body, err := expanded(raw, encodingOf(h))
 	if err != nil {
 		digest := sha256.Sum256(raw)
 		return TapeBody{Left: err.Error(), Digest: hex.EncodeToString(digest[:])}
@@ -131,22 +131,56 @@ func secretPairs(text string) (values []string) {
 
 // cleanJSON leaves text as it is that says nothing secret.
 func cleanJSON(text string, hide func(string) string) string {
-	clean := redactText(json.RawMessage(text), hide)
-	if plain, err := canonical(text); err == nil && bytes.Equal(clean, plain) {
+	if !tells(text, hide) {
 		return text
 	}
-	return string(clean)
+	return string(redactText(json.RawMessage(text), hide))
 }
 
-// canonical returns JSON text as redactText writes it.
-func canonical(text string) ([]byte, error) {
+// tells reports whether anything in JSON text is to be hidden, also where a later member of the same name hides it from
+// whoever reads the text.
+func tells(text string, hide func(string) string) bool {
+	const list, name, value = '[', 'n', 'v' // what is open, and which part of a member comes next
+	var open []byte
 	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
-		return nil, err
+	decoder.UseNumber() // digits stay as they are
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return !errors.Is(err, io.EOF)
+		}
+		in := len(open) - 1
+		switch t := token.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				open = append(open, name)
+				continue
+			case '[':
+				open = append(open, list)
+				continue
+			}
+			open, in = open[:in], in-1
+		case json.Number:
+			if hide(t.String()) != t.String() {
+				return true
+			}
+		case string:
+			if hide(t) != t {
+				return true
+			}
+			if in >= 0 && open[in] == name {
+				if secretName.MatchString(t) {
+					return true
+				}
+				open[in] = value
+				continue
+			}
+		}
+		if in >= 0 && open[in] == value {
+			open[in] = name
+		}
 	}
-	return json.Marshal(v)
 }
 
 // cleanLines does it with lines of JSON text, which events of a stream have behind a name.
@@ -255,6 +289,9 @@ func cleanParts(body []byte, boundary string) (clean, why string) {
 	}
 	return out.String(), ""
 }
+
+// encodingOf returns how a body is compressed, by one name for each time.
+func encodingOf(h http.Header) string { return strings.Join(h.Values("Content-Encoding"), ", ") }
 
 // expanded undoes a compression, as far as what comes is not too large.
 func expanded(body []byte, encoding string) ([]byte, error) {

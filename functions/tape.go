@@ -239,9 +239,9 @@ func (t *taping) add(c TapeCall) {
 
 // tape returns what was gathered, without secrets. r.mu is held.
 func (r *recording) tape(result json.RawMessage) *Tape {
-	c, hide := &r.invocation.Caller, r.program.hide
+	c, hide, known := &r.invocation.Caller, r.program.hide, true
 	if r.taping.http {
-		hide = r.taping.raw.hiding(hide)
+		hide, known = r.taping.raw.hiding(hide)
 	}
 	clean := func(text json.RawMessage) json.RawMessage { return redactText(text, hide) }
 	t := &Tape{
@@ -265,7 +265,7 @@ func (r *recording) tape(result json.RawMessage) *Tape {
 		t.Result = clean(result)
 	}
 	if r.taping.http {
-		t.HTTP = r.taping.raw.exchange(hide)
+		t.HTTP = r.taping.raw.exchange(hide, known)
 	}
 	return t
 }
