@@ -308,9 +308,9 @@ func (g *cgroups) close() {
 	g.mu.Unlock()
 	for _, base := range g.base {
 		g.removeTree(base)
-		g.removeTree(base + startingGroup)
-		for _, a := range g.apps {
-			g.removeTree(a.folder(base))
+		besides, _ := filepath.Glob(base + "-*") // of apps, also what could not be removed before, and what starts
+		for _, folder := range besides {
+			g.removeTree(folder)
 		}
 	}
 }

@@ -153,6 +153,7 @@ func (c *cgroup) join(name string) error {
 	if a == nil {
 		a = &appGroup{name: name, processes: map[*cgroup]time.Duration{}}
 		if err := g.makeApp(a.folder(base)); err != nil {
+			_ = g.fs.rmdir(a.folder(base))
 			return err
 		}
 	}
@@ -176,6 +177,11 @@ func (c *cgroup) join(name string) error {
 func (g *cgroups) makeApp(folder string) error {
 	if err := g.makeFolder(folder); err != nil {
 		return err
+	}
+	if g.next != nil { // a group that could not be removed, because something of its last process was left, may still yield
+		if err := writeGroup(folder, "cpu.idle", "0"); err != nil {
+			return err
+		}
 	}
 	const period = 100_000 // microseconds
 	quota := strconv.Itoa(int(g.appCPUs * period))

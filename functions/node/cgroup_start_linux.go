@@ -46,11 +46,15 @@ func (g *cgroups) standBack(yes bool) error {
 // starts takes note that a process is being started; the caller tells when it is ready, or never will be.
 func (g *cgroups) starts() (over func()) {
 	var patience *time.Timer
+	waits := true
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	patience = time.AfterFunc(startsQuietly, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		if !waits {
+			return
+		}
 		if left := startsQuietly - time.Since(g.ready); left > 0 {
 			patience.Reset(left)
 			return
@@ -61,6 +65,7 @@ func (g *cgroups) starts() (over func()) {
 		patience.Stop()
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		waits = false
 		g.ready = time.Now()
 	}
 }

@@ -32,7 +32,7 @@ func yielders(t *testing.T) (g *cgroups, flood, victim *appGroup, yields func(at
 		defer g.mu.Unlock()
 		g.arrange(at)
 		f.want(flood.folder(g.root()), "cpu.idle", want)
-		f.want(victim.folder(g.root()), "cpu.idle", "")
+		f.want(victim.folder(g.root()), "cpu.idle", "0")
 	}
 }
 
@@ -42,10 +42,10 @@ func TestYield_MoreThanItsShare(t *testing.T) {
 	cpus := float64(goruntime.NumCPU())
 	flood.use, victim.use = cpus, quietUse
 	flood.called = at
-	yields(at, "") // there is nobody else
+	yields(at, "0") // there is nobody else
 	victim.called = at
 	flood.use = 0.1 * cpus
-	yields(at, "") // it has what is its own
+	yields(at, "0") // it has what is its own
 	flood.use = cpus
 	yields(at, "1")
 	// It goes on to yield as long as it uses what it can get.
@@ -115,6 +115,35 @@ func TestYield_Starving(t *testing.T) {
 	flood.use = float64(goruntime.NumCPU())
 	yields(at, "1")
 	starve(0, settled, sparedFor)
+}
+
+// A group in which something of the app's last process is left does not yield for the next one.
+func TestYield_LeftBehind(t *testing.T) {
+	g, flood, victim, yields := yielders(t)
+	at := time.Now()
+	flood.use, flood.called, victim.called = float64(goruntime.NumCPU()), at, at
+	yields(at, "1")
+	folder := flood.folder(g.root())
+	if err := os.Mkdir(filepath.Join(folder, "left"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for c := range flood.processes {
+		c.remove()
+	}
+	c, err := g.place(1<<30+3, someLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.belong("flood"); err != nil {
+		t.Fatal(err)
+	}
+	if next := g.apps["app-flood"]; next == flood || next.yields.Load() {
+		t.Error("the app is the old one")
+	}
+	tree{t: t}.want(folder, "cpu.idle", "0")
+	c.remove()
+	g.close()
+	tree{t: t}.gone(folder)
 }
 
 // On this machine: of two apps the one that computes yields, and the kernel takes it.
