@@ -49,6 +49,7 @@ func (s *Service) Switch(ctx context.Context, app yunduo.AppID, live map[string]
 			changing[name] = live[name]
 		}
 	}
+	s.warm(ctx, ready)
 	s.mu.Lock()
 	for name := range changing {
 		s.remove(functionID(app, name))

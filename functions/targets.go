@@ -136,7 +136,9 @@ func (s *Service) install(ctx context.Context, app yunduo.AppID, called string, 
 		if err != nil {
 			return err
 		}
-		if done, err := s.put(map[string]*target{functionID(app, called): t}); done || err != nil {
+		place := map[string]*target{functionID(app, called): t}
+		s.warm(ctx, place)
+		if done, err := s.put(place); done || err != nil {
 			return err
 		}
 	}

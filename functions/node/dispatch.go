@@ -252,13 +252,16 @@ func (p *Program) size() int {
 	return n
 }
 
-// startReplica gets another process in the background. p.mu is held.
-func (p *Program) startReplica() {
+// startReplica gets another process in the background; done is closed when it is there or cannot be had. p.mu is held.
+func (p *Program) startReplica() (done <-chan struct{}) {
+	ended := make(chan struct{})
 	if p.over {
-		return
+		close(ended)
+		return ended
 	}
 	p.starting++
 	p.jobs.Go(func() {
+		defer close(ended)
 		proc, err := p.specialise(p.rt.ctx, nil)
 		p.mu.Lock()
 		defer p.unlock()
@@ -276,6 +279,7 @@ func (p *Program) startReplica() {
 		p.serve()
 		p.checkDrained()
 	})
+	return ended
 }
 
 // freed takes back the slot of a run.

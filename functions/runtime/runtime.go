@@ -144,6 +144,15 @@ type Inspectable interface {
 	Inspect(ctx context.Context) (string, error)
 }
 
+// Warmer is a Program that can have a process before its first invocation.
+type Warmer interface {
+	// Running reports whether a process has the code.
+	Running() bool
+	// Warm gets a process that has the code if there is none, and returns when it is there, cannot be had or ctx ends.
+	// It evaluates nothing: the code's own first steps belong to its first invocation.
+	Warm(ctx context.Context)
+}
+
 // Meter is a Program that knows what its processes use.
 type Meter interface {
 	Usage() Usage
