@@ -63,6 +63,7 @@ const (
 	leftCut     = "it ended before it was whole"
 	leftSecret  = "it says that it is JSON, and is not"
 	leftUpgrade = "the exchange became one of another protocol: "
+	leftRepeats = "it may repeat what is in the body of the request, which is not kept"
 	leftSecrets = "it holds more secrets than are looked for elsewhere"
 )
 
@@ -164,7 +165,11 @@ func (b taped) exchange(hide func(string) string, known bool) *TapeExchange {
 			continue // what comes before the reply
 		}
 		e.Response = &TapeResponse{Status: response.StatusCode, Headers: cleanHeaders(response.Header, hide)}
-		if response.StatusCode != http.StatusSwitchingProtocols {
+		switch {
+		case response.StatusCode == http.StatusSwitchingProtocols:
+		case e.Request.Left != "":
+			e.Response.TapeBody = TapeBody{Left: leftRepeats}
+		default:
 			e.Response.TapeBody = cleanBody(response.Body, response.Header, b.receivedMore, hide)
 		}
 		response.Body.Close()

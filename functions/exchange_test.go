@@ -98,6 +98,15 @@ func TestTapeExchange_RepeatedOtherwise(t *testing.T) {
 	require.Equal(t, &functions.TapeExchange{Unkept: "the request: it holds more secrets than are looked for elsewhere"}, e)
 }
 
+// What could not be looked through is in no part of it.
+func TestTapeExchange_Cut(t *testing.T) {
+	e := functions.NewCutTapeExchange([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), reply("Content-Type: text/plain", `{"token":"t0p","a":`))
+	require.Equal(t, functions.TapeBody{Left: "it is larger than is kept"}, e.Response.TapeBody)
+	e = functions.NewTapeExchange([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"password\":\"hunter2!\""), reply("X-A: 1", "hello hunter2!"))
+	require.NotEmpty(t, e.Unkept)
+	require.Equal(t, functions.TapeBody{Left: "it may repeat what is in the body of the request, which is not kept"}, e.Response.TapeBody)
+}
+
 // A request is made again as it was.
 func TestTapeRequest_Write(t *testing.T) {
 	for _, sent := range []string{

@@ -23,10 +23,10 @@ import (
 // cleanBody reads a body and takes out what is secret. more says that there was more of the exchange than is kept.
 func cleanBody(from io.Reader, h http.Header, more bool, hide func(string) string) TapeBody {
 	raw, err := io.ReadAll(from)
-	if err != nil {
-		if more {
-			return TapeBody{Left: leftLarge}
-		}
+	switch {
+	case more && (err != nil || len(raw) > 0): // the end of a reply without a size is that of what is kept
+		return TapeBody{Left: leftLarge}
+	case err != nil:
 		return TapeBody{Left: leftCut}
 	}
 	body, err := expanded(raw, encodingOf(h))

@@ -10,6 +10,12 @@ import (
 // AsyncAtOnce is how many accepted invocations run at the same time.
 const AsyncAtOnce = asyncAtOnce
 
+// NewCutTapeExchange makes what is recorded of an exchange that had more bytes than are kept.
+func NewCutTapeExchange(sent, received []byte) *TapeExchange {
+	b := taped{sent: sent, received: received, receivedMore: true}
+	return b.exchange(b.hiding(func(s string) string { return s }))
+}
+
 // StoreFigures stores the minutes before a number, as happens at the end of each.
 func (s *Service) StoreFigures(before int64) { s.storeFigures(before) }
 
