@@ -148,7 +148,7 @@ func (p *pool) refill() {
 		return
 	}
 	for p.starting < maxStarting() {
-		missing := p.ordinary+len(p.ready) < p.target+p.waiting.count
+		missing := p.missing()
 		switch {
 		case p.special.count > 0 && (!missing || p.starting < maxStarting()/2):
 			w := p.special.pop()
@@ -162,6 +162,12 @@ func (p *pool) refill() {
 			return
 		}
 	}
+}
+
+// missing reports whether one process more is to boot that anybody can take. Those that are ready beyond the target serve
+// nobody who waits: else they would have been taken. p.mu is held.
+func (p *pool) missing() bool {
+	return p.ordinary+min(len(p.ready), p.target) < p.target+p.waiting.count
 }
 
 // startFor boots the process that somebody waits for.

@@ -33,3 +33,27 @@ func TestPool_GivesWhatIsWantedOrTheOther(t *testing.T) {
 		}
 	}
 }
+
+// Whoever waits for a process gets one booted, also where others are ready that will not do and are about to be ended.
+func TestPool_BootsForWhoWaits(t *testing.T) {
+	for _, c := range []struct {
+		ready, booting, target, waiting int
+		want                            bool
+	}{
+		{0, 0, 1, 0, true},
+		{1, 0, 1, 0, false},
+		{1, 0, 1, 1, true},
+		{1, 1, 1, 1, false},
+		{1, 0, 0, 0, false},
+		{1, 0, 0, 1, true},
+		{2, 1, 1, 1, false},
+	} {
+		p := &pool{ready: make([]*process, c.ready), ordinary: c.booting, target: c.target}
+		for range c.waiting {
+			p.waiting.push(&waiter{app: "shop"})
+		}
+		if got := p.missing(); got != c.want {
+			t.Errorf("%+v: missing %v", c, got)
+		}
+	}
+}
