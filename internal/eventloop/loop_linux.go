@@ -79,7 +79,11 @@ func (l *Loop) Close() {
 func (l *Loop) begin() {
 	s := &shift{}
 	if old := l.shift.Swap(s); old != nil {
-		l.ready = slices.Concat(old.first.takeOver(), old.round.takeOver(), l.ready)
+		rest := old.round.takeOver()
+		if first := old.first.takeOver(); len(first) > 0 {
+			rest = slices.Concat(first, rest)
+		}
+		l.ready = append(rest, l.ready...) // in place: of very many tasks each may leave
 		l.last = append(old.last, l.last...)
 	}
 	l.ended.Go(func() { l.run(s) })

@@ -35,5 +35,5 @@ func (t *turns) next() *Task {
 // takeOver returns those whose turn has not come, which does not come here any more. The loop's mutex is held.
 func (t *turns) takeOver() []*Task {
 	n := int64(len(t.tasks))
-	return t.tasks[min(t.begun.Add(n), 2*n)-n : n : n]
+	return t.tasks[min(t.begun.Add(n), 2*n)-n:]
 }
