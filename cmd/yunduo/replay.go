@@ -11,10 +11,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +129,7 @@ func functionsReplay(l language) *cobra.Command {
 // recorded ones.
 func replay(ctx context.Context, l language, in io.Reader, out io.Writer, tape *functions.Tape, o replayOptions) (err error) {
 	if tape.HTTP != nil && tape.HTTP.Unkept != "" {
-		return errors.New(printable(l.say(exchangeTexts.unkept, tape.HTTP.Unkept)))
+		return errors.New(l.say(exchangeTexts.unkept, tape.HTTP.Unkept))
 	}
 	p, err := project.Load(o.dir, project.Options{})
 	if err != nil {
@@ -271,17 +269,7 @@ func (p *player) Call(_ context.Context, _ *runtime.Invocation, operation string
 	return nil, nil, yunduo.Errorf(yunduo.ReasonUnsupportedCall, "the record has no answer to %s: %s", operation, short(request))
 }
 
-func (p *player) say(t text, args ...any) { fmt.Fprintln(p.out, printable(p.language.say(t, args...))) }
-
-// printable replaces what a terminal would obey: a recording may come from strangers.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
+func (p *player) say(t text, args ...any) { fmt.Fprintln(p.out, p.language.say(t, args...)) }
 
 // report tells how the replay ended, and fails if it was not as recorded. outcome tells what came of one that did not fail.
 func (p *player) report(outcome func(), failed error) error {

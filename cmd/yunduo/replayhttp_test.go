@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"yunduo"
-	"yunduo/functions"
 	client "yunduo/sdk/go"
 	"yunduo/wire"
 )
@@ -160,16 +159,4 @@ func TestFunctions_ReplayOfHTTP(t *testing.T) {
 	out, err = replay(stock)
 	require.ErrorContains(t, err, "differs from the record")
 	require.Contains(t, out, "failed: function_error: changed")
-}
-
-// A recording may come from strangers, and must not give orders to the terminal.
-func TestReportExchange_IsPrintable(t *testing.T) {
-	var out strings.Builder
-	response := func(text string) *functions.TapeExchange {
-		return &functions.TapeExchange{Response: &functions.TapeResponse{Status: 200, TapeBody: functions.TapeBody{Text: text}}}
-	}
-	p := &player{out: &out, tape: &functions.Tape{HTTP: response("\x1b[2Jgone\r\u009b1A\n云")}}
-	p.reportExchange(response("now"))
-	require.True(t, p.diverged)
-	require.Contains(t, out.String(), "recorded \uFFFD[2Jgone\uFFFD\uFFFD1A\n云")
 }
