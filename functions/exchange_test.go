@@ -70,6 +70,7 @@ func TestTapeExchange(t *testing.T) {
 func TestTapeExchange_Repeated(t *testing.T) {
 	for kind, body := range map[string]string{
 		"application/json":                  `{"user":{"password":["hunter2!"]},"pin":1}`,
+		"application/x-ndjson":              "{\"pin\":1}\n{\"password\":\"hunter2!\"}\n",
 		"application/x-www-form-urlencoded": "a=1&password=hunter2%21",
 		"multipart/form-data; boundary=B":   "--B\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2!\r\n--B--\r\n",
 	} {

@@ -77,6 +77,12 @@ func secretsIn(body []byte, kind, boundary string) (values []string) {
 		if decoder.Decode(&v) == nil {
 			values = secretMembers(v, false, nil)
 		}
+	case kind == "application/x-ndjson" || kind == "application/jsonl":
+		for line := range bytes.Lines(body) {
+			if json.Valid(line) {
+				values = append(values, secretsIn(line, "", "")...)
+			}
+		}
 	case kind == "application/x-www-form-urlencoded":
 		values = secretPairs(string(body))
 	case kind == "multipart/form-data":
