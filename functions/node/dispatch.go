@@ -216,13 +216,10 @@ func (p *Program) grow() {
 
 // wanted reports whether one process more than the total would help those who wait. p.mu is held.
 func (p *Program) wanted(total int, waited time.Duration) bool {
-	yields := p.yields()
 	few := total < 2*parallelism() || waited >= growPatience
-	if yields {
-		few = total < parallelism()
-	}
+	yields := p.yields()
 	if p.capacity() == 1 { // requests are kept apart: processes are what they wait for
-		return few
+		return few && (!yields || total < parallelism() || p.bottleneck() == slots)
 	}
 	switch p.bottleneck() {
 	case machine:
