@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -13,6 +14,9 @@ import (
 // guardCollection holds, in each app, a record of each collection that was given a document because none matched.
 // Whoever does that changes the record in the same transaction, so that of two at once only one commits.
 const guardCollection = "_creations"
+
+// creationPatience is how long collisions with other nodes are tried again.
+const creationPatience = 5 * time.Second
 
 // UpdateOrCreate changes the first document that matches as Update does, or inserts another one if none does: of any
 // number of callers at once, only one inserts. A plain Insert meanwhile is none of them. u has neither Multi, Upsert nor
@@ -29,7 +33,8 @@ func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Updat
 	if s.tx != nil && s.caller.EndUser() {
 		return result, yunduo.Errorf(yunduo.ReasonInvalidRequest, "create: not inside a transaction, except in functions")
 	}
-	if result, err = s.Update(ctx, collection, u); err != nil || result.Matched > 0 {
+	result, err = s.Update(ctx, collection, u)
+	if collided := s.tx == nil && yunduo.ReasonOf(err) == yunduo.ReasonTransactionConflict; !collided && (err != nil || result.Matched > 0) {
 		return result, err
 	}
 	// Before anybody has to wait for it.
@@ -45,14 +50,18 @@ func (s *Session) UpdateOrCreate(ctx context.Context, collection string, u Updat
 		return result, err
 	}
 	defer unlock()
-	err = s.Transact(ctx, func(s *Session) error {
-		result, err = s.updateElseInsert(ctx, ns, u, made, ids[0])
-		return err
-	})
-	if err != nil {
-		return driver.UpdateResult{}, err
+	for begun := time.Now(); ; {
+		err = s.Transact(ctx, func(s *Session) error {
+			result, err = s.updateElseInsert(ctx, ns, u, made, ids[0])
+			return err
+		})
+		switch {
+		case err == nil:
+			return result, nil
+		case yunduo.ReasonOf(err) != yunduo.ReasonTransactionConflict || time.Since(begun) > creationPatience:
+			return driver.UpdateResult{}, err
+		}
 	}
-	return result, nil
 }
 
 // updateElseInsert does it inside a transaction, with a document that has been checked and stamped.
