@@ -234,6 +234,9 @@ func (p *process) end(cause error) {
 	close(p.gone)
 }
 
+// errStopped says that a process was ended from outside: neither by the host nor, as far as can be seen, by its own doing.
+var errStopped = errors.New("stopped by the system")
+
 // classify tells what ended a process that the host did not end. p.mu is held.
 func (p *process) classify(cause, waitErr error) *yunduo.Error {
 	heap := p.spec.heapBytes >> 20
@@ -251,7 +254,7 @@ func (p *process) classify(cause, waitErr error) *yunduo.Error {
 	case broken(cause):
 		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the process of the %s was stopped: it wrote to the connection of the platform", name)
 	case errors.As(waitErr, &exit) && exit.ExitCode() == -1:
-		return yunduo.Wrap(cause, yunduo.ReasonFunctionKilled, "the process of the %s was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", name, exit.String(), heap)
+		return yunduo.Wrap(errors.Join(errStopped, cause), yunduo.ReasonFunctionKilled, "the process of the %s was stopped by the system (%s), which often means that it used too much memory; its limit is %d MiB", name, exit.String(), heap)
 	case errors.As(waitErr, &exit):
 		return yunduo.Wrap(cause, yunduo.ReasonFunctionError, "the process of the %s ended with code %d", name, exit.ExitCode())
 	}

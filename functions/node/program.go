@@ -364,8 +364,16 @@ func (p *Program) checkDrained() {
 	}
 }
 
-// Check implements runtime.Runtime.
+// Check implements runtime.Runtime. Where somebody else on the machine has ended the process, another one is asked.
 func (r *Runtime) Check(ctx context.Context, bundle runtime.Bundle) (runtime.CheckReport, error) {
+	report, err := r.checkOnce(ctx, bundle)
+	if errors.Is(err, errStopped) {
+		report, err = r.checkOnce(ctx, bundle)
+	}
+	return report, err
+}
+
+func (r *Runtime) checkOnce(ctx context.Context, bundle runtime.Bundle) (runtime.CheckReport, error) {
 	p, err := newProgram(r, bundle)
 	if err != nil {
 		return runtime.CheckReport{}, err
