@@ -39,7 +39,8 @@ type appGroup struct {
 	called  time.Time
 	yields  atomic.Bool
 	enough  time.Time     // when it last had half its share; while it yields
-	waited  time.Duration // for processors until then
+	low     bool          // it has been seen with less since
+	waited  time.Duration // for processors until it was
 	spared  time.Time     // it does not yield until then
 	sparing time.Duration // how long it is spared when it starves next
 }
@@ -99,7 +100,7 @@ func (g *cgroups) arrange(at time.Time) {
 		}
 		if writeGroup(a.folder(g.base[controllerCPU]), "cpu.idle", idle) == nil { // else it stays as it is
 			a.yields.Store(yields)
-			a.enough, a.waited = at, a.waits()
+			a.enough, a.low = at, false
 		}
 	}
 }
@@ -150,7 +151,9 @@ func (g *cgroups) judge(at time.Time) (changed []*appGroup) {
 				changed = append(changed, a)
 			}
 		case a.use >= share/2:
-			a.enough, a.waited = at, a.waits()
+			a.enough, a.low = at, false
+		case !a.low: // reading how long processes wait is dear, and nobody asks while it has enough
+			a.low, a.waited = true, a.waits()
 		case at.Sub(a.enough) >= settled:
 			switch low := at.Sub(a.enough); {
 			case a.waits()-a.waited < low/2: // it wants no more

@@ -91,8 +91,9 @@ func TestYield_Starving(t *testing.T) {
 	yields(at, "1")
 	starve := func(use float64, after, spared time.Duration) {
 		t.Helper()
-		flood.use, flood.waited = use, -2*starving // as if its processes had waited all the time
+		flood.use = use
 		yields(at.Add(after-1), "1")
+		flood.waited = -2 * starving // as if its processes had waited all the time
 		at = at.Add(after)
 		yields(at, "0")
 		flood.use = float64(goruntime.NumCPU())
@@ -110,6 +111,7 @@ func TestYield_Starving(t *testing.T) {
 	starve(0, settled, sparedMax)
 	// It is forgotten once the app has had what it wanted.
 	flood.use = 0
+	yields(at.Add(1), "1")
 	at = at.Add(settled)
 	yields(at, "0")
 	flood.use = float64(goruntime.NumCPU())
